@@ -1,0 +1,60 @@
+// A search strategy: scores into the next points to try. Ask/tell, so that budget, cache, resume
+// and parallel evaluation are written once, by the caller.
+//
+// Every decision is a pure function of the space, the seed, the tells in their order and the points
+// asked but not yet told. So a killed study resumes by telling the recorded trials to a fresh
+// strategy: its next ask is the one that the lost process would have made.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "search/space.h"
+
+namespace paretune {
+
+using Scores = std::vector<double>;  // one per objective, smaller is better
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // At most n points, valid and canonical, none asked or told before. Empty: nothing left to try.
+  // Several asks may be pending at once; their points are told in any order, or never.
+  virtual std::vector<Point> ask(int n) = 0;
+
+  // nullopt, or scores that are not all finite: infeasible. Points that were never asked (the
+  // default config, an older study's trials) are welcome; of a point told twice the last scores
+  // count.
+  virtual void tell(const Point& point, const std::optional<Scores>& scores) = 0;
+};
+
+// n_objectives >= 1. Throws std::runtime_error where the space is malformed (check_space).
+using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, int n_objectives,
+                                               std::uint64_t seed);
+
+MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2;
+
+struct StrategyRow {
+  std::string_view name;
+  std::string_view summary;
+  MakeStrategy* make;
+};
+
+inline constexpr std::array kStrategies{
+    StrategyRow{"nsga2", "evolves a population spread over the Pareto front (default)", make_nsga2},
+    StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
+                make_coordinate},
+    StrategyRow{"sobol", "fills the space evenly", make_sobol},
+    StrategyRow{"random", "draws points uniformly", make_random},
+    StrategyRow{"exhaustive", "tries every point, in order", make_exhaustive},
+};
+
+// Throws std::runtime_error with the known names.
+const StrategyRow& find_strategy(std::string_view name);
+
+}  // namespace paretune
