@@ -1,0 +1,13 @@
+// tokenizer.ggml.* of a GGUF file as TokenizerData.
+#pragma once
+
+#include "runtime/model/gguf.h"
+#include "runtime/model/tokenizer_data.h"
+
+namespace paretune {
+
+// Throws std::runtime_error if there is no tokenizer, if it is of a kind that is not supported (by
+// name) or if lists and ids do not agree. Works on vocabulary-only files too.
+TokenizerData read_gguf_tokenizer(const Gguf& gguf);
+
+}  // namespace paretune
