@@ -1,0 +1,49 @@
+// A question and an answer into a score in [0, 1]. Pure functions; who runs the model calls them.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paretune {
+
+struct Grader;
+
+struct EvalItem {
+  std::string id;
+  std::string capability;
+  std::string prompt;
+  std::string answer;                // with choices: the right one's text
+  std::vector<std::string> choices;  // none: the model's own words are graded
+  int correct_choice = -1;
+  double tolerance = 0;            // numeric: largest absolute difference
+  const Grader* grader = nullptr;  // never null once loaded
+  bool operator==(const EvalItem&) const = default;
+};
+
+// A row of kGraders. Exactly one of the two functions is set.
+struct Grader {
+  std::string_view name;
+  // Of what the model generated for item.prompt.
+  double (*score)(const EvalItem& item, std::string_view output);
+  // logprobs[i]: sum of the log-probabilities of choice i's tokens after the prompt. Returns the
+  // choice it takes.
+  int (*choose)(const EvalItem& item, std::span<const double> logprobs);
+};
+
+extern const Grader kExactMatch;  // equal, but for white space at both ends
+extern const Grader kContains;    // the answer occurs in the output
+extern const Grader kNumeric;     // the output's last number is within item.tolerance of the answer
+extern const Grader kJsonEqual;   // both parse as JSON and are the same value
+extern const Grader kRegex;  // the answer, an ECMAScript pattern without back-references, is found
+extern const Grader kChoiceLogprob;      // the most likely choice
+extern const Grader kChoiceLogprobNorm;  // the most likely per byte of its text ("acc_norm" of
+                                         // lm-evaluation-harness)
+
+inline constexpr std::array<const Grader*, 7> kGraders{
+    &kExactMatch, &kContains,      &kNumeric,          &kJsonEqual,
+    &kRegex,      &kChoiceLogprob, &kChoiceLogprobNorm};
+
+}  // namespace paretune
