@@ -1,0 +1,120 @@
+// A study: everything `tune` found out about one workload on one target. Reports are pure functions of this value.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "profiles/measurement.h"
+#include "runtime/deploy_config.h"
+#include "workloads/workload.h"
+
+namespace paretune {
+
+// The three axes; smaller is better.
+struct Objectives {
+  double usd_per_million_output_tokens = 0;
+  double latency_ms = 0;     // the workload's latency objective, such as "ttft_ms p95"
+  double kl_divergence = 0;  // quality lost against full precision
+
+  bool operator==(const Objectives&) const = default;
+};
+
+struct Trial {
+  int id = 0;  // 0 is the default config
+  DeployConfig config;
+  Measurement measurement;
+  Objectives objectives;                // meaningless unless the outcome is ok
+  bool feasible = false;                // meets SLOs and quality floors
+  std::vector<std::string> violations;  // why not: "ttft_ms p95: 512 > 300"
+  bool on_front = false;                // of the feasible trials, or of all that ran where none is feasible
+};
+
+// A trial that answers a question a user would ask.
+struct Pick {
+  std::string name;  // "recommended", "cheapest", "fastest", "best_quality", "knee", "default"
+  int trial = 0;
+  std::string reason;  // one plain sentence
+};
+
+// The recommended config launched as emitted and measured again on traffic that the search never saw.
+struct VerifiedMetric {
+  std::string name;  // with unit
+  double promised = 0;
+  double verified = 0;
+  double difference() const { return promised == 0 ? 0 : verified / promised - 1; }
+};
+struct Verification {
+  bool done = false;
+  std::uint64_t seed = 0;
+  Measurement measurement;          // of the recommended config
+  Measurement default_measurement;  // of the default, interleaved with it on the same traffic
+  std::vector<VerifiedMetric> metrics;
+  bool meets_slo = false;
+  bool not_worse_than_default = false;
+  std::string verdict;  // plain words
+};
+
+struct SpaceSize {
+  std::string after;  // "all combinations", then the name of each rule
+  std::string reason;
+  double configs = 0;  // exact where it could be counted, else estimated from a sample (then `exact` is false)
+  bool exact = true;
+};
+
+struct KnobDomain {
+  std::string name;
+  std::string effect;
+  std::string help;
+  std::vector<std::string> choices;
+};
+
+struct FrontStep {
+  int trial = 0;
+  double seconds = 0;      // since the start of the study
+  double hypervolume = 0;  // of the front so far, normalized to the default config's box
+};
+
+struct Study {
+  std::string id;  // hash of what it is keyed by: model, machine, workload, build
+  Workload workload;
+  std::string workload_json;  // canonical
+  std::string model_path;
+  std::string model_hash;
+  std::string model_format;  // as stored: "BF16"
+  ModelShape model;
+  Machine machine;
+  std::string build;     // version and compiler
+  std::string command;   // that made this study
+  std::string started_at, finished_at;
+  std::string strategy;
+  std::uint64_t seed = 0;
+
+  std::string latency_objective;  // "ttft_ms p95"
+  std::vector<KnobDomain> knobs;
+  std::vector<SpaceSize> space;
+  std::vector<Trial> trials;  // by id
+  std::vector<int> front;     // trial ids, by cost
+  std::vector<Pick> picks;    // "recommended" first
+  bool feasible = false;      // some trial meets SLOs and floors
+  std::string binding_constraint;  // where none does: the limit that keeps most from it, in plain words
+  Verification verification;
+  std::vector<FrontStep> progress;
+  double seconds = 0;       // wall time of the study, resumed parts included
+  int resumed_trials = 0;   // taken from the store instead of measured now
+  std::string stop_reason;  // "budget of 40 trials used", "interrupted", …
+
+  const Trial* find_pick(std::string_view name) const;  // nullptr: there is none
+};
+
+// Columns that tables of trials share: name, unit, value.
+struct TrialColumn {
+  std::string_view name;   // JSON and CSV key, with unit
+  std::string_view title;  // for people
+  double (*value)(const Trial&);
+};
+std::vector<TrialColumn> trial_columns();
+
+}  // namespace paretune

@@ -1,0 +1,123 @@
+// What one trial measured. Every number here was observed on this machine; a prediction has no place in these structs.
+//
+// Definitions (also printed in the report): TTFT = arrival to first token, queueing included. ITL = each gap between the
+// tokens of one request. TPOT = (E2E - TTFT) / (output tokens - 1), one per request. E2E = arrival to last token.
+// Goodput = requests/s that meet every per-request limit; attainment = the fraction of requests that do.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paretune {
+
+// The percentiles that are reported. The distribution-free 95 % bound on percentile q needs n with 1 - q^n >= 0.95.
+inline constexpr std::array kPercentiles{0.50, 0.90, 0.95, 0.99, 0.999};
+inline constexpr std::array<std::string_view, 5> kPercentileNames{"p50", "p90", "p95", "p99", "p99.9"};
+int samples_needed(double percentile);  // p90: 29, p95: 59, p99: 299, p99.9: 2995
+
+struct Estimate {
+  double value = 0;
+  double low = 0;   // 95 % interval
+  double high = 0;  // may be infinite where samples do not bound it
+};
+
+struct Distribution {
+  int samples = 0;
+  double mean = 0;
+  std::array<Estimate, kPercentiles.size()> percentiles{};  // in the order of kPercentiles
+  bool enough(std::size_t i) const { return samples >= samples_needed(kPercentiles[i]); }
+};
+Distribution summarize(std::vector<double> samples);
+
+// Latency metrics by name, so that an SLO, a report column and a JSON key mean the same field.
+struct LatencySet {
+  Distribution ttft_ms, itl_ms, tpot_ms, e2e_latency_ms;
+};
+struct LatencyMetric {
+  std::string_view name;
+  Distribution LatencySet::*field;
+};
+inline constexpr std::array kLatencyMetrics{
+    LatencyMetric{"ttft_ms", &LatencySet::ttft_ms},
+    LatencyMetric{"itl_ms", &LatencySet::itl_ms},
+    LatencyMetric{"tpot_ms", &LatencySet::tpot_ms},
+    LatencyMetric{"e2e_latency_ms", &LatencySet::e2e_latency_ms},
+};
+
+// One run of the engine under one stream of requests.
+struct LoadRun {
+  double offered_rate = 0;  // requests/s; 0: closed loop
+  int concurrency = 0;      // closed loop: requests kept in flight; 0: open loop
+  int requests = 0;         // measured ones, warm-up excluded
+  int failed = 0;           // refused by the engine (longer than the context)
+  double seconds = 0;
+  LatencySet latency;
+  double request_rate = 0;  // completed/s
+  double output_tokens_per_s = 0;
+  double input_tokens_per_s = 0;
+  double goodput = 0;         // requests/s that meet every per-request limit of the SLO
+  double slo_attainment = 1;  // fraction of requests that do
+  bool saturated = false;     // the queue grew to the end: no steady state
+  bool meets_slo = true;
+  std::string missed;         // the limit that was missed by most, as "ttft_ms p95 = 512 > 300"
+  double steal_fraction = 0;  // CPU time that the hypervisor gave to others meanwhile, of all
+  std::uint64_t prefix_cache_queries = 0, prefix_cache_hits = 0;
+};
+
+struct Speed {
+  LoadRun at_workload;                // under the workload's own arrivals: the latency axis
+  LoadRun at_max_rate;                // at the highest rate that met the SLOs: the cost axis
+  std::vector<LoadRun> rate_search;   // every rate tried, in order
+  double max_rate = 0;                // requests/s; 0: no rate met the SLOs
+  double usd_per_million_output_tokens = 0;  // at at_max_rate; where max_rate is 0, at at_workload
+  Estimate cost;                      // the same with its interval, from the spread of output tokens/s
+  double load_s = 0;                  // open, pack, first token
+  std::uint64_t peak_memory_bytes = 0;  // resident, of the whole process that ran the trial
+  std::uint64_t weight_bytes = 0;
+  std::uint64_t kv_bytes = 0;
+};
+
+struct Capability {
+  std::string name;
+  int items = 0;
+  double accuracy = 0;
+  double standard_error = 0;
+  double reference_accuracy = 0;  // full precision, on the same items
+  int broken = 0;                 // right at full precision, wrong now
+  int mended = 0;                 // the other way
+};
+
+struct Quality {
+  double kl_divergence = 0;  // mean over tokens of KL(full precision || this), nats
+  double kl_standard_error = 0;  // clustered by document
+  double kl_p99 = 0;
+  double same_top1_fraction = 1;
+  double same_top1_standard_error = 0;
+  double perplexity = 0;
+  double reference_perplexity = 0;
+  double perplexity_ratio = 1;
+  double perplexity_ratio_standard_error = 0;
+  int tokens = 0;
+  int documents = 0;
+  std::vector<Capability> capabilities;
+  double accuracy = 0;  // mean over capabilities
+  double accuracy_standard_error = 0;
+};
+
+// What became of a trial. Anything but ok is a result too: it teaches the search and stays in the report.
+enum class Outcome { ok, out_of_memory, timed_out, crashed, refused };
+std::string_view outcome_name(Outcome outcome);
+
+struct Measurement {
+  Outcome outcome = Outcome::ok;
+  std::string detail;  // of a failure, in words
+  Speed speed;
+  Quality quality;
+  double seconds = 0;  // that measuring took
+  std::string measured_at;  // UTC, ISO 8601
+};
+
+}  // namespace paretune

@@ -1,0 +1,158 @@
+// A deployment as a value: every field is a knob, and one row of kKnobs says all there is to say about it.
+// The runtime reads these fields where it acts on them; search space, flags, JSON, store and reports walk kKnobs.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "kernels/attention.h"
+#include "kernels/kv_format.h"
+#include "kernels/matmul.h"
+#include "kernels/weight_format.h"
+#include "runtime/target.h"
+
+namespace paretune {
+
+// One name out of a constexpr list of names.
+template <const auto& kList>
+struct OneOf {
+  std::string_view name = kList[0];
+  bool operator==(const OneOf&) const = default;
+  static constexpr const auto& all() { return kList; }
+};
+
+// What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where weights are bf16;
+// int8 does that too and quantizes per token where weights are integers.
+inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16", "int8"};
+inline constexpr std::array<std::string_view, 5> kAttentionKernels{"plain_avx512", "tiled_avx512", "plain_avx2",
+                                                                   "tiled_avx2", "scalar"};
+// mixed: each step decodes all running sequences and fills the token budget with prompt chunks (Sarathi-Serve).
+// prefill_first: while prompts wait, steps hold prompt chunks only; decodes pause (vLLM v0).
+inline constexpr std::array<std::string_view, 2> kSchedules{"mixed", "prefill_first"};
+
+struct DeployConfig {
+  const WeightFormat* attention_weights = &kBf16;  // q, k, v and output projections
+  const WeightFormat* mlp_weights = &kBf16;        // gate, up and down projections
+  const WeightFormat* output_weights = &kBf16;     // the output head; token embeddings stay bf16
+  OneOf<kActivationCasts> activations;
+  const KvFormat* kv_cache = &kKvBf16;
+  OneOf<kKernelFamilies> prefill_kernel;
+  OneOf<kKernelFamilies> decode_kernel;
+  OneOf<kAttentionKernels> attention_kernel;
+  int prefill_threads = 1;
+  int decode_threads = 1;
+  int max_batch_size = 8;  // sequences that run at once
+  int prefill_chunk = 256;  // tokens per step, decodes included
+  OneOf<kSchedules> schedule;
+  int kv_page_tokens = 32;
+  int kv_cache_tokens = 4096;  // capacity of the cache, all sequences together
+  bool prefix_caching = true;
+
+  bool operator==(const DeployConfig&) const = default;
+};
+
+enum class Effect { exact, rounding, quality };  // what the knob may do to the logits
+std::string_view effect_name(Effect effect);
+
+template <class T>
+struct Knob {
+  std::string_view name;  // its one spelling: flag, JSON key, report heading
+  T DeployConfig::*field;
+  Effect effect;
+  std::string_view help;
+  std::vector<T> (*choices)(const Target&);  // its domain on this machine and model, ordered
+};
+
+// Domains, in deploy_config.cpp.
+std::vector<const WeightFormat*> weight_choices(const Target&);
+std::vector<OneOf<kActivationCasts>> activation_choices(const Target&);
+std::vector<const KvFormat*> kv_choices(const Target&);
+std::vector<OneOf<kKernelFamilies>> kernel_choices(const Target&);
+std::vector<OneOf<kAttentionKernels>> attention_choices(const Target&);
+std::vector<OneOf<kSchedules>> schedule_choices(const Target&);
+std::vector<int> thread_choices(const Target&);
+std::vector<int> batch_choices(const Target&);
+std::vector<int> chunk_choices(const Target&);
+std::vector<int> page_choices(const Target&);
+std::vector<int> cache_choices(const Target&);
+std::vector<bool> on_off(const Target&);
+
+inline constexpr std::tuple kKnobs{
+    Knob<const WeightFormat*>{"attention_weights", &DeployConfig::attention_weights, Effect::quality,
+                              "format of the q, k, v and attention output projections", weight_choices},
+    Knob<const WeightFormat*>{"mlp_weights", &DeployConfig::mlp_weights, Effect::quality,
+                              "format of the MLP's gate, up and down projections", weight_choices},
+    Knob<const WeightFormat*>{"output_weights", &DeployConfig::output_weights, Effect::quality,
+                              "format of the output head", weight_choices},
+    Knob<OneOf<kActivationCasts>>{"activations", &DeployConfig::activations, Effect::quality,
+                                  "lowest precision that activations are cast to before a matrix product",
+                                  activation_choices},
+    Knob<const KvFormat*>{"kv_cache", &DeployConfig::kv_cache, Effect::quality, "format of cached keys and values",
+                          kv_choices},
+    Knob<OneOf<kKernelFamilies>>{"prefill_kernel", &DeployConfig::prefill_kernel, Effect::rounding,
+                                 "matrix kernels of steps that hold prompt tokens", kernel_choices},
+    Knob<OneOf<kKernelFamilies>>{"decode_kernel", &DeployConfig::decode_kernel, Effect::rounding,
+                                 "matrix kernels of steps that only decode", kernel_choices},
+    Knob<OneOf<kAttentionKernels>>{"attention_kernel", &DeployConfig::attention_kernel, Effect::rounding,
+                                   "attention kernel: plain for short contexts, tiled for long ones", attention_choices},
+    Knob<int>{"prefill_threads", &DeployConfig::prefill_threads, Effect::exact,
+              "pinned threads in steps that hold prompt tokens", thread_choices},
+    Knob<int>{"decode_threads", &DeployConfig::decode_threads, Effect::exact, "pinned threads in steps that only decode",
+              thread_choices},
+    Knob<int>{"max_batch_size", &DeployConfig::max_batch_size, Effect::rounding, "sequences that run at once",
+              batch_choices},
+    Knob<int>{"prefill_chunk", &DeployConfig::prefill_chunk, Effect::rounding, "token budget of one step",
+              chunk_choices},
+    Knob<OneOf<kSchedules>>{"schedule", &DeployConfig::schedule, Effect::rounding,
+                            "mixed: prompt chunks ride with decodes; prefill_first: decodes wait", schedule_choices},
+    Knob<int>{"kv_page_tokens", &DeployConfig::kv_page_tokens, Effect::exact, "tokens per page of the KV cache",
+              page_choices},
+    Knob<int>{"kv_cache_tokens", &DeployConfig::kv_cache_tokens, Effect::exact,
+              "tokens the KV cache holds, all sequences together", cache_choices},
+    Knob<bool>{"prefix_caching", &DeployConfig::prefix_caching, Effect::rounding,
+               "reuse the cached pages of prompts that begin alike", on_off},
+};
+
+// Calls visit(knob) for every row, in order.
+template <class Visit>
+constexpr void for_each_knob(Visit&& visit) {
+  std::apply([&](const auto&... knob) { (visit(knob), ...); }, kKnobs);
+}
+
+namespace internal {
+struct Anything {
+  template <class T>
+  constexpr operator T() const;
+};
+template <class T, class... Args>
+consteval std::size_t count_fields() {
+  if constexpr (requires { T{Args{}..., Anything{}}; }) {
+    return count_fields<T, Args..., Anything>();
+  } else {
+    return sizeof...(Args);
+  }
+}
+}  // namespace internal
+static_assert(std::tuple_size_v<decltype(kKnobs)> == internal::count_fields<DeployConfig>(), "a field without a knob");
+
+// What an engineer would start with, untuned: bf16 weights, every core, the best kernels of the machine.
+DeployConfig default_config(const Target& target);
+
+// A rule between knobs, with its reason. Applying it rewrites a config into the one that means the same.
+struct Constraint {
+  std::string_view name;
+  std::string_view reason;
+  void (*apply)(DeployConfig& config, const Target& target);
+};
+std::span<const Constraint> constraints();
+
+// All constraints applied, in order: two configs mean the same on this target if and only if their canonical forms are
+// equal. Idempotent.
+DeployConfig canonical(DeployConfig config, const Target& target);
+
+// The activations that matrix products with these weights get under this config.
+Activations effective_activations(const DeployConfig& config, const WeightFormat& weights);
+
+}  // namespace paretune
