@@ -1,0 +1,35 @@
+// The two strategies that do not learn: what every other one must beat, and where they start.
+#include "search/sequential.h"
+
+namespace paretune {
+namespace {
+
+class Random final : public SequentialStrategy {
+ public:
+  Random(const Space& space, int n_objectives, std::uint64_t seed)
+      : SequentialStrategy(space, n_objectives, seed) {}
+
+ private:
+  std::optional<Point> next() override { return fresh_random(); }
+};
+
+class Sobol final : public SequentialStrategy {
+ public:
+  Sobol(const Space& space, int n_objectives, std::uint64_t seed)
+      : SequentialStrategy(space, n_objectives, seed) {}
+
+ private:
+  std::optional<Point> next() override { return fresh_sobol(); }
+};
+
+}  // namespace
+
+std::unique_ptr<Strategy> make_random(const Space& space, int n_objectives, std::uint64_t seed) {
+  return std::make_unique<Random>(space, n_objectives, seed);
+}
+
+std::unique_ptr<Strategy> make_sobol(const Space& space, int n_objectives, std::uint64_t seed) {
+  return std::make_unique<Sobol>(space, n_objectives, seed);
+}
+
+}  // namespace paretune

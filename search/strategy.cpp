@@ -1,0 +1,18 @@
+#include "search/strategy.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace paretune {
+
+const StrategyRow& find_strategy(std::string_view name) {
+  std::string known;
+  for (const StrategyRow& row : kStrategies) {
+    if (row.name == name) return row;
+    known += known.empty() ? "" : ", ";
+    known += row.name;
+  }
+  throw std::runtime_error("unknown strategy \"" + std::string(name) + "\"; known: " + known);
+}
+
+}  // namespace paretune
