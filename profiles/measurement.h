@@ -1,8 +1,10 @@
-// What one trial measured. Every number here was observed on this machine; a prediction has no place in these structs.
+// What one trial measured. Every number here was observed on this machine; a prediction has no
+// place in these structs.
 //
-// Definitions (also printed in the report): TTFT = arrival to first token, queueing included. ITL = each gap between the
-// tokens of one request. TPOT = (E2E - TTFT) / (output tokens - 1), one per request. E2E = arrival to last token.
-// Goodput = requests/s that meet every per-request limit; attainment = the fraction of requests that do.
+// Definitions (also printed in the report): TTFT = arrival to first token, queueing included. ITL =
+// each gap between the tokens of one request. TPOT = (E2E - TTFT) / (output tokens - 1), one per
+// request. E2E = arrival to last token. Goodput = requests/s that meet every per-request limit;
+// attainment = the fraction of requests that do.
 #pragma once
 
 #include <array>
@@ -11,12 +13,9 @@
 #include <string_view>
 #include <vector>
 
-namespace paretune {
+#include "workloads/slo.h"
 
-// The percentiles that are reported. The distribution-free 95 % bound on percentile q needs n with 1 - q^n >= 0.95.
-inline constexpr std::array kPercentiles{0.50, 0.90, 0.95, 0.99, 0.999};
-inline constexpr std::array<std::string_view, 5> kPercentileNames{"p50", "p90", "p95", "p99", "p99.9"};
-int samples_needed(double percentile);  // p90: 29, p95: 59, p99: 299, p99.9: 2995
+namespace paretune {
 
 struct Estimate {
   double value = 0;
@@ -28,23 +27,14 @@ struct Distribution {
   int samples = 0;
   double mean = 0;
   std::array<Estimate, kPercentiles.size()> percentiles{};  // in the order of kPercentiles
-  bool enough(std::size_t i) const { return samples >= samples_needed(kPercentiles[i]); }
+  bool enough(std::size_t i) const { return samples >= samples_needed(kPercentiles[i].percent); }
 };
-Distribution summarize(std::vector<double> samples);
+Distribution summarize(std::vector<double> samples);  // none negative
 
-// Latency metrics by name, so that an SLO, a report column and a JSON key mean the same field.
+// A field for each row of kLatencyMetrics, called as the metric is.
 struct LatencySet {
   Distribution ttft_ms, itl_ms, tpot_ms, e2e_latency_ms;
-};
-struct LatencyMetric {
-  std::string_view name;
-  Distribution LatencySet::*field;
-};
-inline constexpr std::array kLatencyMetrics{
-    LatencyMetric{"ttft_ms", &LatencySet::ttft_ms},
-    LatencyMetric{"itl_ms", &LatencySet::itl_ms},
-    LatencyMetric{"tpot_ms", &LatencySet::tpot_ms},
-    LatencyMetric{"e2e_latency_ms", &LatencySet::e2e_latency_ms},
+  const Distribution& of(const LatencyMetric& metric) const;
 };
 
 // One run of the engine under one stream of requests.
@@ -68,13 +58,13 @@ struct LoadRun {
 };
 
 struct Speed {
-  LoadRun at_workload;                // under the workload's own arrivals: the latency axis
-  LoadRun at_max_rate;                // at the highest rate that met the SLOs: the cost axis
-  std::vector<LoadRun> rate_search;   // every rate tried, in order
-  double max_rate = 0;                // requests/s; 0: no rate met the SLOs
+  LoadRun at_workload;                       // under the workload's own arrivals: the latency axis
+  LoadRun at_max_rate;                       // at the highest rate that met the SLOs: the cost axis
+  std::vector<LoadRun> rate_search;          // every rate tried, in order
+  double max_rate = 0;                       // requests/s; 0: no rate met the SLOs
   double usd_per_million_output_tokens = 0;  // at at_max_rate; where max_rate is 0, at at_workload
-  Estimate cost;                      // the same with its interval, from the spread of output tokens/s
-  double load_s = 0;                  // open, pack, first token
+  Estimate cost;      // the same with its interval, from the spread of output tokens/s
+  double load_s = 0;  // open, pack, first token
   std::uint64_t peak_memory_bytes = 0;  // resident, of the whole process that ran the trial
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
@@ -91,7 +81,7 @@ struct Capability {
 };
 
 struct Quality {
-  double kl_divergence = 0;  // mean over tokens of KL(full precision || this), nats
+  double kl_divergence = 0;      // mean over tokens of KL(full precision || this), nats
   double kl_standard_error = 0;  // clustered by document
   double kl_p99 = 0;
   double same_top1_fraction = 1;
@@ -107,7 +97,8 @@ struct Quality {
   double accuracy_standard_error = 0;
 };
 
-// What became of a trial. Anything but ok is a result too: it teaches the search and stays in the report.
+// What became of a trial. Anything but ok is a result too: it teaches the search and stays in the
+// report.
 enum class Outcome { ok, out_of_memory, timed_out, crashed, refused };
 std::string_view outcome_name(Outcome outcome);
 
@@ -116,7 +107,7 @@ struct Measurement {
   std::string detail;  // of a failure, in words
   Speed speed;
   Quality quality;
-  double seconds = 0;  // that measuring took
+  double seconds = 0;       // that measuring took
   std::string measured_at;  // UTC, ISO 8601
 };
 

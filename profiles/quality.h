@@ -1,0 +1,43 @@
+// Quality of a deployment, measured through the kernels, cache and batching that serve it.
+//
+// Text: KL(full precision || this) of the next-token distribution, the fraction of tokens whose
+// most likely continuation is the same, and the ratio of perplexities; each with a standard error
+// clustered by document, as tokens of one depend on each other. Questions: answers generated
+// greedily in one continuously batched run, or choices by log-likelihood, graded by the workload's
+// graders, with the items that broke or mended against full precision.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "profiles/measurement.h"
+#include "profiles/quality_plan.h"
+#include "profiles/quality_reference.h"
+#include "runtime/deploy_config.h"
+
+namespace paretune {
+
+struct LoadedModel;
+
+// Weights as the file stores them, activations and KV cache in f32; the rest as default_config.
+DeployConfig full_precision_config(const Target& target);
+
+// model: loaded with config, which is full_precision_config of its target. Throws
+// std::runtime_error if the model's logits are not finite.
+QualityReference measure_reference(const LoadedModel& model, const DeployConfig& config,
+                                   const QualityPlan& plan,
+                                   std::size_t max_bytes = std::size_t{256} << 20);
+
+// model: loaded with config. reference: of the same plan. Of config's knobs it enlarges the batch
+// and the KV cache as the questions need. Throws as above.
+Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
+                        const QualityPlan& plan, const QualityReference& reference);
+
+// The knobs that quality depends on, as canonical JSON. config: canonical.
+std::string quality_signature(const DeployConfig& config);
+
+// Key of the memo of qualities (Store::find_blob, put_blob).
+std::string quality_key(const std::string& model_hash, const DeployConfig& config,
+                        const std::string& plan_hash, const std::string& build);
+
+}  // namespace paretune

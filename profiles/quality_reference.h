@@ -1,0 +1,48 @@
+// What the full-precision model says about a QualityPlan, kept so that every config is compared
+// with the same.
+//
+// Of each predicted token it holds the most likely continuations with their log-probabilities: the
+// whole vocabulary as long as the table stays within a bound (then KL divergence is exact), else as
+// many as fit, the rest as one lump. Lumping can only lower KL, and by no more than the part of it
+// that lies within the lump (data-processing inequality); with the 8,192 continuations that fit for
+// 4,096 tokens of a vocabulary of 128k, that is next to nothing. 16-bit rows of the whole
+// vocabulary would be no smaller and blur a KL of 1e-4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace paretune {
+
+struct QualityReference {
+  std::string plan_hash;
+  int vocab_size = 0;
+  int kept = 0;  // continuations per row; vocab_size: all of them, in order, and `ids` is empty
+  // By row: one for each predicted token, document after document.
+  std::vector<std::uint32_t> ids;      // (rows, kept), ascending
+  std::vector<float> logprobs;         // (rows, kept)
+  std::vector<float> target_logprobs;  // (rows) of the token that follows
+  std::vector<std::uint32_t> top1;     // (rows) the most likely; of equals the first
+  std::vector<double> scores;          // by question of the plan, in [0, 1]
+
+  std::size_t rows() const { return target_logprobs.size(); }
+  bool operator==(const QualityReference&) const = default;
+};
+
+// Continuations per row that keep the table within max_bytes.
+int kept_continuations(std::size_t rows, int vocab_size, std::size_t max_bytes);
+
+// One file, written beside and renamed, with a checksum.
+void save_reference(const QualityReference& reference, const std::filesystem::path& file);
+
+// nullopt: there is no such file, or it is damaged, of another version or of another plan, and must
+// be measured anew.
+std::optional<QualityReference> load_reference(const std::filesystem::path& file,
+                                               const std::string& plan_hash);
+
+}  // namespace paretune

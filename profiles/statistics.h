@@ -1,0 +1,53 @@
+// What samples say about the thing sampled, and how surely: beside summarize() of
+// profiles/measurement.h, all that the measurements need of statistics.
+#pragma once
+
+#include <span>
+
+#include "profiles/measurement.h"
+
+namespace paretune {
+
+struct Mean {
+  double value = 0;
+  double standard_error = 0;
+};
+
+// Of independent samples.
+Mean mean(std::span<const double> samples);
+
+// The sum and the number of the samples that belong together (the tokens of one document).
+struct Cluster {
+  double sum = 0;
+  double count = 0;
+};
+
+// Of all samples of all clusters. Samples within a cluster may depend on each other, clusters may
+// not: the standard error is the ratio estimator's, sqrt(g / (g - 1) * sum_c (sum_c - value *
+// count_c)^2) / n (Miller, arXiv:2411.00640, section 2.2). Of one cluster it is infinite.
+Mean clustered_mean(std::span<const Cluster> clusters);
+
+// exp of the mean, its error by the delta method. Of per-token differences of -ln p it is the ratio
+// of two perplexities; being paired, it is far surer than either (llama.cpp's
+// ln(PPL(Q)/PPL(base))).
+Mean clustered_exp_mean(std::span<const Cluster> clusters);
+
+// Standard error of a fraction of which `right` of n were seen: Agresti and Coull's, sqrt(p (1 - p)
+// / (n + 4)) at p = (right + 2) / (n + 4). The textbook's sqrt(p (1 - p) / n) would call 13 of 13
+// certain.
+double binomial_standard_error(double right, int n);
+
+// The q-quantile by nearest rank (Hyndman and Fan's type 1): the ceil(q n)-th smallest, always a
+// value that was seen. sorted: ascending, not empty, no value negative. The interval holds the true
+// quantile with 95 % or more whatever the distribution, for the number of samples below it is
+// binomial: from order statistics, 2.5 % on either side where there are enough samples, and all 5 %
+// above where there are just enough for that (n = samples_needed(q)). Where samples do not bound
+// it, low is 0 and high infinite. The samples are taken as independent, which ITL gaps of one
+// request are not: their interval is optimistic.
+Estimate percentile(std::span<const double> sorted, double q);
+
+// Two-sided exact p-value of McNemar's test: how likely so uneven a split of b + c flips is if both
+// directions are alike.
+double mcnemar_p(int b, int c);
+
+}  // namespace paretune
