@@ -3,9 +3,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "runtime/chat/chat.h"
+#include "runtime/chat/encode_chat.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/model.h"
@@ -19,6 +20,8 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Model> model;
+  std::optional<ChatTemplate> chat;  // the model's own, or the built-in one that fits its vocabulary
+  std::string chat_error;            // why there is none: the model still completes plain text
 
   // A fresh engine with an empty cache.
   std::unique_ptr<Engine> engine(const DeployConfig& config) const;

@@ -1,0 +1,171 @@
+#include "runtime/deploy_config.h"
+
+#include <algorithm>
+
+namespace paretune {
+namespace {
+
+bool runs_here(std::string_view family) {
+  return std::ranges::any_of(matmul_variants(),
+                             [&](const MatmulVariant& v) { return v.family == family && cpu_has(v.needs); });
+}
+
+// A resolved kernel for each weight format the config uses; equal lists mean equal kernels.
+std::vector<const MatmulVariant*> resolved(const DeployConfig& config, std::string_view family) {
+  std::vector<const MatmulVariant*> kernels;
+  for (const WeightFormat* format : {config.attention_weights, config.mlp_weights, config.output_weights}) {
+    kernels.push_back(&resolve_matmul(family, *format, effective_activations(config, *format)));
+  }
+  return kernels;
+}
+
+// The first family, in the order of preference, that runs the same kernels.
+void canonical_kernel(DeployConfig& config, OneOf<kKernelFamilies> DeployConfig::*field) {
+  const auto kernels = resolved(config, (config.*field).name);
+  for (const std::string_view family : kKernelFamilies) {
+    if (runs_here(family) && resolved(config, family) == kernels) {
+      (config.*field).name = family;
+      return;
+    }
+  }
+}
+
+constexpr std::array kConstraints{
+    Constraint{"activations need a partner",
+               "a cast of activations acts only where weights of its kind exist: int8 with integer weights, bf16 with "
+               "bf16 weights",
+               [](DeployConfig& c, const Target&) {
+                 bool integer = false, bf16 = false;
+                 for (const WeightFormat* format : {c.attention_weights, c.mlp_weights, c.output_weights}) {
+                   integer |= format->integer;
+                   bf16 |= format == &kBf16;
+                 }
+                 if (c.activations.name == "int8" && !integer) c.activations.name = "bf16";
+                 if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
+               }},
+    Constraint{"one name per prefill kernel", "families that fall back to the same kernels are the same",
+               [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
+    Constraint{"one name per decode kernel", "families that fall back to the same kernels are the same",
+               [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::decode_kernel); }},
+    Constraint{"one name per attention kernel", "kernels that fall back to the same one are the same",
+               [](DeployConfig& c, const Target&) {
+                 const auto& kernel = resolve_attention(c.attention_kernel.name, *c.kv_cache);
+                 for (const std::string_view name : kAttentionKernels) {
+                   if (&resolve_attention(name, *c.kv_cache) == &kernel) {
+                     c.attention_kernel.name = name;
+                     return;
+                   }
+                 }
+               }},
+    Constraint{"a step holds a batch", "the token budget of a step covers one token for each running sequence",
+               [](DeployConfig& c, const Target&) { c.prefill_chunk = std::max(c.prefill_chunk, c.max_batch_size); }},
+    Constraint{"a page fits the context", "a page longer than the context wastes the rest of it",
+               [](DeployConfig& c, const Target& t) {
+                 c.kv_page_tokens = std::min(c.kv_page_tokens, std::max(1, t.model.max_seq_len));
+               }},
+    Constraint{"threads are cores", "more threads than cores take turns instead of running",
+               [](DeployConfig& c, const Target& t) {
+                 c.prefill_threads = std::clamp(c.prefill_threads, 1, t.machine.cores);
+                 c.decode_threads = std::clamp(c.decode_threads, 1, t.machine.cores);
+               }},
+};
+
+std::vector<int> powers_of_two(int from, int to) {
+  std::vector<int> values;
+  for (int value = from; value <= to; value *= 2) values.push_back(value);
+  if (values.empty()) values.push_back(from);
+  return values;
+}
+
+// Names of a list, in reverse: domains are ordered from plain to ambitious where the lists are best first.
+template <const auto& kList>
+std::vector<OneOf<kList>> every() {
+  std::vector<OneOf<kList>> values;
+  for (const std::string_view name : kList) values.push_back({name});
+  return values;
+}
+
+}  // namespace
+
+std::string_view effect_name(Effect effect) {
+  constexpr std::array<std::string_view, 3> kNames{"exact", "rounding", "quality"};
+  return kNames[static_cast<std::size_t>(effect)];
+}
+
+Activations effective_activations(const DeployConfig& config, const WeightFormat& weights) {
+  if (config.activations.name == "int8" && weights.integer) return Activations::int8;
+  if (config.activations.name != "f32" && &weights == &kBf16) return Activations::bf16;
+  return Activations::f32;
+}
+
+std::vector<const WeightFormat*> weight_choices(const Target&) { return {kWeightFormats.begin(), kWeightFormats.end()}; }
+std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) { return every<kActivationCasts>(); }
+std::vector<const KvFormat*> kv_choices(const Target&) { return {kKvFormats.begin(), kKvFormats.end()}; }
+
+// "scalar" is the reference that tests compare with; where anything faster runs, nobody deploys it.
+std::vector<OneOf<kKernelFamilies>> kernel_choices(const Target&) {
+  std::vector<OneOf<kKernelFamilies>> families;
+  for (const std::string_view family : kKernelFamilies) {
+    if (family != "scalar" && runs_here(family)) families.push_back({family});
+  }
+  if (families.empty()) families.push_back({"scalar"});
+  return families;
+}
+
+std::vector<OneOf<kAttentionKernels>> attention_choices(const Target&) {
+  std::vector<OneOf<kAttentionKernels>> kernels;
+  for (const std::string_view name : kAttentionKernels) {
+    const AttentionVariant& variant = resolve_attention(name, kKvF32);
+    if (variant.name == name && name != "scalar") kernels.push_back({name});
+  }
+  if (kernels.empty()) kernels.push_back({"scalar"});
+  return kernels;
+}
+
+std::vector<OneOf<kSchedules>> schedule_choices(const Target&) { return every<kSchedules>(); }
+
+std::vector<int> thread_choices(const Target& target) {
+  std::vector<int> threads = powers_of_two(1, target.machine.cores);
+  if (threads.back() != target.machine.cores) threads.push_back(target.machine.cores);
+  return threads;
+}
+
+std::vector<int> batch_choices(const Target&) { return powers_of_two(1, 64); }
+
+std::vector<int> chunk_choices(const Target& target) {
+  return powers_of_two(16, std::clamp(target.model.max_seq_len, 16, 4096));
+}
+
+std::vector<int> page_choices(const Target&) { return powers_of_two(16, 64); }
+
+// As many tokens as the largest batch of whole contexts needs, or as a quarter of the memory holds in f32.
+std::vector<int> cache_choices(const Target& target) {
+  const ModelShape& m = target.model;
+  const double token_bytes = 2.0 * m.n_layers * m.n_kv_heads * m.head_dim * sizeof(float);
+  const double fits = 0.25 * static_cast<double>(target.machine.memory_bytes) / std::max(1.0, token_bytes);
+  const double wanted = 64.0 * m.max_seq_len;
+  return {static_cast<int>(std::clamp(std::min(fits, wanted), 256.0, 1e9))};
+}
+
+std::vector<bool> on_off(const Target&) { return {false, true}; }
+
+DeployConfig default_config(const Target& target) {
+  DeployConfig config;
+  config.prefill_kernel = kernel_choices(target).front();
+  config.decode_kernel = kernel_choices(target).front();
+  config.attention_kernel = attention_choices(target).front();
+  config.prefill_threads = target.machine.cores;
+  config.decode_threads = target.machine.cores;
+  config.prefill_chunk = std::min(512, chunk_choices(target).back());
+  config.kv_cache_tokens = cache_choices(target).front();
+  return canonical(config, target);
+}
+
+std::span<const Constraint> constraints() { return kConstraints; }
+
+DeployConfig canonical(DeployConfig config, const Target& target) {
+  for (const Constraint& constraint : kConstraints) constraint.apply(config, target);
+  return config;
+}
+
+}  // namespace paretune

@@ -1,0 +1,239 @@
+#include "runtime/deployment.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <type_traits>
+
+namespace paretune {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kSchema = "paretune.deploy/1";
+constexpr int kMaxInt = 1 << 30;  // of any integer knob
+
+[[noreturn]] void fail(const std::string& where, const std::string& found, const std::string& allowed) {
+  throw std::runtime_error(where + ": found " + found + ", allowed: " + allowed);
+}
+
+std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+// Text of a knob's value, and back. One overload per kind of value; none names a knob.
+std::string text_of(const WeightFormat* v) { return std::string(v->name); }
+std::string text_of(const KvFormat* v) { return std::string(v->name); }
+std::string text_of(int v) { return std::to_string(v); }
+std::string text_of(bool v) { return v ? "true" : "false"; }
+template <const auto& kList>
+std::string text_of(OneOf<kList> v) {
+  return std::string(v.name);
+}
+
+template <class List, class Name>
+std::string joined(const List& list, Name name) {
+  std::string all;
+  for (const auto& item : list) {
+    if (!all.empty()) all += ", ";
+    all += name(item);
+  }
+  return all;
+}
+
+template <class T, class List>
+void from_catalog(T& value, const List& list, std::string_view text, const std::string& where) {
+  const auto found = std::ranges::find_if(list, [&](const auto* row) { return row->name == text; });
+  if (found == list.end()) fail(where, in_quotes(text), joined(list, [](const auto* row) { return std::string(row->name); }));
+  value = *found;
+}
+
+void set_value(const WeightFormat*& v, std::string_view text, const std::string& where) {
+  from_catalog(v, kWeightFormats, text, where);
+}
+void set_value(const KvFormat*& v, std::string_view text, const std::string& where) {
+  from_catalog(v, kKvFormats, text, where);
+}
+void set_value(int& v, std::string_view text, const std::string& where) {
+  int parsed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (error != std::errc() || end != text.data() + text.size() || parsed < 1 || parsed > kMaxInt) {
+    fail(where, in_quotes(text), "an integer from 1 to " + std::to_string(kMaxInt));
+  }
+  v = parsed;
+}
+void set_value(bool& v, std::string_view text, const std::string& where) {
+  if (text != "true" && text != "false") fail(where, in_quotes(text), "true or false");
+  v = text == "true";
+}
+template <const auto& kList>
+void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
+  const auto found = std::ranges::find(kList, text);
+  if (found == kList.end()) fail(where, in_quotes(text), joined(kList, [](std::string_view name) { return std::string(name); }));
+  v.name = *found;
+}
+
+std::string known_knobs() {
+  std::string all;
+  for_each_knob([&](const auto& knob) { all += (all.empty() ? "" : ", ") + std::string(knob.name); });
+  return all;
+}
+
+Json config_json(const DeployConfig& config) {
+  Json json = Json::object();
+  for_each_knob([&](const auto& knob) {
+    const auto& value = config.*knob.field;
+    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>) {
+      json[std::string(knob.name)] = value;
+    } else {
+      json[std::string(knob.name)] = text_of(value);
+    }
+  });
+  return json;
+}
+
+DeployConfig config_from(const Json& json, const std::string& where, DeployConfig config) {
+  if (!json.is_object()) fail(where, json.type_name(), "an object of knobs");
+  for (const auto& [key, value] : json.items()) {
+    const std::string place = where + "." + key;
+    if (value.is_string()) {
+      set_knob(config, key, value.get_ref<const std::string&>(), place);
+    } else if (value.is_number_integer() || value.is_boolean()) {
+      set_knob(config, key, value.dump(), place);
+    } else {
+      fail(place, value.dump(), "a string, an integer or a boolean");
+    }
+  }
+  return config;
+}
+
+Json parse_json(std::string_view text, const std::string& where) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw std::runtime_error(where + ": not JSON: byte " + std::to_string(error.byte) + ": " + error.what());
+  }
+}
+
+// Reads the members of an object once each and refuses what nobody asked for.
+class Members {
+ public:
+  Members(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json.is_object()) fail(where_, json.type_name(), "an object");
+  }
+  const Json& require(const std::string& key) {
+    known_.push_back(key);
+    const auto found = json_.find(key);
+    if (found == json_.end()) throw std::runtime_error(where_ + ": the key " + in_quotes(key) + " is missing");
+    return *found;
+  }
+  std::string string(const std::string& key) {
+    const Json& value = require(key);
+    if (!value.is_string()) fail(where_ + "." + key, value.dump(), "a string");
+    return value.get<std::string>();
+  }
+  void refuse_others() const {
+    for (const auto& [key, value] : json_.items()) {
+      if (std::ranges::find(known_, key) == known_.end()) {
+        fail(where_, "the unknown key " + in_quotes(key), joined(known_, [](const std::string& k) { return k; }));
+      }
+    }
+  }
+
+ private:
+  const Json& json_;
+  std::string where_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace
+
+std::string knob_text(const DeployConfig& config, std::string_view name) {
+  std::string text;
+  for_each_knob([&](const auto& knob) {
+    if (knob.name == name) text = text_of(config.*knob.field);
+  });
+  if (text.empty()) fail("knob", in_quotes(name), known_knobs());
+  return text;
+}
+
+void set_knob(DeployConfig& config, std::string_view name, std::string_view text, const std::string& where) {
+  bool found = false;
+  for_each_knob([&](const auto& knob) {
+    if (knob.name != name) return;
+    found = true;
+    set_value(config.*knob.field, text, where);
+  });
+  if (!found) fail(where, "the unknown knob " + in_quotes(name), known_knobs());
+}
+
+std::string to_json(const DeployConfig& config) { return config_json(config).dump(); }
+
+DeployConfig parse_config(std::string_view json, const std::string& where, const DeployConfig& base) {
+  return config_from(parse_json(json, where), where, base);
+}
+
+std::string to_json(const Deployment& d) {
+  Json promised = Json::object();
+  for (const auto& [name, value] : d.promised) promised[name] = value;
+  const Json json{{"schema", kSchema},
+                  {"model", {{"path", d.model_path.string()}, {"content_hash", d.model_hash}}},
+                  {"machine", {{"cpu", d.machine_cpu}, {"fingerprint", d.machine_fingerprint}}},
+                  {"config", config_json(d.config)},
+                  {"promised", promised},
+                  {"study", d.study},
+                  {"build", d.build}};
+  return json.dump(2) + "\n";
+}
+
+Deployment parse_deployment(std::string_view text, const std::filesystem::path& file) {
+  const std::string where = file.string() + ": $";
+  const Json json = parse_json(text, file.string());
+  Members top(json, where);
+  if (const std::string schema = top.string("schema"); schema != kSchema) {
+    fail(where + ".schema", in_quotes(schema), in_quotes(kSchema));
+  }
+  Deployment d;
+  Members model(top.require("model"), where + ".model");
+  d.model_path = model.string("path");
+  d.model_hash = model.string("content_hash");
+  model.refuse_others();
+  Members machine(top.require("machine"), where + ".machine");
+  d.machine_cpu = machine.string("cpu");
+  d.machine_fingerprint = machine.string("fingerprint");
+  machine.refuse_others();
+
+  const Json& config = top.require("config");
+  if (!config.is_object()) fail(where + ".config", config.type_name(), "an object of knobs");
+  for_each_knob([&](const auto& knob) {
+    if (!config.contains(std::string(knob.name))) {
+      throw std::runtime_error(where + ".config: the knob " + in_quotes(knob.name) + " is missing");
+    }
+  });
+  d.config = config_from(config, where + ".config", {});
+
+  const Json& promised = top.require("promised");
+  if (!promised.is_object()) fail(where + ".promised", promised.type_name(), "an object of numbers");
+  for (const auto& [name, value] : promised.items()) {
+    if (!value.is_number()) fail(where + ".promised." + name, value.dump(), "a number");
+    d.promised[name] = value.get<double>();
+  }
+  d.study = top.string("study");
+  d.build = top.string("build");
+  top.refuse_others();
+  return d;
+}
+
+std::vector<std::string> mismatches(const Deployment& d, const std::string& model_hash, const Machine& machine) {
+  std::vector<std::string> all;
+  if (d.model_hash != model_hash) {
+    all.push_back("the model's content hash is " + model_hash + "; the config was measured with " + d.model_hash);
+  }
+  if (d.machine_fingerprint != machine.fingerprint) {
+    all.push_back("this machine (" + machine.cpu + ", " + std::to_string(machine.cores) + " cores, fingerprint " +
+                  machine.fingerprint + ") is not the one the config was measured on (" + d.machine_cpu +
+                  ", fingerprint " + d.machine_fingerprint + ")");
+  }
+  return all;
+}
+
+}  // namespace paretune

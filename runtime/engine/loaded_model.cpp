@@ -1,0 +1,27 @@
+#include "runtime/engine/loaded_model.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace paretune {
+
+LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config) {
+  LoadedModel loaded;
+  loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
+  loaded.pool = std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
+  loaded.model = std::make_unique<Model>(*source, config, *loaded.pool);
+  try {
+    loaded.chat = chat_template_for(*loaded.tokenizer, source->chat_template().value_or(""),
+                                    source->path().string() + ": chat template");
+  } catch (const std::runtime_error& error) {
+    loaded.chat_error = error.what();
+  }
+  loaded.source = std::move(source);
+  return loaded;
+}
+
+std::unique_ptr<Engine> LoadedModel::engine(const DeployConfig& config) const {
+  return std::make_unique<Engine>(*model, config, *pool);
+}
+
+}  // namespace paretune

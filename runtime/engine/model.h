@@ -1,0 +1,87 @@
+// The transformer: packed weights and one forward pass over a batch of sequence segments.
+//
+// Layer (Llama, arXiv:2302.13971; qwen2 adds biases, qwen3 norms of query and key heads):
+//   h = x + Wo · attention(rope(Wq·n), rope(Wk·n), Wv·n)   with n = rms_norm(x)
+//   x = h + Wdown · (silu(Wgate·m) * (Wup·m))              with m = rms_norm(h)
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "kernels/matmul.h"
+#include "runtime/deploy_config.h"
+#include "runtime/engine/aligned_buffer.h"
+#include "runtime/engine/thread_pool.h"
+#include "runtime/model/model_source.h"
+
+namespace paretune {
+
+enum class Phase { prefill, decode };  // decode: every segment is one token
+
+// Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages for all of these.
+struct Segment {
+  std::span<const int> tokens;
+  int past = 0;
+  int logits_from = 0;  // tokens from this index on want logits; tokens.size(): none
+  std::span<const std::vector<std::byte*>> layer_pages;  // [layer][page]
+};
+
+// Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step seen.
+struct Workspace {
+  std::vector<float> x, qkv, query, attention, gate, up, y;  // (rows, …)
+  std::vector<float> cosines, sines;                  // (rows, head_dim / 2)
+  std::vector<float> selected, logits;                // (rows that want logits, d_model | vocab_size)
+  std::vector<std::vector<float>> scratch;            // per thread
+  AlignedBuffer prepared;
+  std::vector<int> row_segment, row_position, logit_rows;
+  struct AttentionTask {
+    int segment, kv_head, begin, end;
+  };
+  std::vector<AttentionTask> attention_tasks;
+  std::vector<int> segment_row;  // first row of each segment
+};
+
+class Model {
+ public:
+  // Reads and packs all weights as config says, on the pool's threads. source must outlive the model: token embeddings
+  // are read from it. Throws std::bad_alloc where memory does not suffice.
+  Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool);
+
+  const ModelSource& source() const { return source_; }
+  const ModelShape& shape() const { return source_.shape(); }
+  std::size_t weight_bytes() const { return weight_bytes_; }
+
+  // One pass. Afterwards the cache holds the segments' keys and values, and the result holds one row of vocab_size logits
+  // for each token that wanted them, in order (it lives in workspace.logits).
+  std::span<const float> forward(std::span<const Segment> segments, Phase phase, ThreadPool& pool,
+                                 Workspace& workspace) const;
+
+ private:
+  struct Matrix {
+    PackedMatrix packed;
+    AlignedBuffer memory;
+    const MatmulVariant* variant[2] = {};  // by Phase
+  };
+  struct Layer {
+    Matrix qkv, attention_output, gate, up, down;
+    std::vector<float> attention_norm, mlp_norm, qkv_bias, q_norm, k_norm;
+  };
+  struct Part {
+    Weight weight;
+    int layer;
+  };
+  Matrix pack(std::span<const Part> parts, const WeightFormat& format, ThreadPool& pool);
+  void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w, Team& team) const;
+  void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
+
+  const ModelSource& source_;
+  DeployConfig config_;
+  const AttentionVariant* attention_;
+  std::vector<Layer> layers_;
+  std::vector<float> output_norm_;
+  Matrix output_;
+  std::size_t weight_bytes_ = 0;
+};
+
+}  // namespace paretune
