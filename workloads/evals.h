@@ -24,6 +24,10 @@ std::vector<EvalItem> load_evals(const std::filesystem::path& file);
 // The items of one entry of quality.evals: its grader over theirs, its max_items chosen by `seed`.
 std::vector<EvalItem> load_evals(const EvalSpec& spec, std::uint64_t seed);
 
+// Those of all entries of quality.evals, in their order. A floor on a capability that no item has
+// is an error.
+std::vector<EvalItem> load_evals(const Workload& workload);
+
 // n of the items in their order, the same for the same seed; a smaller n is a subset of a larger.
 std::vector<EvalItem> select(const std::vector<EvalItem>& items, int n, std::uint64_t seed);
 

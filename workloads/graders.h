@@ -23,9 +23,12 @@ struct EvalItem {
   bool operator==(const EvalItem&) const = default;
 };
 
-// A row of kGraders. Exactly one of the two functions is set.
+// A row of kGraders. Exactly one of score and choose is set.
 struct Grader {
   std::string_view name;
+  // What an item must have for this grader, where it lacks it; empty: all is well. Checked when
+  // items are loaded.
+  std::string_view (*lacks)(const EvalItem& item);
   // Of what the model generated for item.prompt.
   double (*score)(const EvalItem& item, std::string_view output);
   // logprobs[i]: sum of the log-probabilities of choice i's tokens after the prompt. Returns the
