@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "runtime/model/tensor_types.h"
+#include "runtime/model/weight_table.h"
 
 namespace paretune {
 
@@ -27,13 +27,6 @@ using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::s
                                std::vector<std::uint64_t>, std::vector<std::int64_t>,
                                std::vector<double>, std::vector<bool>, std::vector<std::string>>;
 
-struct GgufTensor {
-  std::string name;
-  const TensorType* type;
-  std::vector<std::uint64_t> dims;  // 1 to 4, fastest first: a matrix is {columns, rows}
-  std::span<const std::byte> data;  // into the file
-};
-
 class Gguf {
  public:
   // bytes must outlive the object; name is how errors call the file. Throws std::runtime_error.
@@ -41,10 +34,7 @@ class Gguf {
 
   const std::string& name() const { return name_; }
   const std::map<std::string, GgufValue, std::less<>>& metadata() const { return metadata_; }
-  const std::map<std::string, GgufTensor, std::less<>>& tensors() const { return tensors_; }
-
-  // nullptr: there is none.
-  const GgufTensor* find_tensor(std::string_view tensor_name) const;
+  const TensorMap& tensors() const { return tensors_; }
 
   // find_*: nullopt if the key is missing. Both throw std::runtime_error naming file, key, what was
   // found and what was expected when the value is of another type or out of range; get_* also when
@@ -62,9 +52,12 @@ class Gguf {
   const std::vector<std::string>* find_strings(std::string_view key) const;
 
  private:
+  const GgufValue* find(std::string_view key) const;
+  [[noreturn]] void refuse(std::string_view key, const std::string& expected) const;
+
   std::string name_;
   std::map<std::string, GgufValue, std::less<>> metadata_;
-  std::map<std::string, GgufTensor, std::less<>> tensors_;
+  TensorMap tensors_;
 };
 
 }  // namespace paretune

@@ -41,4 +41,9 @@ struct TokenizerData {
   bool operator==(const TokenizerData&) const = default;
 };
 
+// Checks the lists and ids against each other and against vocab_size, fills tokens up to it with
+// unused ones ("[PAD7]": embeddings are often padded), and completes eog_ids with eos_id and the
+// tokens that chat models end a turn with. Throws std::runtime_error "<where>: ...".
+void finish_tokenizer(TokenizerData& data, int vocab_size, const std::string& where);
+
 }  // namespace paretune

@@ -1,0 +1,15 @@
+// config.json of a Hugging Face folder as a ModelShape.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "runtime/model/model_shape.h"
+
+namespace paretune {
+
+// config: the parsed file; file: how errors call it. Throws std::runtime_error for what is missing,
+// wrong or asks for something that we do not run (by name).
+ModelShape read_hugging_face_config(const nlohmann::json& config, const std::string& file);
+
+}  // namespace paretune

@@ -1,0 +1,99 @@
+#include "runtime/model/stored_model.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <memory>
+#include <stdexcept>
+
+namespace paretune {
+namespace {
+
+bool rotated(Weight weight) {
+  return weight == Weight::attn_q || weight == Weight::attn_k || weight == Weight::attn_q_bias ||
+         weight == Weight::attn_k_bias;
+}
+
+// Where an interleaved file keeps half-split row (or bias) number row: pair (i, i + head_dim/2)
+// lies at (2i, 2i+1).
+int interleaved_index(int row, int head_dim) {
+  const int i = row % head_dim;
+  const int half = head_dim / 2;
+  return row - i + (i < half ? 2 * i : 2 * (i - half) + 1);
+}
+
+}  // namespace
+
+StoredModel::StoredModel(std::filesystem::path path, std::vector<MappedFile> files,
+                         ModelContents contents)
+    : path_(std::move(path)), files_(std::move(files)), contents_(std::move(contents)) {}
+
+const StoredWeight& StoredModel::stored(Weight weight, int layer) const {
+  if (weight == Weight::output && shape().tied_output) weight = Weight::token_embedding;
+  const auto& layers = contents_.weights[static_cast<std::size_t>(weight)];
+  assert(layer >= 0 && layer < static_cast<int>(layers.size()) && "the model has no such weight");
+  return layers[layer];
+}
+
+void StoredModel::read_rows(Weight weight, int layer, int row_begin, int row_end,
+                            std::span<float> out) const {
+  const StoredWeight& tensor = stored(weight, layer);
+  const auto [rows, columns] = weight_shape(weight);
+  assert(0 <= row_begin && row_begin <= row_end && row_end <= rows);
+  assert(out.size() == static_cast<std::size_t>(row_end - row_begin) * columns);
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(columns / tensor.type->block_size) * tensor.type->block_bytes;
+  const auto row_data = [&](int row, int n) {
+    return tensor.data.subspan(row * row_bytes, n * row_bytes);
+  };
+
+  if (!contents_.interleaved_qk || !rotated(weight)) {
+    tensor.type->to_float(row_data(row_begin, row_end - row_begin), out);
+  } else if (weight_info(weight).matrix) {
+    for (int row = row_begin; row < row_end; ++row) {
+      tensor.type->to_float(
+          row_data(interleaved_index(row, shape().head_dim), 1),
+          out.subspan(static_cast<std::size_t>(row - row_begin) * columns, columns));
+    }
+  } else if (row_begin < row_end) {
+    std::vector<float> bias(columns);
+    tensor.type->to_float(row_data(0, 1), bias);
+    for (int i = 0; i < columns; ++i) out[i] = bias[interleaved_index(i, shape().head_dim)];
+  }
+}
+
+std::string StoredModel::source_format(Weight weight, int layer) const {
+  return std::string(stored(weight, layer).type->name);
+}
+
+std::uint64_t StoredModel::file_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const MappedFile& file : files_) bytes += file.bytes().size();
+  return bytes;
+}
+
+std::string StoredModel::content_hash() const {
+  std::vector<const MappedFile*> by_name;
+  for (const MappedFile& file : files_) by_name.push_back(&file);
+  std::ranges::sort(by_name, {}, [](const MappedFile* file) { return file->path().filename(); });
+
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       XXH3_freeState);
+  if (!state) throw std::bad_alloc();
+  XXH3_128bits_reset(state.get());
+  for (const MappedFile* file : by_name) {
+    XXH3_128bits_update(state.get(), file->bytes().data(), file->bytes().size());
+  }
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state.get()));
+  std::string hex;
+  for (const unsigned char byte : canonical.digest) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += {kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return hex;
+}
+
+}  // namespace paretune
