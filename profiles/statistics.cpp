@@ -1,0 +1,105 @@
+#include "profiles/statistics.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace paretune {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kMiss = 0.05;  // how often an interval may miss
+
+// P(B = k) for k = 0 … n of a binomial B(n, q), 0 < q < 1.
+std::vector<double> binomial(int n, double q) {
+  std::vector<double> p(n + 1);
+  double log_p = n * std::log1p(-q);
+  const double log_odds = std::log(q) - std::log1p(-q);
+  for (int k = 0; k <= n; ++k) {
+    p[k] = std::exp(log_p);
+    log_p += std::log(double(n - k) / (k + 1)) + log_odds;
+  }
+  return p;
+}
+
+}  // namespace
+
+Mean mean(std::span<const double> samples) {
+  const double n = double(samples.size());
+  if (samples.empty()) return {0, kInfinity};
+  const double value = std::accumulate(samples.begin(), samples.end(), 0.0) / n;
+  double squares = 0;
+  for (const double sample : samples) squares += (sample - value) * (sample - value);
+  return {value, n < 2 ? kInfinity : std::sqrt(squares / (n - 1) / n)};
+}
+
+Mean clustered_mean(std::span<const Cluster> clusters) {
+  double sum = 0, count = 0;
+  for (const Cluster& c : clusters) sum += c.sum, count += c.count;
+  if (count == 0) return {0, kInfinity};
+  const double value = sum / count;
+  double squares = 0;
+  for (const Cluster& c : clusters) {
+    const double residual = c.sum - value * c.count;
+    squares += residual * residual;
+  }
+  const double g = double(clusters.size());
+  return {value, g < 2 ? kInfinity : std::sqrt(g / (g - 1) * squares) / count};
+}
+
+Mean clustered_exp_mean(std::span<const Cluster> clusters) {
+  const Mean log = clustered_mean(clusters);
+  return {std::exp(log.value), std::exp(log.value) * log.standard_error};
+}
+
+double binomial_standard_error(double right, int n) {
+  const double p = (right + 2) / (n + 4);
+  return std::sqrt(p * (1 - p) / (n + 4));
+}
+
+Estimate percentile(std::span<const double> sorted, double q) {
+  assert(!sorted.empty() && sorted.front() >= 0 && std::is_sorted(sorted.begin(), sorted.end()));
+  const int n = int(sorted.size());
+  // q n that is whole but for rounding is whole: 0.95 * 60 may come out as 57.000000000000007.
+  const int rank = std::clamp(int(std::ceil(q * n - 1e-9)), 1, n);
+  Estimate estimate{.value = sorted[rank - 1], .low = 0, .high = kInfinity};
+
+  // The true quantile lies above the u-th smallest sample with P(B >= u), and below the l-th with
+  // P(B < l), where B, the number of samples below it, is binomial.
+  const std::vector<double> p = binomial(n, q);
+  int upper = n;
+  double above = p[n];
+  if (above <= kMiss) {
+    while (above + p[upper - 1] <= kMiss / 2) above += p[--upper];
+    estimate.high = sorted[upper - 1];
+  } else {
+    above = 0;  // no upper bound to miss
+  }
+  int lower = 0;
+  for (double below = p[0]; below <= kMiss - above && lower < rank; below += p[lower]) ++lower;
+  if (lower > 0) estimate.low = sorted[lower - 1];
+  return estimate;
+}
+
+double mcnemar_p(int b, int c) {
+  const std::vector<double> p = binomial(b + c, 0.5);
+  return std::min(1.0, 2 * std::accumulate(p.begin(), p.begin() + std::min(b, c) + 1, 0.0));
+}
+
+Distribution summarize(std::vector<double> samples) {
+  Distribution distribution;
+  if (samples.empty()) {
+    for (Estimate& estimate : distribution.percentiles) estimate.high = kInfinity;
+    return distribution;
+  }
+  std::sort(samples.begin(), samples.end());
+  distribution.samples = int(samples.size());
+  distribution.mean = mean(samples).value;
+  for (std::size_t i = 0; i < kPercentiles.size(); ++i)
+    distribution.percentiles[i] = percentile(samples, kPercentiles[i].percent / 100);
+  return distribution;
+}
+
+}  // namespace paretune
