@@ -37,7 +37,7 @@ SentencePiece::SentencePiece(const TokenizerData& data)
     if (type == TokenizerData::kByte) {
       if (const auto byte = byte_of_token(texts_[id])) byte_ids_[*byte] = static_cast<int>(id);
     } else if (type != TokenizerData::kControl && type != TokenizerData::kUnknown &&
-               !texts_[id].empty()) {
+               type != TokenizerData::kUnused && !texts_[id].empty()) {
       pieces_.insert_or_assign(texts_[id], static_cast<int>(id));
       longest_ = std::max(longest_, texts_[id].size());
     }

@@ -11,7 +11,7 @@ namespace paretune {
 
 class TokenTable {
  public:
-  // Throws std::runtime_error where lists or ids contradict each other.
+  // data: checked. Throws std::runtime_error if a byte token is not written "<0x0A>".
   explicit TokenTable(const TokenizerData& data);
 
   struct Token {
@@ -30,9 +30,9 @@ class TokenTable {
   LiteralMatcher user_defined_;
 };
 
-// Throws std::runtime_error as TokenTable does; the result has a type for every token, and the
-// tokens that the data call BOS, EOS or end of generation are control tokens (some files have them
-// as normal ones).
+// Throws std::runtime_error where lists or ids contradict each other. The result has a type for
+// every token, and those that the data call BOS, EOS or end of generation are control tokens (some
+// files have them as normal ones).
 TokenizerData checked(TokenizerData data);
 
 }  // namespace paretune

@@ -47,6 +47,7 @@ class Reader {
       if (!text_or(model, path, key, "").empty()) refuse(path, text_or(model, path, key, ""));
     }
 
+    data_.ignore_merges = flag_or(model, "/model/ignore_merges", "ignore_merges", false);
     read_normalizer();
     read_pre_tokenizer();
     read_tokens(model);
@@ -206,12 +207,15 @@ class Reader {
     return regex;
   }
 
+  // The row for what the file says; of those that differ in ignore_merges alone, the one that
+  // agrees with the model's flag, else the one that leaves it to the flag.
   std::string pre_tokenizer_name(std::string_view regex, bool single_digits) const {
-    for (const PreTokenizer& row : kPreTokenizers) {
-      // Where rows differ in ignore_merges alone, the one that leaves it to the model's own flag.
-      if (row.regex == regex && row.single_digits == single_digits && row.nfc == nfc_ &&
-          !row.ignore_merges) {
-        return std::string(row.name);
+    for (const bool ignore_merges : {data_.ignore_merges, false}) {
+      for (const PreTokenizer& row : kPreTokenizers) {
+        if (row.regex == regex && row.single_digits == single_digits && row.nfc == nfc_ &&
+            row.ignore_merges == ignore_merges) {
+          return std::string(row.name);
+        }
       }
     }
     fail("/pre_tokenizer",
@@ -258,7 +262,6 @@ class Reader {
       data_.unk_id = find_token(unknown, "/model/unk_token");
       data_.token_types[data_.unk_id] = Data::kUnknown;
     }
-    data_.ignore_merges = flag_or(model, "/model/ignore_merges", "ignore_merges", false);
   }
 
   void read_added_token(const json& token, const std::string& path) {
