@@ -60,6 +60,13 @@ std::vector<Document> load_text(const std::filesystem::path& file) {
   return documents;
 }
 
+std::vector<Document> load_text(const QualitySpec& quality, std::uint64_t seed) {
+  std::vector<Document> all;
+  for (const TextSpec& spec : quality.text)
+    for (Document& document : load_text(spec.file)) all.push_back(std::move(document));
+  return shuffle(std::move(all), seed);
+}
+
 std::vector<Document> shuffle(std::vector<Document> documents, std::uint64_t seed) {
   Rng rng(seed);
   for (std::size_t i = documents.size(); i > 1; --i)  // Fisher and Yates

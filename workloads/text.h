@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "workloads/workload.h"
+
 namespace paretune {
 
 struct Document {
@@ -22,6 +24,9 @@ std::vector<Document> parse_text(std::string_view text, const std::filesystem::p
 
 // At least one document, or std::runtime_error.
 std::vector<Document> load_text(const std::filesystem::path& file);
+
+// Those of quality.text, shuffled together.
+std::vector<Document> load_text(const QualitySpec& quality, std::uint64_t seed);
 
 // All of them in an order drawn by `seed`: who measures takes from the front until its tokens are
 // enough.
