@@ -1,0 +1,266 @@
+#include "profiles/load_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <unordered_map>
+
+#include "profiles/statistics.h"
+
+namespace paretune {
+namespace {
+
+// Clock ticks of all CPUs: {stolen by the hypervisor, all}.
+struct CpuTicks {
+  double steal = 0, all = 0;
+};
+CpuTicks cpu_ticks() {
+  std::ifstream file("/proc/stat");
+  std::string label;
+  CpuTicks ticks;
+  double value = 0;
+  file >> label;
+  for (int i = 0; i < 8 && file >> value; ++i) {  // user nice system idle iowait irq softirq steal
+    ticks.all += value;
+    if (i == 7) ticks.steal = value;
+  }
+  return ticks;
+}
+
+// Of the rate of events in [begin, end), by batch means: neighbouring tokens depend on each other, eighths of a run hardly.
+double rate_standard_error(std::span<const double> times, double begin, double end) {
+  constexpr int kParts = 8;
+  std::vector<double> rates(kParts, 0.0);
+  const double part = (end - begin) / kParts;
+  if (part <= 0) return 0;
+  for (const double t : times) {
+    if (t >= begin && t < end) rates[std::min<std::size_t>(kParts - 1, static_cast<std::size_t>((t - begin) / part))] += 1 / part;
+  }
+  return mean(rates).standard_error;
+}
+
+// Requests that follow the counted ones, so that the load holds while those finish.
+int tail_requests(const Workload& workload, const LoadLevel& level) {
+  return level.rate ? workload.num_requests : std::max(level.concurrency, workload.num_requests / 4);
+}
+
+std::vector<RequestSpec> stream(const Workload& workload, const LoadLevel& level, std::uint64_t seed) {
+  const int n = workload.warmup_requests + workload.num_requests + tail_requests(workload, level);
+  if (!level.rate) return make_requests(workload, seed, n);
+  std::vector<RequestSpec> requests = make_requests(workload, seed, n, 1.0);
+  double stretch = 1 / *level.rate;
+  if (workload.arrival.process == &kTrace && requests.back().arrival_s > 0) {
+    stretch *= (n - 1) / requests.back().arrival_s;  // a trace has a rate of its own
+  }
+  for (RequestSpec& request : requests) request.arrival_s *= stretch;
+  return requests;
+}
+
+}  // namespace
+
+std::optional<LoadLevel> workload_level(const Workload& workload) {
+  const ArrivalSpec& arrival = workload.arrival;
+  if (arrival.process == &kClosedLoop) return LoadLevel{.concurrency = arrival.concurrency};
+  if (arrival.process == &kTrace) {
+    const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, workload.num_requests);
+    const double span = requests.back().arrival_s;
+    if (span <= 0) return std::nullopt;
+    return LoadLevel{.rate = (workload.num_requests - 1) / span};
+  }
+  if (!arrival.rate_qps) return std::nullopt;
+  return LoadLevel{.rate = *arrival.rate_qps};
+}
+
+bool queue_grows(std::span<const double> in_system, double slack) {
+  const auto n = static_cast<double>(in_system.size());
+  if (n < 8) return false;
+  double mean = 0;
+  for (const double y : in_system) mean += y / n;
+  const double middle = (n - 1) / 2;
+  double sxy = 0, sxx = 0;
+  for (std::size_t i = 0; i < in_system.size(); ++i) {
+    const double x = static_cast<double>(i) - middle;
+    sxy += x * (in_system[i] - mean);
+    sxx += x * x;
+  }
+  const double slope = sxy / sxx;
+  double residual = 0;
+  for (std::size_t i = 0; i < in_system.size(); ++i) {
+    const double error = in_system[i] - mean - slope * (static_cast<double>(i) - middle);
+    residual += error * error;
+  }
+  const double standard_error = std::sqrt(residual / (n - 2) / sxx);
+  const double end = mean + slope * middle;
+  return slope > 3 * standard_error && end > 1.5 * mean && end > slack;
+}
+
+void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests) {
+  int good = 0;
+  for (const RequestTimes& request : requests) {
+    const double e2e = 1e3 * (request.last - request.arrival), ttft = 1e3 * (request.first - request.arrival);
+    const double tpot = request.output_tokens > 1 ? (e2e - ttft) / (request.output_tokens - 1) : 0;
+    const auto keeps = [&](const LatencyMetric& metric, double value) {
+      const std::optional<double> limit = request_limit_ms(slo, metric);
+      return !limit || value <= *limit;
+    };
+    // A request keeps an ITL limit if its mean gap, which is its TPOT, does.
+    good += keeps(kTtft, ttft) && keeps(kItl, tpot) && keeps(kTpot, tpot) && keeps(kE2e, e2e);
+  }
+  const int offered = static_cast<int>(requests.size()) + run.failed;
+  run.slo_attainment = offered > 0 ? static_cast<double>(good) / offered : 0;
+  run.goodput = run.seconds > 0 ? good / run.seconds : 0;
+
+  run.meets_slo = true;
+  run.missed.clear();
+  double worst = 1;  // the largest excess over its limit
+  const auto miss = [&](double excess, const std::string& text) {
+    run.meets_slo = false;
+    if (excess > worst) {
+      worst = excess;
+      run.missed = text;
+    }
+  };
+  char text[160];
+  for (const SloBound& bound : slo.bounds) {
+    const Distribution& distribution = run.latency.of(*bound.metric);
+    const auto index = static_cast<std::size_t>(
+        std::ranges::find(kPercentiles, bound.percentile) - kPercentiles.begin());
+    const double value = distribution.percentiles[index].value;
+    if (value <= bound.max_ms) continue;
+    std::snprintf(text, sizeof text, "%s %s: %.4g > %.4g", std::string(bound.metric->name).c_str(),
+                  std::string(bound.percentile.name).c_str(), value, bound.max_ms);
+    miss(value / bound.max_ms, text);
+  }
+  if (slo.attainment_fraction && run.slo_attainment < *slo.attainment_fraction) {
+    std::snprintf(text, sizeof text, "SLO attainment: %.4g < %.4g", run.slo_attainment, *slo.attainment_fraction);
+    miss(1 + *slo.attainment_fraction - run.slo_attainment, text);
+  }
+  if (run.failed > 0) miss(1e6, std::to_string(run.failed) + " requests refused: longer than the context or the cache");
+  if (run.saturated && !slo.bounds.empty()) miss(1.0001, "saturated: the queue grew to the end of the run");
+}
+
+LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level, std::uint64_t seed,
+                 std::span<const std::int32_t> vocabulary, Clock& clock) {
+  const std::vector<RequestSpec> specs = stream(workload, level, seed);
+  const auto first_counted = static_cast<std::size_t>(workload.warmup_requests);
+  const std::size_t end_counted = first_counted + static_cast<std::size_t>(workload.num_requests);
+
+  // Prompts are made before the clock starts.
+  std::vector<Request> requests;
+  for (const RequestSpec& spec : specs) {
+    Request request{.id = static_cast<std::uint64_t>(spec.id), .prompt = prompt_tokens(spec, vocabulary)};
+    request.sampling.max_tokens = spec.output_tokens;
+    request.sampling.ignore_eos = true;
+    requests.push_back(std::move(request));
+  }
+
+  engine.clear_prefix_cache();
+  const EngineStats before = engine.stats();
+  const CpuTicks ticks_before = cpu_ticks();
+
+  LoadRun run{.offered_rate = level.rate.value_or(0), .concurrency = level.rate ? 0 : level.concurrency};
+  std::vector<RequestTimes> times(specs.size());
+  std::vector<double> last_token(specs.size());
+  std::vector<double> in_system;  // seen by each counted arrival
+  std::vector<bool> refused(specs.size());
+  std::size_t next = 0, counted_done = 0;
+  int in_flight = 0;
+  double window_begin = -1, window_end = 0;
+  std::vector<double> token_times;  // of all requests, from the first counted arrival on
+  double window_inputs = 0;
+
+  const double start = clock.now();
+  const auto arrive = [&](double arrival) {
+    const std::size_t i = next++;
+    times[i].arrival = arrival;
+    if (i >= first_counted && i < end_counted) {
+      if (window_begin < 0) window_begin = arrival;
+      in_system.push_back(in_flight);
+    }
+    if (!engine.refuse_reason(requests[i]).empty()) {
+      refused[i] = true;
+      if (i >= first_counted && i < end_counted) {
+        ++run.failed;
+        ++counted_done;
+      }
+      return;
+    }
+    engine.submit(requests[i]);
+    ++in_flight;
+  };
+
+  while (counted_done < static_cast<std::size_t>(workload.num_requests)) {
+    double now = clock.now() - start;
+    if (level.rate) {
+      while (next < specs.size() && specs[next].arrival_s <= now) arrive(specs[next].arrival_s);
+      if (engine.idle()) {
+        if (next == specs.size()) break;
+        clock.wait_until(start + specs[next].arrival_s);
+        continue;
+      }
+    } else {
+      while (next < specs.size() && in_flight < level.concurrency) arrive(now);
+      if (engine.idle() && next == specs.size()) break;
+    }
+    const std::span<const TokenEvent> events = engine.step();
+    now = clock.now() - start;
+    for (const TokenEvent& event : events) {
+      const auto i = static_cast<std::size_t>(event.request_id);
+      RequestTimes& request = times[i];
+      if (request.output_tokens == 0) {
+        request.first = now;
+      } else {
+        request.gaps_ms.push_back(1e3 * (now - last_token[i]));
+      }
+      last_token[i] = now;
+      ++request.output_tokens;
+      if (window_begin >= 0) token_times.push_back(now);
+      if (event.finish == FinishReason::none) continue;
+      request.last = now;
+      --in_flight;
+      if (i >= first_counted && i < end_counted) {
+        ++counted_done;
+        window_inputs += specs[i].input_tokens;
+        window_end = now;
+      }
+    }
+  }
+  for (const Request& request : requests) engine.cancel(request.id);  // the tail
+
+  std::vector<RequestTimes> counted;
+  std::vector<double> ttft, itl, tpot, e2e;
+  for (std::size_t i = first_counted; i < end_counted; ++i) {
+    const RequestTimes& t = times[i];
+    if (refused[i]) continue;
+    counted.push_back(t);
+    ttft.push_back(1e3 * (t.first - t.arrival));
+    e2e.push_back(1e3 * (t.last - t.arrival));
+    if (t.output_tokens > 1) tpot.push_back((e2e.back() - ttft.back()) / (t.output_tokens - 1));
+    itl.insert(itl.end(), t.gaps_ms.begin(), t.gaps_ms.end());
+  }
+  run.latency.ttft_ms = summarize(std::move(ttft));
+  run.latency.itl_ms = summarize(std::move(itl));
+  run.latency.tpot_ms = summarize(std::move(tpot));
+  run.latency.e2e_latency_ms = summarize(std::move(e2e));
+  run.requests = static_cast<int>(counted.size());
+  run.seconds = std::max(window_end - window_begin, 1e-9);
+  run.request_rate = run.requests / run.seconds;
+  const auto counted_tokens = std::ranges::upper_bound(token_times, window_end) - token_times.begin();
+  run.output_tokens_per_s = static_cast<double>(counted_tokens) / run.seconds;
+  run.output_tokens_standard_error = rate_standard_error(token_times, window_begin, window_end);
+  run.input_tokens_per_s = window_inputs / run.seconds;
+  run.saturated = level.rate && queue_grows(in_system, 4);
+  const EngineStats after = engine.stats();
+  run.prefix_cache_queries = after.prefix_cache_queries - before.prefix_cache_queries;
+  run.prefix_cache_hits = after.prefix_cache_hits - before.prefix_cache_hits;
+  const CpuTicks ticks_after = cpu_ticks();
+  if (ticks_after.all > ticks_before.all) {
+    run.steal_fraction = (ticks_after.steal - ticks_before.steal) / (ticks_after.all - ticks_before.all);
+  }
+  judge(run, workload.slo, counted);
+  return run;
+}
+
+}  // namespace paretune

@@ -1,0 +1,121 @@
+#include "profiles/speed.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace paretune {
+namespace {
+
+// Searches the highest load that meets the SLOs. `run(x)` measures load x; a load that meets the SLOs is assumed to be
+// met by all lower ones, and one that misses them by all higher ones.
+class Bisection {
+ public:
+  explicit Bisection(std::vector<LoadRun>& tried) : tried_(tried) {}
+
+  void add(double x, LoadRun run) {
+    if (run.meets_slo && x >= best_x_) {
+      best_x_ = x;
+      best_ = static_cast<int>(tried_.size());
+    }
+    if (!run.meets_slo) lowest_miss_ = std::min(lowest_miss_, x);
+    tried_.push_back(std::move(run));
+  }
+  double best_x() const { return best_x_; }
+  double lowest_miss(double ceiling) const { return std::min(lowest_miss_, ceiling); }
+  const LoadRun* best() const { return best_ < 0 ? nullptr : &tried_[static_cast<std::size_t>(best_)]; }
+
+ private:
+  std::vector<LoadRun>& tried_;
+  double best_x_ = 0;
+  double lowest_miss_ = 1e300;
+  int best_ = -1;
+};
+
+}  // namespace
+
+double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s) {
+  return usd_per_hour / 3600 / std::max(output_tokens_per_s, 1e-9) * 1e6;
+}
+
+Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload, std::uint64_t seed,
+                    std::span<const std::int32_t> vocabulary, Clock& clock, int rate_steps) {
+  const std::unique_ptr<Engine> engine = model.engine(config);
+  const auto run = [&](const LoadLevel& level) { return run_load(*engine, workload, level, seed, vocabulary, clock); };
+  const bool closed = workload.arrival.process == &kClosedLoop;
+  const std::optional<LoadLevel> own = workload_level(workload);
+
+  Speed speed;
+  Bisection search(speed.rate_search);
+  if (closed) {
+    // More requests in flight than the batch holds only wait.
+    const int most = config.max_batch_size;
+    const auto try_concurrency = [&](int n) { search.add(n, run({.concurrency = n})); };
+    speed.at_workload = run(*own);
+    search.add(own->concurrency, speed.at_workload);
+    if (most > own->concurrency && speed.at_workload.meets_slo) try_concurrency(most);
+    for (int step = 0; step < rate_steps; ++step) {
+      const int low = static_cast<int>(search.best_x()), high = static_cast<int>(search.lowest_miss(most + 1));
+      if (high - low <= 1) break;
+      try_concurrency((low + high) / 2);
+    }
+  } else {
+    const LoadRun saturated = run({.concurrency = 2 * config.max_batch_size});
+    const double ceiling = saturated.request_rate;
+    if (workload.slo.bounds.empty() && !workload.slo.attainment_fraction) {
+      search.add(ceiling, saturated);  // nothing limits the queue: capacity is the highest rate
+    }
+    if (own) {
+      speed.at_workload = run(*own);
+      search.add(*own->rate, speed.at_workload);
+    }
+    for (int step = 0; step < rate_steps; ++step) {
+      const double low = search.best_x(), high = search.lowest_miss(ceiling);
+      if (high - low < 0.02 * ceiling) break;
+      // SLOs bind near saturation: look at the upper half first.
+      const double rate = low == 0 && step == 0 ? 0.8 * high : (low + high) / 2;
+      search.add(rate, run({.rate = rate}));
+    }
+    if (!own) {
+      // Half of what this config can take: a load that the study then holds every config to.
+      speed.at_workload = run({.rate = 0.5 * (search.best() ? search.best_x() : ceiling)});
+      search.add(speed.at_workload.offered_rate, speed.at_workload);
+    }
+  }
+
+  // The SLOs may allow several loads; the cheapest token is at the one with the most of them.
+  const LoadRun* best = nullptr;
+  for (const LoadRun& tried : speed.rate_search) {
+    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s)) best = &tried;
+  }
+  speed.at_max_rate = best ? *best : speed.at_workload;
+  speed.max_rate = best ? best->request_rate : 0;
+  const double usd = workload.cost.usd_per_hour;
+  speed.usd_per_million_output_tokens = usd_per_million_output_tokens(usd, speed.at_max_rate.output_tokens_per_s);
+  // t quantile of 7 degrees of freedom: the standard error comes from eight parts.
+  const double spread = 2.365 * speed.at_max_rate.output_tokens_standard_error;
+  const double rate = speed.at_max_rate.output_tokens_per_s;
+  speed.cost = {speed.usd_per_million_output_tokens, usd_per_million_output_tokens(usd, rate + spread),
+                usd_per_million_output_tokens(usd, std::max(rate - spread, 1e-9 * rate))};
+  speed.weight_bytes = model.model->weight_bytes();
+  speed.kv_bytes = engine->stats().kv_bytes;
+  return speed;
+}
+
+std::vector<std::int32_t> ordinary_tokens(const Tokenizer& tokenizer) {
+  std::vector<std::int32_t> ids;
+  for (int id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (!tokenizer.is_control(id) && !tokenizer.is_end_of_generation(id)) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::uint64_t peak_memory_bytes() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+  }
+  return 0;
+}
+
+}  // namespace paretune
