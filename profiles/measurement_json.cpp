@@ -35,12 +35,13 @@ void fields(Is<LatencySet> auto& s, auto&& visit) {
 
 void fields(Is<LoadRun> auto& s, auto&& visit) {
   auto& [offered_rate, concurrency, requests, failed, seconds, latency, request_rate,
-         output_tokens_per_s, input_tokens_per_s, goodput, slo_attainment, saturated, meets_slo,
+         output_tokens_per_s, output_tokens_standard_error, input_tokens_per_s, goodput, slo_attainment, saturated, meets_slo,
          missed, steal_fraction, prefix_cache_queries, prefix_cache_hits] = s;
   visit("offered_rate", offered_rate), visit("concurrency", concurrency),
       visit("requests", requests);
   visit("failed", failed), visit("seconds", seconds), visit("latency", latency);
-  visit("request_rate", request_rate), visit("output_tokens_per_s", output_tokens_per_s);
+  visit("request_rate", request_rate), visit("output_tokens_per_s", output_tokens_per_s),
+      visit("output_tokens_standard_error", output_tokens_standard_error);
   visit("input_tokens_per_s", input_tokens_per_s), visit("goodput", goodput);
   visit("slo_attainment", slo_attainment), visit("saturated", saturated),
       visit("meets_slo", meets_slo);

@@ -1,26 +1,27 @@
 // Everything ever measured, in one SQLite file, so that nothing is measured twice and a killed
 // study goes on.
 //
-//   measurement  one row for each trial: the parts of its key as text, and the measurement as JSON
-//   blob         texts by key: qualities (shared by all deployments with the same quality knobs),
-//   study records event        the log of a study's decisions, in order model_hash   content hash
-//   of a model's files, valid as long as their size, times and inode stay
+//   measurement  one row a trial: the parts of its key as text, the measurement as JSON
+//   blob         texts by key: qualities, shared by all configs with the same quality knobs
+//   event        the logs of studies, in order
+//   model_hash   content hashes of models, valid while size, times and inode of their files stay
 //
 // The one door to SQLite. Every method is one transaction, committed when it returns: WAL with
 // synchronous=FULL, so neither kill -9 nor a power cut loses it (a trial takes seconds, the fsync
-// milliseconds). Any number of processes and threads may use one file, and threads one Store.
-// Whatever SQLite reports throws std::runtime_error with the file and the remedy.
+// milliseconds). Any number of processes and threads may use one file, and threads one Store; a
+// forked child opens its own. Whatever SQLite reports throws std::runtime_error with the file and
+// the remedy.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "profiles/digest.h"
 #include "profiles/measurement.h"
 #include "runtime/model/model_source.h"
 
@@ -40,14 +41,10 @@ struct TrialKey {
   std::string digest() const;  // 32 hex digits
 };
 
-// XXH3-128, 32 hex digits, of the parts with their lengths: {"ab", "c"} is not {"a", "bc"}.
-std::string digest(std::initializer_list<std::string_view> parts);
-
 class Store {
  public:
-  // Opens the file, or creates it and its folders. Throws where it is damaged, of another program,
-  // of a newer Paretune, not writable, or locked by others for longer than busy_timeout_ms (as
-  // every method does).
+  // Opens the file, or creates it and its folders. Throws where it is damaged, of another program
+  // or a newer Paretune, not writable, or locked for longer than busy_timeout_ms.
   explicit Store(const std::filesystem::path& file, int busy_timeout_ms = 10'000);
   ~Store();
   Store(Store&&) noexcept;

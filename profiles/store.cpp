@@ -1,0 +1,292 @@
+#include "profiles/store.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+
+#include "profiles/measurement_json.h"
+
+namespace paretune {
+namespace {
+
+constexpr int kSchemaVersion = 1;  // PRAGMA user_version
+constexpr int kApplicationId =
+    0x5054554E;  // "PTUN"; tells our files from other programs' databases
+constexpr const char* kSchema = R"(
+  CREATE TABLE measurement(
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, machine TEXT NOT NULL, config TEXT NOT NULL,
+    workload TEXT NOT NULL, build TEXT NOT NULL, seed TEXT NOT NULL, json TEXT NOT NULL, measured_at TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE blob(key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT NOT NULL, json TEXT NOT NULL);
+  CREATE INDEX event_by_study ON event(study, id);
+  CREATE TABLE model_hash(path TEXT PRIMARY KEY, stat TEXT NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+)";
+
+std::string remedy(int code) {
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return "it is damaged; move it away, and what it held is measured anew";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "another process holds it; wait for that one to end, or name another file";
+    case SQLITE_FULL:
+      return "the disk is full; free some space and start again, finished trials are kept";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+      return "it or its folder cannot be written; change that, or name another file";
+    case SQLITE_IOERR:
+      return "the disk refused; check its health and space, finished trials are kept";
+    default:
+      return "no remedy is known";
+  }
+}
+
+[[noreturn]] void fail(const std::filesystem::path& file, int code, const char* message) {
+  throw std::runtime_error(file.string() + ": " + message + ": " + remedy(code));
+}
+
+// A prepared statement with its parameters bound, stepped row by row.
+class Query {
+ public:
+  Query(sqlite3* db, const std::filesystem::path& file, const char* sql,
+        std::initializer_list<std::string_view> values)
+      : db_(db), file_(file) {
+    check(sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr));
+    int index = 0;
+    for (const std::string_view value : values)
+      if (const int code =
+              sqlite3_bind_text64(statement_, ++index, value.data() ? value.data() : "",
+                                  value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+          code != SQLITE_OK) {
+        sqlite3_finalize(statement_);
+        check(code);
+      }
+  }
+  ~Query() { sqlite3_finalize(statement_); }
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  // False: there are no more rows.
+  bool next() {
+    const int code = sqlite3_step(statement_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) check(code);
+    return code == SQLITE_ROW;
+  }
+  std::string text(int column) const {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return bytes ? std::string(bytes, sqlite3_column_bytes(statement_, column)) : std::string();
+  }
+  int number(int column) const { return sqlite3_column_int(statement_, column); }
+
+ private:
+  void check(int code) const {
+    if (code != SQLITE_OK) fail(file_, code, sqlite3_errmsg(db_));
+  }
+
+  sqlite3* db_;
+  const std::filesystem::path& file_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+// What changes when a file does. The change time catches what a kept modification time (rsync -t,
+// touch -d) hides.
+std::string stat_of(const std::filesystem::path& file) {
+  struct stat s;
+  if (::stat(file.c_str(), &s) != 0) return "";
+  const auto nanoseconds = [](const timespec& t) {
+    return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
+  };
+  return std::to_string(s.st_dev) + " " + std::to_string(s.st_ino) + " " +
+         std::to_string(s.st_size) + " " + nanoseconds(s.st_mtim) + " " + nanoseconds(s.st_ctim);
+}
+
+// Of the file, or of all files in the folder.
+std::string stats_of(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return stat_of(path);
+  std::vector<std::string> lines;
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    lines.push_back(entry.path().filename().string() + " " + stat_of(entry.path()));
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  return all;
+}
+
+}  // namespace
+
+std::string TrialKey::digest() const {
+  return paretune::digest({kind, model, machine, config, workload, build, std::to_string(seed)});
+}
+
+struct Store::State {
+  std::filesystem::path file;
+  sqlite3* db = nullptr;
+  mutable std::mutex mutex;  // one thread at a time talks to db
+
+  ~State() { sqlite3_close(db); }
+
+  Query query(const char* sql, std::initializer_list<std::string_view> values = {}) const {
+    return Query(db, file, sql, values);
+  }
+  void run(const char* sql, std::initializer_list<std::string_view> values = {}) const {
+    Query q = query(sql, values);
+    while (q.next()) {
+    }
+  }
+  int number(const char* sql) const {
+    Query q = query(sql);
+    return q.next() ? q.number(0) : 0;
+  }
+
+  void open(int busy_timeout_ms) {
+    const int code = sqlite3_open_v2(
+        file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+        nullptr);
+    if (code != SQLITE_OK) fail(file, code, db ? sqlite3_errmsg(db) : "out of memory");
+    sqlite3_busy_timeout(db, busy_timeout_ms);
+    if (sqlite3_db_readonly(db, "main") == 1) fail(file, SQLITE_READONLY, "read-only");
+    run("PRAGMA synchronous=FULL");
+    refuse_strangers();
+    create_tables();
+    enter_wal(busy_timeout_ms);
+    const std::string found = integrity();
+    if (found != "ok") fail(file, SQLITE_CORRUPT, found.c_str());
+  }
+
+  void refuse_strangers() const {
+    const int version = number("PRAGMA user_version");
+    const int application = number("PRAGMA application_id");
+    const bool empty = number("SELECT count(*) FROM sqlite_master") == 0;
+    if (empty && version == 0 && application == 0) return;
+    if (application != kApplicationId)
+      throw std::runtime_error(file.string() +
+                               ": a database of another program; name another file");
+    if (version > kSchemaVersion)
+      throw std::runtime_error(file.string() + ": written by a newer Paretune (schema " +
+                               std::to_string(version) + ", this one knows " +
+                               std::to_string(kSchemaVersion) +
+                               "); use that one, or name another file");
+  }
+
+  // Of two processes that come first at once, one creates the tables and the other waits and finds
+  // them.
+  void create_tables() const {
+    if (number("PRAGMA user_version") == kSchemaVersion) return;
+    run("BEGIN IMMEDIATE");
+    try {
+      if (number("PRAGMA user_version") == 0) {
+        char* message = nullptr;
+        if (const int code = sqlite3_exec(db, kSchema, nullptr, nullptr, &message);
+            code != SQLITE_OK) {
+          const std::string copy = message ? message : "unknown error";
+          sqlite3_free(message);
+          fail(file, code, copy.c_str());
+        }
+        run(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+        run(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
+      }
+      run("COMMIT");
+    } catch (...) {
+      sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  }
+
+  // SQLite does not wait by itself for the others that use the file to let it change the mode.
+  // Where there is no shared memory (network file systems) the rollback journal stays, which is as
+  // safe and only slower.
+  void enter_wal(int busy_timeout_ms) const {
+    for (int waited_ms = 0;; waited_ms += 5) {
+      const int code = sqlite3_exec(db, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+      if (code == SQLITE_OK) return;
+      if ((code & 0xff) != SQLITE_BUSY || waited_ms >= busy_timeout_ms)
+        fail(file, code, sqlite3_errmsg(db));
+      sqlite3_sleep(5);
+    }
+  }
+
+  std::string integrity() const {
+    Query q = query("PRAGMA quick_check(1)");
+    return q.next() ? q.text(0) : "no answer from quick_check";
+  }
+};
+
+Store::Store(const std::filesystem::path& file, int busy_timeout_ms)
+    : state_(std::make_unique<State>()) {
+  state_->file = file;
+  std::error_code error;
+  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
+  if (error)
+    throw std::runtime_error(file.parent_path().string() +
+                             ": cannot be created: " + error.message());
+  state_->open(busy_timeout_ms);
+}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+const std::filesystem::path& Store::file() const { return state_->file; }
+
+std::optional<Measurement> Store::find(const TrialKey& key) const {
+  const std::lock_guard lock(state_->mutex);
+  const std::string digest = key.digest();
+  Query q = state_->query("SELECT json FROM measurement WHERE key = ?", {digest});
+  if (!q.next()) return std::nullopt;
+  return parse_measurement(q.text(0), state_->file.string() + ": measurement " + digest);
+}
+
+void Store::put(const TrialKey& key, const Measurement& measurement) {
+  const std::lock_guard lock(state_->mutex);
+  state_->run("INSERT OR REPLACE INTO measurement VALUES(?,?,?,?,?,?,?,?,?,?)",
+              {key.digest(), key.kind, key.model, key.machine, key.config, key.workload, key.build,
+               std::to_string(key.seed), to_json(measurement), measurement.measured_at});
+}
+
+std::optional<std::string> Store::find_blob(std::string_view key) const {
+  const std::lock_guard lock(state_->mutex);
+  Query q = state_->query("SELECT text FROM blob WHERE key = ?", {key});
+  if (!q.next()) return std::nullopt;
+  return q.text(0);
+}
+
+void Store::put_blob(std::string_view key, std::string_view text) {
+  const std::lock_guard lock(state_->mutex);
+  state_->run("INSERT OR REPLACE INTO blob VALUES(?,?)", {key, text});
+}
+
+void Store::append_event(std::string_view study_id, std::string_view json) {
+  const std::lock_guard lock(state_->mutex);
+  state_->run("INSERT INTO event(study, json) VALUES(?,?)", {study_id, json});
+}
+
+std::vector<std::string> Store::events(std::string_view study_id) const {
+  const std::lock_guard lock(state_->mutex);
+  Query q = state_->query("SELECT json FROM event WHERE study = ? ORDER BY id", {study_id});
+  std::vector<std::string> events;
+  while (q.next()) events.push_back(q.text(0));
+  return events;
+}
+
+std::string Store::model_hash(const ModelSource& source) {
+  const std::string path = std::filesystem::canonical(source.path()).string();
+  const std::string stats = stats_of(path);
+  {
+    const std::lock_guard lock(state_->mutex);
+    Query q = state_->query("SELECT hash FROM model_hash WHERE path = ? AND stat = ?", {path, stats});
+    if (q.next()) return q.text(0);
+  }
+  const std::string hash = source.content_hash();
+  // A file that was written meanwhile may hold something else by now.
+  if (stats_of(path) != stats) return hash;
+  const std::lock_guard lock(state_->mutex);
+  state_->run("INSERT OR REPLACE INTO model_hash VALUES(?,?,?)", {path, stats, hash});
+  return hash;
+}
+
+}  // namespace paretune
