@@ -1,0 +1,187 @@
+// front.json, "paretune.front/1": every key is documented in reports/front.schema.json. Numbers
+// that are not finite (the open end of an interval) are null.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "reports/facts.h"
+#include "reports/report.h"
+#include "runtime/deployment.h"
+
+namespace paretune {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json estimate(const Estimate& e) {
+  return {{"value", number(e.value)}, {"low", number(e.low)}, {"high", number(e.high)}};
+}
+
+Json objectives_of(const Study& study) {
+  Json out = Json::array();
+  for (const ObjectiveRow& row : kObjectives) {
+    out.push_back({{"key", row.key},
+                   {"title", row.title(study)},
+                   {"unit", row.unit},
+                   {"direction", "minimize"}});
+  }
+  return out;
+}
+
+Json latency(const LoadRun& run) {
+  Json out = Json::object();
+  for (const LatencyMetric& metric : kLatencyMetrics) {
+    const Distribution& d = run.latency.of(metric);
+    Json percentiles = Json::object();
+    for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+      Json p = estimate(d.percentiles[i]);
+      p["enough_samples"] = d.enough(i);
+      percentiles[std::string(kPercentiles[i].name)] = std::move(p);
+    }
+    out[std::string(metric.name)] = {
+        {"samples", d.samples}, {"mean", number(d.mean)}, {"percentiles", std::move(percentiles)}};
+  }
+  return out;
+}
+
+Json capabilities(const Quality& quality) {
+  Json out = Json::array();
+  for (const Capability& c : quality.capabilities) {
+    out.push_back({{"name", c.name},
+                   {"items", c.items},
+                   {"accuracy", number(c.accuracy)},
+                   {"standard_error", number(c.standard_error)},
+                   {"reference_accuracy", number(c.reference_accuracy)},
+                   {"broken", c.broken},
+                   {"mended", c.mended}});
+  }
+  return out;
+}
+
+Json metrics_of(const Trial& trial) {
+  Json out = Json::object();
+  for (const TrialColumn& column : trial_columns())
+    out[std::string(column.name)] = number(column.value(trial));
+  return out;
+}
+
+Json front_point(const Study& study, const Trial& trial) {
+  Json objectives = Json::object();
+  for (const ObjectiveRow& row : kObjectives) {
+    objectives[std::string(row.key)] = estimate(row.estimate(study, trial));
+  }
+  return {{"trial", trial.id},
+          {"config", Json::parse(to_json(trial.config))},
+          {"feasible", trial.feasible},
+          {"violations", trial.violations},
+          {"objectives", std::move(objectives)},
+          {"metrics", metrics_of(trial)},
+          {"latency", latency(trial.measurement.speed.at_workload)},
+          {"capabilities", capabilities(trial.measurement.quality)},
+          {"measured_at", trial.measurement.measured_at}};
+}
+
+Json front_of(const Study& study) {
+  Json out = Json::array();
+  for (const Trial* trial : front_trials(study)) out.push_back(front_point(study, *trial));
+  return out;
+}
+
+// With its config, since a pick such as the default need not be on the front.
+Json picks_of(const Study& study) {
+  Json out = Json::array();
+  for (const Pick& pick : study.picks) {
+    const Trial* trial = find_trial(study, pick.trial);
+    if (!trial) continue;
+    out.push_back({{"name", pick.name},
+                   {"trial", pick.trial},
+                   {"reason", pick.reason},
+                   {"config", Json::parse(to_json(trial->config))},
+                   {"metrics", ran(*trial) ? metrics_of(*trial) : Json::object()}});
+  }
+  return out;
+}
+
+Json verification_of(const Verification& verification) {
+  if (!verification.done) return nullptr;
+  Json metrics = Json::array();
+  for (const VerifiedMetric& metric : verification.metrics) {
+    metrics.push_back({{"name", metric.name},
+                       {"promised", number(metric.promised)},
+                       {"verified", number(metric.verified)},
+                       {"difference", number(metric.difference())}});
+  }
+  return {{"seed", verification.seed},
+          {"meets_slo", verification.meets_slo},
+          {"not_worse_than_default", verification.not_worse_than_default},
+          {"verdict", verification.verdict},
+          {"metrics", std::move(metrics)}};
+}
+
+Json trials_of(const Study& study) {
+  const auto count = [&](auto test) {
+    return std::count_if(study.trials.begin(), study.trials.end(), test);
+  };
+  return {{"total", study.trials.size()},
+          {"ran", count(ran)},
+          {"feasible", count([](const Trial& t) { return t.feasible; })},
+          {"resumed", study.resumed_trials}};
+}
+
+Json space_of(const Study& study) {
+  Json out = Json::array();
+  for (const SpaceSize& size : study.space) {
+    out.push_back({{"after", size.after},
+                   {"reason", size.reason},
+                   {"configs", number(size.configs)},
+                   {"exact", size.exact}});
+  }
+  return out;
+}
+
+Json manifest_of(const Study& study) {
+  return {
+      {"study", study.id},
+      {"command", study.command},
+      {"build", study.build},
+      {"started_at", study.started_at},
+      {"finished_at", study.finished_at},
+      {"seconds", number(study.seconds)},
+      {"stop_reason", study.stop_reason},
+      {"strategy", study.strategy},
+      {"seed", study.seed},
+      {"model",
+       {{"path", study.model_path}, {"hash", study.model_hash}, {"format", study.model_format}}},
+      {"machine",
+       {{"cpu", study.machine.cpu},
+        {"cores", study.machine.cores},
+        {"memory_bytes", study.machine.memory_bytes},
+        {"isa", study.machine.isa},
+        {"fingerprint", study.machine.fingerprint}}},
+      {"workload", Json::parse(study.workload_json, nullptr, false)}};
+}
+
+}  // namespace
+
+std::string front_json(const Study& study) {
+  Json manifest = manifest_of(study);
+  if (manifest["workload"].is_discarded())
+    manifest["workload"] = nullptr;  // a study without a workload
+  const Json out{
+      {"schema", "paretune.front/1"},
+      {"feasible", study.feasible},
+      {"binding_constraint",
+       study.binding_constraint.empty() ? Json(nullptr) : Json(study.binding_constraint)},
+      {"objectives", objectives_of(study)},
+      {"front", front_of(study)},
+      {"picks", picks_of(study)},
+      {"verification", verification_of(study.verification)},
+      {"trials", trials_of(study)},
+      {"space", space_of(study)},
+      {"manifest", std::move(manifest)}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace paretune

@@ -1,0 +1,49 @@
+// What a study is turned into: each report is a pure function of the Study and a row of kReports.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "optimizer/study.h"
+
+namespace paretune {
+
+// Each answers for every study, also one that was interrupted before its first trial. deploy_json
+// alone may have nothing to say: it is "" where no trial is recommended.
+std::string front_json(const Study& study);   // keys: reports/front.schema.json
+std::string front_csv(const Study& study);    // one row per point of the front
+std::string trials_csv(const Study& study);   // one row per trial, failed ones too
+std::string report_html(const Study& study);  // one file that loads nothing
+std::string report_markdown(const Study& study);
+std::string deploy_json(const Study& study);  // keys: runtime/deploy.schema.json
+
+struct Report {
+  std::string_view name;
+  std::string_view file_name;
+  std::string_view summary;
+  std::string (*write)(const Study&);
+};
+
+inline constexpr std::array kReports{
+    Report{"front_json", "front.json",
+           "the Pareto front, picks, verification and manifest, for programs", front_json},
+    Report{"front_csv", "front.csv", "the Pareto front, one row a point, for spreadsheets",
+           front_csv},
+    Report{"trials_csv", "trials.csv", "every trial, one row each, for spreadsheets", trials_csv},
+    Report{"html", "report.html", "the decision, the front and every number behind it, for people",
+           report_html},
+    Report{"markdown", "report.md", "the same, compactly", report_markdown},
+    Report{"deploy_json", "deploy.json", "the recommended config, for `serve`", deploy_json},
+};
+
+// Writes every row of kReports into the folder, which is made where it is missing, and returns the
+// files' paths. A file appears whole or not at all: it is written beside its place under another
+// name, flushed, and renamed. A report with nothing to say leaves no file, not even one of an
+// earlier study. Throws std::runtime_error naming file and reason.
+std::vector<std::filesystem::path> write_reports(const Study& study,
+                                                 const std::filesystem::path& folder);
+
+}  // namespace paretune
