@@ -15,6 +15,11 @@ namespace {
 constexpr std::uint64_t kDescent = 0xc00d;  // key of a descent's draws
 constexpr int kDescentsPerTell = 16;  // that may end at once because all their points are known
 
+// How far along an ordinal dimension a descent looks. On the measured convolution space
+// (bench/search_bench), 2 finds 95 % of the front's hypervolume in 60 trials, 1 needs 150 (it stops
+// at every dent), the whole line 100.
+constexpr int kReach = 2;
+
 class Coordinate final : public SequentialStrategy {
  public:
   Coordinate(const Space& space, int n_objectives, std::uint64_t seed)
@@ -55,7 +60,7 @@ class Coordinate final : public SequentialStrategy {
         trials(), {}, [scale = Scale(trials(), n_objectives()), this](const Trial& t) {
           return cost(scale, &t);
         });
-    if (descent_ % 2 == 1 && best != trials().end()) {
+    if (descent_ % 3 != 0 && best != trials().end()) {
       incumbent_ = best->point;
       return;
     }
@@ -108,7 +113,7 @@ class Coordinate final : public SequentialStrategy {
     std::vector<Point> points;
     for (int choice = 0; choice < space().n_choices[dimension]; ++choice) {
       const int distance = std::abs(choice - incumbent_[dimension]);
-      if (distance == 0 || (distance > 1 && is_ordinal(space(), dimension))) continue;
+      if (distance == 0 || (distance > kReach && is_ordinal(space(), dimension))) continue;
       Point point = incumbent_;
       point[dimension] = choice;
       std::optional<Point> canonical = canonical_of(space(), point);

@@ -14,9 +14,13 @@ namespace {
 
 constexpr std::uint64_t kBreed = 0x2562;  // key of a decision's draws
 
-constexpr std::size_t kPopulation = 32;
-constexpr int kAttempts = 64;  // children bred for one that is new
+// For budgets of 60 to 400 trials: on ZDT1-3 and DTLZ2 of 8 dimensions and on the measured
+// convolution space (bench/search_bench), populations of 8 to 16 reach more hypervolume than 24 or
+// 32, and 0.7 mutations than 1 or 1.5.
+constexpr std::size_t kPopulation = 12;
 constexpr double kCrossover = 0.9;
+constexpr double kMutations = 0.7;  // dimensions changed per child, on average
+constexpr int kAttempts = 64;       // children bred for one that is new
 
 class Nsga2 final : public SequentialStrategy {
  public:
@@ -76,14 +80,12 @@ class Nsga2 final : public SequentialStrategy {
   }
 
   std::optional<Point> next() override {
-    // A modest first design: with tens of trials, more of it leaves nothing to evolve.
-    const int design = std::min(2 * n_searched_, 16);
-    if (int(n_decided()) < design) return fresh_sobol();
+    if (n_decided() < design_size()) return fresh_sobol();
     if (population_.empty()) return fresh_random();
     Rng draws = rng(kBreed);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       // The longer nothing new is found, the further the children stray.
-      const double rate = (1.0 + attempt / 8) / std::max(n_searched_, 1);
+      const double rate = (kMutations + attempt / 8) / std::max(n_searched_, 1);
       if (std::optional<Point> child = fresh(breed(draws, rate))) return child;
     }
     return fresh_random();

@@ -71,6 +71,17 @@ const Trial* SequentialStrategy::find(const Point& canonical) const {
   return entry == index_.end() ? nullptr : &trials_[entry->second];
 }
 
+std::vector<Point> SequentialStrategy::pending() const {
+  std::vector<Point> points(pending_.begin(), pending_.end());
+  std::ranges::sort(points);
+  return points;
+}
+
+std::size_t SequentialStrategy::design_size() const {
+  const auto n_searched = std::ranges::count_if(space_.n_choices, [](int n) { return n > 1; });
+  return std::min<std::size_t>(2 * std::size_t(n_searched), 16);
+}
+
 std::optional<Point> SequentialStrategy::fresh(const Point& point) const {
   std::optional<Point> canonical = canonical_of(space_, point);
   if (!canonical || index_.contains(*canonical) || pending_.contains(*canonical))

@@ -41,6 +41,12 @@ class SequentialStrategy : public Strategy {
   const Trial* find(const Point& canonical) const;              // nullptr: not told yet
   std::size_t n_decided() const { return trials_.size() + pending_.size(); }
 
+  std::vector<Point> pending() const;  // asked, not told yet; sorted
+
+  // Trials before learning starts: modest, since with tens of trials a larger design leaves nothing
+  // to learn for.
+  std::size_t design_size() const;
+
   // The canonical form of any point, if it is valid and neither told nor pending.
   std::optional<Point> fresh(const Point& point) const;
 

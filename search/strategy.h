@@ -37,7 +37,7 @@ class Strategy {
 using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, int n_objectives,
                                                std::uint64_t seed);
 
-MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2;
+MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_surrogate;
 
 struct StrategyRow {
   std::string_view name;
@@ -47,6 +47,8 @@ struct StrategyRow {
 
 inline constexpr std::array kStrategies{
     StrategyRow{"nsga2", "evolves a population spread over the Pareto front (default)", make_nsga2},
+    StrategyRow{"surrogate", "models the scores by random forests and tries what promises most",
+                make_surrogate},
     StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
                 make_coordinate},
     StrategyRow{"sobol", "fills the space evenly", make_sobol},
