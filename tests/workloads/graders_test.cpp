@@ -1,0 +1,81 @@
+#include "workloads/graders.h"
+
+#include <gtest/gtest.h>
+
+namespace paretune {
+namespace {
+
+double score(const Grader& grader, const std::string& answer, std::string_view output,
+             double tolerance = 0) {
+  return grader.score({.answer = answer, .tolerance = tolerance}, output);
+}
+
+TEST(Graders, EachGradesTextOrChoices) {
+  for (const Grader* grader : kGraders) {
+    EXPECT_NE(grader->score == nullptr, grader->choose == nullptr) << grader->name;
+    ASSERT_NE(grader->lacks, nullptr);
+  }
+}
+
+TEST(Graders, ThatGradeTextTakeTheRightAnswerAndNoOther) {
+  const EvalItem item{.answer =
+                          "42"};  // right for every one of them: text, number, JSON and pattern
+  for (const Grader* grader : kGraders) {
+    if (!grader->score) continue;
+    EXPECT_EQ(grader->lacks(item), "") << grader->name;
+    EXPECT_EQ(grader->score(item, "42"), 1) << grader->name;
+    EXPECT_EQ(grader->score(item, " 42\n"), 1) << grader->name;
+    EXPECT_EQ(grader->score(item, "43"), 0) << grader->name;
+    EXPECT_EQ(grader->score(item, ""), 0) << grader->name;
+    EXPECT_EQ(grader->score(item, std::string("\0\xff\xfe{[", 5)), 0) << grader->name;
+  }
+}
+
+TEST(Graders, ExactMatchForgivesOnlyOuterSpace) {
+  EXPECT_EQ(score(kExactMatch, "glass rope", " glass rope\r\n"), 1);
+  EXPECT_EQ(score(kExactMatch, "glass rope", "glass  rope"), 0);
+  EXPECT_EQ(score(kExactMatch, "glass rope", "Glass rope"), 0);
+}
+
+TEST(Graders, NumericTakesTheLastNumber) {
+  EXPECT_EQ(score(kNumeric, "1234.5", "There are 3 boxes, so 1,234.5 apples."), 1);
+  EXPECT_EQ(score(kNumeric, "-7", "it is -7 degrees"), 1);
+  EXPECT_EQ(score(kNumeric, "7", "pages 3-7"), 1);
+  EXPECT_EQ(score(kNumeric, "0.5", ".5"), 1);
+  EXPECT_EQ(score(kNumeric, "1000", "1e3"), 1);
+  EXPECT_EQ(score(kNumeric, "3", "1,2,3"), 1);
+  EXPECT_EQ(score(kNumeric, "3.14159", "3.14", 0.01), 1);
+  EXPECT_EQ(score(kNumeric, "3.14159", "3.14", 0.001), 0);
+  EXPECT_EQ(score(kNumeric, "3", "three"), 0);
+  EXPECT_EQ(score(kNumeric, "3", "3, or rather 4"), 0);
+  EXPECT_NE(kNumeric.lacks({.answer = "many"}), "");
+}
+
+TEST(Graders, JsonEqualComparesValues) {
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1, "b": [2]})", "{\"b\":[2],\n\"a\":1.0}"), 1);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"({"a": 1, "b": 2})"), 0);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"({"a": 1} and more)"), 0);
+  EXPECT_EQ(score(kJsonEqual, "[]", std::string(100'000, '[')), 0);
+  EXPECT_NE(kJsonEqual.lacks({.answer = "{"}), "");
+}
+
+TEST(Graders, RegexFindsAndNeverHangs) {
+  EXPECT_EQ(score(kRegex, "#### *(42|forty-two)$", "so\n#### 42"), 1);
+  EXPECT_EQ(score(kRegex, "^yes", "no, yes"), 0);
+  EXPECT_EQ(score(kRegex, "(a+)+b", std::string(1'000'000, 'a')), 0);
+  EXPECT_EQ(score(kRegex, ".*x", std::string(1'000'000, 'y')), 0);
+  EXPECT_NE(kRegex.lacks({.answer = "("}), "");
+  EXPECT_NE(kRegex.lacks({.answer = "(a)\\1"}), "") << "back-references need exponential time";
+  EXPECT_NE(kRegex.lacks({.answer = std::string(1000, '(')}), "");
+}
+
+TEST(Graders, ChoicesAreTakenByLikelihood) {
+  const EvalItem item{.choices = {"no", "certainly not"}};
+  const std::vector<double> logprobs{-4, -6};  // per byte: -2, -0.46
+  EXPECT_EQ(kChoiceLogprob.choose(item, logprobs), 0);
+  EXPECT_EQ(kChoiceLogprobNorm.choose(item, logprobs), 1);
+  EXPECT_NE(kChoiceLogprob.lacks({.answer = "x"}), "");
+}
+
+}  // namespace
+}  // namespace paretune
