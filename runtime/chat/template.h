@@ -8,7 +8,7 @@
 //   Expressions  + - * / // % ** ~, comparisons, in, is, and/or/not, x if c else y, slices,
 //   attributes, calls, filters,
 //                lists, tuples and dicts
-// The names known are in catalogs: filters.h, tests.h, methods.h, functions.h.
+// The names known are in catalogs: filters.h, predicates.h, methods.h, functions.h.
 //
 // Templates come with model files from anywhere, so they are programs of strangers: they see only
 // the values passed in, and every run has limits.
@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,12 +30,18 @@ namespace chat {
 struct Program;
 }
 
+// A template that is not one, or that cannot be rendered with these messages.
+class ChatTemplateError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // What one render may use; beyond it, an error that names the limit and the template's line.
 struct TemplateLimits {
   std::size_t steps = 1'000'000;  // nodes evaluated; an operation on n bytes counts n/64 more
   std::size_t output_bytes = 16u << 20;  // of the prompt
   std::size_t value_bytes = 256u << 20;  // of all strings and lists made on the way
-  int depth = 100;                       // nested expressions and blocks, calls of macros
+  int depth = 200;                       // nested expressions and blocks, calls of macros
   std::size_t source_bytes = 1u << 20;   // of the template
 };
 
@@ -47,7 +54,7 @@ class ChatTemplate {
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
-  // The prompt in pieces, neighbours differing in origin. Throws std::runtime_error for what the
+  // The prompt in pieces, neighbours differing in origin. Throws ChatTemplateError for what the
   // template raises (raise_exception), for errors in it and for limits.
   std::vector<ChatSegment> render(std::span<const ChatMessage> messages,
                                   const ChatOptions& options) const;
