@@ -103,8 +103,8 @@ struct Lister {
         add(path + "." + std::string(ArrivalRows::kKey));
       each_field<T>([&](const auto& field) {
         using Member = std::remove_cvref_t<decltype(std::invoke(field.member, std::declval<T&>()))>;
-        for (const std::string_view key :
-             words(std::string(field.key) + " " + std::string(field.aliases))) {
+        const std::string spellings = std::string(field.key) + " " + std::string(field.aliases);
+        for (const std::string_view key : words(spellings)) {
           add(path + "." + std::string(key));
           list(std::type_identity<Member>{}, path + "." + std::string(key));
         }
@@ -125,10 +125,11 @@ struct Lister {
     for (const LatencyMetric& metric : kLatencyMetrics) {
       const std::string at = path + "." + std::string(metric.name);
       add(at);
-      for (const Percentile& p : kPercentiles)
-        for (const std::string_view key :
-             words(std::string(p.name) + " " + std::string(percentile_alias(p))))
-          add(at + "." + std::string(key));
+      for (const Percentile& p : kPercentiles) {
+        add(at + "." + std::string(p.name));
+        if (const std::string_view alias = percentile_alias(p); !alias.empty())
+          add(at + "." + std::string(alias));
+      }
     }
   }
 };

@@ -82,7 +82,7 @@ double json_equal(const EvalItem& item, std::string_view output) {
 // is neither, at the price of back-references. What a model writes beyond kRegexBytes is not
 // searched.
 constexpr std::size_t kRegexPatternBytes = 256;
-constexpr std::size_t kRegexBytes = 4096;
+constexpr std::size_t kRegexBytes = 1024;
 
 std::optional<std::regex> compiled(std::string_view pattern) {
   if (pattern.size() > kRegexPatternBytes) return {};

@@ -41,6 +41,7 @@ extern const Grader kContains;    // the answer occurs in the output
 extern const Grader kNumeric;     // the output's last number is within item.tolerance of the answer
 extern const Grader kJsonEqual;   // both parse as JSON and are the same value
 extern const Grader kRegex;  // the answer, an ECMAScript pattern without back-references, is found
+                             // in the output's first KiB
 extern const Grader kChoiceLogprob;      // the most likely choice
 extern const Grader kChoiceLogprobNorm;  // the most likely per byte of its text ("acc_norm" of
                                          // lm-evaluation-harness)

@@ -30,6 +30,8 @@ std::string in_quotes(std::string_view name) {
 }
 
 std::string number_text(double x) {
+  if (x == std::floor(x) && std::abs(x) < 1e15)
+    return std::to_string(std::int64_t(x));  // not 1e+07
   char buffer[32];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, x).ptr};
 }

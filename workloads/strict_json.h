@@ -84,7 +84,8 @@ auto row_named(const JsonPlace& place, const Catalog& catalog) {
   return catalog[place.one_of(names)];
 }
 
-// "a b c" as its words.
+// "a b c" as its words, which are views of `text`.
 std::vector<std::string_view> words(std::string_view text);
+std::vector<std::string_view> words(std::string&& text) = delete;
 
 }  // namespace paretune
