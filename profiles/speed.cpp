@@ -7,8 +7,8 @@
 namespace paretune {
 namespace {
 
-// Searches the highest load that meets the SLOs. `run(x)` measures load x; a load that meets the SLOs is assumed to be
-// met by all lower ones, and one that misses them by all higher ones.
+// Searches the highest load that meets the SLOs. `run(x)` measures load x; a load that meets the
+// SLOs is assumed to be met by all lower ones, and one that misses them by all higher ones.
 class Bisection {
  public:
   explicit Bisection(std::vector<LoadRun>& tried) : tried_(tried) {}
@@ -23,7 +23,9 @@ class Bisection {
   }
   double best_x() const { return best_x_; }
   double lowest_miss(double ceiling) const { return std::min(lowest_miss_, ceiling); }
-  const LoadRun* best() const { return best_ < 0 ? nullptr : &tried_[static_cast<std::size_t>(best_)]; }
+  const LoadRun* best() const {
+    return best_ < 0 ? nullptr : &tried_[static_cast<std::size_t>(best_)];
+  }
 
  private:
   std::vector<LoadRun>& tried_;
@@ -32,16 +34,43 @@ class Bisection {
   int best_ = -1;
 };
 
+// Chooses the run that the cost axis reads, `fallback` where none met the SLOs, and prices it.
+void settle(Speed& speed, const LoadRun& fallback, const LoadedModel& model, const Engine& engine,
+            const Workload& workload) {
+  // The SLOs may allow several loads; the cheapest token is at the one with the most of them.
+  const LoadRun* best = nullptr;
+  for (const LoadRun& tried : speed.rate_search) {
+    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s))
+      best = &tried;
+  }
+  speed.at_max_rate = best ? *best : fallback;
+  speed.max_rate = best ? best->request_rate : 0;
+  const double usd = workload.cost.usd_per_hour;
+  speed.usd_per_million_output_tokens =
+      usd_per_million_output_tokens(usd, speed.at_max_rate.output_tokens_per_s);
+  // t quantile of 7 degrees of freedom: the standard error comes from eight parts.
+  const double spread = 2.365 * speed.at_max_rate.output_tokens_standard_error;
+  const double rate = speed.at_max_rate.output_tokens_per_s;
+  speed.cost = {speed.usd_per_million_output_tokens,
+                usd_per_million_output_tokens(usd, rate + spread),
+                usd_per_million_output_tokens(usd, std::max(rate - spread, 1e-9 * rate))};
+  speed.weight_bytes = model.model->weight_bytes();
+  speed.kv_bytes = engine.stats().kv_bytes;
+}
+
 }  // namespace
 
 double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s) {
   return usd_per_hour / 3600 / std::max(output_tokens_per_s, 1e-9) * 1e6;
 }
 
-Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload, std::uint64_t seed,
-                    std::span<const std::int32_t> vocabulary, Clock& clock, int rate_steps) {
+Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload,
+                    std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
+                    int rate_steps) {
   const std::unique_ptr<Engine> engine = model.engine(config);
-  const auto run = [&](const LoadLevel& level) { return run_load(*engine, workload, level, seed, vocabulary, clock); };
+  const auto run = [&](const LoadLevel& level) {
+    return run_load(*engine, workload, level, seed, vocabulary, clock);
+  };
   const bool closed = workload.arrival.process == &kClosedLoop;
   const std::optional<LoadLevel> own = workload_level(workload);
 
@@ -55,7 +84,8 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
     search.add(own->concurrency, speed.at_workload);
     if (most > own->concurrency && speed.at_workload.meets_slo) try_concurrency(most);
     for (int step = 0; step < rate_steps; ++step) {
-      const int low = static_cast<int>(search.best_x()), high = static_cast<int>(search.lowest_miss(most + 1));
+      const int low = static_cast<int>(search.best_x()),
+                high = static_cast<int>(search.lowest_miss(most + 1));
       if (high - low <= 1) break;
       try_concurrency((low + high) / 2);
     }
@@ -83,22 +113,24 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
     }
   }
 
-  // The SLOs may allow several loads; the cheapest token is at the one with the most of them.
-  const LoadRun* best = nullptr;
-  for (const LoadRun& tried : speed.rate_search) {
-    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s)) best = &tried;
-  }
-  speed.at_max_rate = best ? *best : speed.at_workload;
-  speed.max_rate = best ? best->request_rate : 0;
-  const double usd = workload.cost.usd_per_hour;
-  speed.usd_per_million_output_tokens = usd_per_million_output_tokens(usd, speed.at_max_rate.output_tokens_per_s);
-  // t quantile of 7 degrees of freedom: the standard error comes from eight parts.
-  const double spread = 2.365 * speed.at_max_rate.output_tokens_standard_error;
-  const double rate = speed.at_max_rate.output_tokens_per_s;
-  speed.cost = {speed.usd_per_million_output_tokens, usd_per_million_output_tokens(usd, rate + spread),
-                usd_per_million_output_tokens(usd, std::max(rate - spread, 1e-9 * rate))};
-  speed.weight_bytes = model.model->weight_bytes();
-  speed.kv_bytes = engine->stats().kv_bytes;
+  settle(speed, speed.at_workload, model, *engine, workload);
+  return speed;
+}
+
+Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
+                       const Workload& workload, double level, std::uint64_t seed,
+                       std::span<const std::int32_t> vocabulary, Clock& clock) {
+  const std::unique_ptr<Engine> engine = model.engine(config);
+  const auto run = [&](const LoadLevel& l) {
+    return run_load(*engine, workload, l, seed, vocabulary, clock);
+  };
+  Speed speed;
+  const bool closed = workload.arrival.process == &kClosedLoop;
+  speed.rate_search.push_back(
+      run(closed ? LoadLevel{.concurrency = static_cast<int>(level)} : LoadLevel{.rate = level}));
+  const std::optional<LoadLevel> own = workload_level(workload);
+  speed.at_workload = own ? run(*own) : speed.rate_search.front();
+  settle(speed, speed.rate_search.front(), model, *engine, workload);
   return speed;
 }
 

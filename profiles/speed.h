@@ -1,5 +1,5 @@
-// The speed of one config under one workload: latency at the workload's own load, the highest rate that meets the SLOs,
-// and what a token costs at that rate.
+// The speed of one config under one workload: latency at the workload's own load, the highest rate
+// that meets the SLOs, and what a token costs at that rate.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,20 @@ namespace paretune {
 // usd_per_hour / 3600 / output_tokens_per_s * 1e6
 double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s);
 
-// Everything but load_s and peak memory, which belong to the process. Loads are tried in this order: the workload's own;
-// saturation (the engine never without a waiting request), which bounds the rate from above; then `rate_steps` of a
-// bisection between them. The workload's arrival process says what a load is: a request rate, or requests in flight.
-// Where the workload leaves the rate open, its own load is half of the highest rate found.
-Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload, std::uint64_t seed,
-                    std::span<const std::int32_t> vocabulary, Clock& clock, int rate_steps = 3);
+// Everything but load_s and peak memory, which belong to the process. Loads are tried in this
+// order: the workload's own; saturation (the engine never without a waiting request), which bounds
+// the rate from above; then `rate_steps` of a bisection between them. The workload's arrival
+// process says what a load is: a request rate, or requests in flight. Where the workload leaves the
+// rate open, its own load is half of the highest rate found.
+Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload,
+                    std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
+                    int rate_steps = 3);
+
+// The same at a level found before (requests/s, or requests in flight in a closed loop) and with no
+// search: the workload's own load and that level, each run once.
+Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
+                       const Workload& workload, double level, std::uint64_t seed,
+                       std::span<const std::int32_t> vocabulary, Clock& clock);
 
 // The ids that prompts of load tests are made of: ordinary tokens, no control tokens.
 std::vector<std::int32_t> ordinary_tokens(const Tokenizer& tokenizer);

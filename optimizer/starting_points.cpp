@@ -1,0 +1,19 @@
+#include "optimizer/starting_points.h"
+
+#include <string>
+
+#include "runtime/deployment.h"
+
+namespace paretune {
+
+DeployConfig apply(const StartingPoint& point, const Target& target) {
+  DeployConfig config = default_config(target);
+  for (const std::string_view setting : point.settings) {
+    if (setting.empty()) break;
+    const auto equals = setting.find('=');
+    set_knob(config, setting.substr(0, equals), setting.substr(equals + 1), std::string(point.name));
+  }
+  return canonical(config, target);
+}
+
+}  // namespace paretune

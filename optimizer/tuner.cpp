@@ -1,0 +1,162 @@
+#include "optimizer/tuner.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "optimizer/config_space.h"
+#include "optimizer/judge.h"
+#include "optimizer/starting_points.h"
+#include "optimizer/verify.h"
+#include "profiles/digest.h"
+#include "profiles/load_run.h"
+#include "runtime/deployment.h"
+#include "search/strategy.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+// Verification measures two configs twice at two loads each, without a search: about as long as this many trials.
+constexpr double kVerificationTrials = 3;
+
+std::string study_id(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
+  Workload identity = workload;
+  identity.budget = {};  // a study with more time is the same study
+  return digest({profiler.model_hash(), profiler.target().machine.fingerprint, canonical_json(identity), profiler.build(),
+                 options.strategy, std::to_string(options.seed)});
+}
+
+// A config of the study's space: itself where its values are choices, else the nearest of its meaning.
+class Trials {
+ public:
+  Trials(Study& study, Workload workload, Profiler& profiler, Clock& clock, TuneObserver& observer)
+      : study_(study), rated_(std::move(workload)), profiler_(profiler), clock_(clock), observer_(observer), begin_(clock.now()) {}
+
+  // False: interrupted.
+  bool run(const DeployConfig& config) {
+    observer_.trial_begins(study_, config);
+    const Profiled profiled = profiler_.measure(config, rated_, study_.workload.seed, timeout());
+    if (profiled.interrupted) return false;
+    Trial trial{.id = static_cast<int>(study_.trials.size()), .config = config, .measurement = profiled.measurement};
+    judge_trial(trial, rated_);
+    if (profiled.from_store) {
+      ++study_.resumed_trials;
+      earlier_ += trial.measurement.seconds;
+    }
+    const Measurement& m = trial.measurement;
+    if (m.outcome == Outcome::ok) {
+      slowest_ = std::max(slowest_, m.seconds);
+      if (!workload_level(rated_)) rated_.arrival.rate_qps = m.speed.at_workload.offered_rate;
+    }
+    study_.trials.push_back(std::move(trial));
+    study_.seconds = spent();
+    conclude(study_);
+    observer_.trial_ended(study_, study_.trials.back(), profiled.from_store);
+    return true;
+  }
+
+  // Wall time, and that of the trials that an earlier run paid for.
+  double spent() const { return clock_.now() - begin_ + earlier_; }
+  double mean_seconds() const {
+    double sum = 0;
+    for (const Trial& trial : study_.trials) sum += trial.measurement.seconds;
+    return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
+  }
+  // A config that takes far longer than others is no candidate; before any has run, the whole budget is the limit.
+  double timeout() const {
+    const double budget = 60 * study_.workload.budget.minutes;
+    return slowest_ == 0 ? std::max(60.0, budget) : std::clamp(10 * slowest_, 30.0, std::max(30.0, budget));
+  }
+  const Workload& rated() const { return rated_; }
+
+ private:
+  Study& study_;
+  Workload rated_;
+  Profiler& profiler_;
+  Clock& clock_;
+  TuneObserver& observer_;
+  double begin_;
+  double earlier_ = 0;
+  double slowest_ = 0;
+};
+
+}  // namespace
+
+Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
+  const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
+  Study study{.id = study_id(workload, options, profiler),
+              .workload = workload,
+              .workload_json = canonical_json(workload),
+              .model_path = workload.model_path.string(),
+              .model_hash = profiler.model_hash(),
+              .model_format = profiler.model_format(),
+              .model = profiler.target().model,
+              .machine = profiler.target().machine,
+              .build = profiler.build(),
+              .command = options.command};
+  study.strategy = find_strategy(options.strategy).name;
+  study.seed = options.seed;
+  study.latency_objective = std::string(workload.objective.metric->name) + " " + std::string(workload.objective.percentile.name);
+  study.knobs = space.knobs();
+  study.space = space.sizes();
+  return study;
+}
+
+Study tune(const Workload& workload, const TuneOptions& options, Profiler& profiler, Clock& clock,
+           const std::atomic<bool>& stop, TuneObserver& observer) {
+  Study study = plan_study(workload, options, profiler);
+  study.started_at = clock.utc();
+  const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
+  const std::unique_ptr<Strategy> strategy = find_strategy(options.strategy).make(space.space(), 3, options.seed);
+  Trials trials(study, workload, profiler, clock, observer);
+
+  observer.phase("measuring the full-precision model on " + std::to_string(profiler.quality_plan().predicted_tokens()) +
+                 " tokens and " + std::to_string(profiler.quality_plan().questions.size()) + " questions");
+  bool interrupted = !profiler.prepare_reference();
+
+  const auto out_of_budget = [&] {
+    const double reserve = (1 + kVerificationTrials) * trials.mean_seconds();
+    if (workload.budget.trials && static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
+      study.stop_reason = "the budget of " + std::to_string(*workload.budget.trials) + " trials is used";
+    } else if (!study.trials.empty() && trials.spent() + reserve > 60 * workload.budget.minutes) {
+      study.stop_reason = "the budget of " + std::to_string(workload.budget.minutes).substr(0, 4) + " minutes is used";
+    }
+    return !study.stop_reason.empty();
+  };
+  const auto measure = [&](const DeployConfig& config) {
+    interrupted = interrupted || stop.load() || !trials.run(config);
+    if (interrupted) return false;
+    if (const std::optional<Point> point = space.point(config)) strategy->tell(*point, search_scores(study.trials.back()));
+    return true;
+  };
+
+  // The default is always trial 0, whatever the restrictions of the space.
+  std::vector<DeployConfig> seen;
+  if (!interrupted && measure(default_config(profiler.target()))) seen.push_back(study.trials[0].config);
+  for (const StartingPoint& start : kStartingPoints) {
+    const DeployConfig config = apply(start, profiler.target());
+    if (interrupted || out_of_budget()) break;
+    if (!space.point(config) || std::ranges::find(seen, config) != seen.end()) continue;
+    if (measure(config)) seen.push_back(config);
+  }
+  while (!interrupted && !out_of_budget()) {
+    const std::vector<Point> asked = strategy->ask(1);
+    if (asked.empty()) {
+      study.stop_reason = "every config was tried";
+      break;
+    }
+    measure(space.config(asked.front()));
+  }
+
+  if (interrupted) study.stop_reason = "interrupted";
+  if (!study.trials.empty()) conclude(study);
+  if (study.feasible && !interrupted) verify(study, trials.rated(), profiler, trials.timeout(), observer, stop);
+  if (!study.verification.done && study.verification.verdict.empty()) {
+    study.verification.verdict = interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";
+  }
+  study.seconds = trials.spent();
+  study.finished_at = clock.utc();
+  return study;
+}
+
+}  // namespace paretune

@@ -1,0 +1,158 @@
+#include "optimizer/verify.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "optimizer/judge.h"
+
+namespace paretune {
+namespace {
+
+constexpr int kCandidates = 3;
+constexpr int kBlocks = 2;              // fresh request streams; each runs both configs
+constexpr double kRateStep = 0.9;       // a missed SLO lowers the rate by this factor,
+constexpr int kRateSteps = 3;           // so often at most
+constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
+
+// What is compared and promised: name with unit, value.
+std::vector<std::pair<std::string, double>> promises(const Trial& trial, const std::string& latency_objective) {
+  const Measurement& m = trial.measurement;
+  return {{"usd_per_million_output_tokens", trial.objectives.usd_per_million_output_tokens},
+          {latency_objective, trial.objectives.latency_ms},
+          {"requests_per_s", m.speed.at_max_rate.request_rate},
+          {"output_tokens_per_s", m.speed.at_max_rate.output_tokens_per_s},
+          {"kl_divergence", trial.objectives.kl_divergence},
+          {"accuracy", m.quality.accuracy},
+          {"peak_memory_bytes", static_cast<double>(m.speed.peak_memory_bytes)}};
+}
+
+// The load at which a trial's cost was measured, as measure_speed_at wants it.
+double level_of(const Trial& trial) {
+  const LoadRun& run = trial.measurement.speed.at_max_rate;
+  return run.concurrency > 0 ? run.concurrency : run.offered_rate;
+}
+
+struct Verified {
+  std::vector<Trial> blocks;  // judged
+  bool meets_slo() const {
+    return std::ranges::all_of(blocks, [](const Trial& t) { return t.feasible; });
+  }
+  double mean_cost() const {
+    double sum = 0;
+    for (const Trial& block : blocks) sum += block.objectives.usd_per_million_output_tokens;
+    return sum / static_cast<double>(blocks.size());
+  }
+};
+
+class Verifier {
+ public:
+  Verifier(Study& study, const Workload& rated, Profiler& profiler, double timeout_s, const std::atomic<bool>& stop)
+      : study_(study), rated_(rated), profiler_(profiler), timeout_s_(timeout_s), stop_(stop) {}
+
+  // nullopt: interrupted.
+  std::optional<Trial> run(const Trial& trial, double level, int block) {
+    if (stop_.load()) return std::nullopt;
+    const Profiled profiled = profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_);
+    if (profiled.interrupted) return std::nullopt;
+    Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
+    judge_trial(again, rated_);
+    return again;
+  }
+  std::uint64_t seed(int block) const { return study_.workload.seed + kSeedStride * static_cast<std::uint64_t>(1 + block); }
+
+  // Both configs on the same fresh streams, in the order A B, B A. False: interrupted.
+  bool compare(const Trial& candidate, double level, const Trial& base, Verified& a, Verified& b) {
+    for (int block = 0; block < kBlocks; ++block) {
+      std::optional<Trial> first, second;
+      if (block % 2 == 0) {
+        first = run(candidate, level, block);
+        second = run(base, level_of(base), block);
+      } else {
+        second = run(base, level_of(base), block);
+        first = run(candidate, level, block);
+      }
+      if (!first || !second) return false;
+      a.blocks.push_back(std::move(*first));
+      b.blocks.push_back(std::move(*second));
+      if (!a.meets_slo()) break;  // this level is lost already
+    }
+    return true;
+  }
+
+ private:
+  Study& study_;
+  const Workload& rated_;
+  Profiler& profiler_;
+  double timeout_s_;
+  const std::atomic<bool>& stop_;
+};
+
+// Means over the blocks beside what the search promised.
+void report(Verification& verification, const Trial& promised, const Verified& verified, const std::string& latency_objective) {
+  verification.metrics.clear();
+  for (const auto& [name, value] : promises(promised, latency_objective)) {
+    verification.metrics.push_back({.name = name, .promised = value});
+  }
+  for (const Trial& block : verified.blocks) {
+    const auto values = promises(block, latency_objective);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      verification.metrics[i].verified += values[i].second / static_cast<double>(verified.blocks.size());
+    }
+  }
+}
+
+std::string percent(double ratio) { return std::to_string(static_cast<int>(std::lround(100 * std::abs(ratio)))) + " %"; }
+
+}  // namespace
+
+void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s, TuneObserver& observer,
+            const std::atomic<bool>& stop) {
+  Verifier verifier(study, rated, profiler, timeout_s, stop);
+  Verification& out = study.verification;
+  const Trial& base = study.trials.front();
+  std::vector<int> candidates(study.front.begin(), study.front.begin() + std::min<std::ptrdiff_t>(kCandidates, std::ssize(study.front)));
+  if (base.feasible && std::ranges::find(candidates, 0) == candidates.end()) candidates.push_back(0);
+
+  for (const int id : candidates) {
+    const Trial& candidate = study.trials[static_cast<std::size_t>(id)];
+    double level = level_of(candidate);
+    for (int step = 0; step <= kRateSteps; ++step) {
+      observer.phase("verifying config " + std::to_string(id) + " on fresh traffic, side by side with the default");
+      Verified a, b;
+      if (!verifier.compare(candidate, level, base, a, b)) {
+        out.verdict = "not verified: interrupted";
+        return;
+      }
+      const bool base_holds = base.feasible && b.meets_slo();
+      const bool not_worse = id == 0 || !base_holds || a.mean_cost() <= b.mean_cost();
+      out.done = true;
+      out.seed = verifier.seed(0);
+      out.measurement = a.blocks.back().measurement;
+      out.default_measurement = b.blocks.back().measurement;
+      out.meets_slo = a.meets_slo();
+      out.not_worse_than_default = not_worse;
+      report(out, candidate, a, study.latency_objective);
+      if (out.meets_slo && not_worse) {
+        const double gain = 1 - a.mean_cost() / b.mean_cost();
+        out.verdict = "holds on " + std::to_string(kBlocks) + " fresh streams of requests";
+        if (step > 0) out.verdict += ", at " + percent(level / level_of(candidate)) + " of the promised rate";
+        if (id != 0 && base_holds) out.verdict += "; " + percent(gain) + " cheaper than the default measured beside it";
+        if (!base_holds) out.verdict += "; the default does not meet the limits";
+        study.picks = make_picks(study, id);
+        return;
+      }
+      if (!not_worse) {
+        out.verdict = "costs more than the default measured beside it";
+        break;  // a lower rate costs more still
+      }
+      out.verdict = a.blocks.back().violations.empty() ? "failed when it was measured again" : "missed " + a.blocks.back().violations.front();
+      const double lower = level * kRateStep;
+      level = rated.arrival.process == &kClosedLoop ? std::floor(lower) : lower;
+      if (level < 1e-6 || (rated.arrival.process == &kClosedLoop && level < 1)) break;
+    }
+  }
+  out.verdict = "no candidate held when it was measured again; the last: " + out.verdict;
+}
+
+}  // namespace paretune

@@ -1,0 +1,186 @@
+#include "profiles/profiler.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <stdexcept>
+
+#include "profiles/isolate.h"
+#include "profiles/measurement_json.h"
+#include "profiles/quality.h"
+#include "profiles/speed.h"
+#include "runtime/deployment.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * 4096;
+}
+
+// Opens the model for one config and answers one token: what a server does before it is ready.
+LoadedModel load_and_warm(const std::filesystem::path& path, const DeployConfig& config,
+                          Clock& clock, double& load_s) {
+  const double begin = clock.now();
+  LoadedModel model = load_model(open_model(path), config);
+  const std::unique_ptr<Engine> engine = model.engine(config);
+  engine->submit({.id = 0, .prompt = {0}, .sampling = {.max_tokens = 1}});
+  while (!engine->idle()) engine->step();
+  load_s = clock.now() - begin;
+  return model;
+}
+
+}  // namespace
+
+Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::string build,
+                   const std::atomic<bool>& stop)
+    : store_(store),
+      clock_(clock),
+      build_(std::move(build)),
+      stop_(stop),
+      model_path_(workload.model_path),
+      source_(open_model(model_path_)),
+      target_{this_machine(), source_->shape()},
+      model_hash_(store.model_hash(*source_)) {
+  const Tokenizer tokenizer(source_->tokenizer());
+  vocabulary_ = ordinary_tokens(tokenizer);
+  std::optional<ChatTemplate> chat;
+  try {
+    chat = chat_template_for(tokenizer, source_->chat_template().value_or(""),
+                             model_path_.string() + ": chat template");
+  } catch (const std::runtime_error&) {
+    // Questions are then fed as plain text; serve says why when asked to chat.
+  }
+  plan_ = plan_quality(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
+}
+
+std::string Profiler::model_format() const { return source_->source_format(Weight::attn_q, 0); }
+
+bool Profiler::prepare_reference() {
+  const std::string plan_hash = plan_.hash();
+  const std::filesystem::path folder = store_.file().parent_path() / "references";
+  const std::filesystem::path file =
+      folder / (digest({model_hash_, plan_hash, build_, target_.machine.fingerprint}) + ".ref");
+  if (std::optional<QualityReference> found = load_reference(file, plan_hash)) {
+    reference_ = std::move(*found);
+    return true;
+  }
+  std::filesystem::create_directories(folder);
+  const ChildResult child = run_isolated(
+      [&] {
+        const DeployConfig config = full_precision_config(target_);
+        const LoadedModel model = load_model(open_model(model_path_), config);
+        save_reference(measure_reference(model, config, plan_), file);
+        return std::string("saved");
+      },
+      1e9, stop_);
+  if (child.interrupted) return false;
+  std::optional<QualityReference> measured;
+  if (child.outcome == Outcome::ok) measured = load_reference(file, plan_hash);
+  if (!measured) {
+    throw std::runtime_error(
+        model_path_.string() +
+        ": cannot be run at full precision, which quality is measured against: " + child.detail);
+  }
+  reference_ = std::move(*measured);
+  return true;
+}
+
+TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,
+                       std::uint64_t seed) const {
+  // What a workload is called, how long one may search and where, do not change what a config
+  // measures.
+  Workload measured = workload;
+  measured.name.clear();
+  measured.description.clear();
+  measured.budget = {};
+  measured.space.clear();
+  return {.kind = std::move(kind),
+          .model = model_hash_,
+          .machine = target_.machine.fingerprint,
+          .config = to_json(config),
+          .workload = canonical_json(measured),
+          .build = build_,
+          .seed = seed};
+}
+
+Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
+                       bool keep_quality, const Work& work) {
+  if (std::optional<Measurement> found = store_.find(key))
+    return {.measurement = std::move(*found), .from_store = true};
+
+  const std::string memo = quality_key(model_hash_, config, plan_.hash(), build_);
+  std::optional<std::string> known_quality;
+  if (keep_quality) known_quality = store_.find_blob(memo);
+
+  const double begin = clock_.now();
+  const ChildResult child = run_isolated(
+      [&] {
+        const std::uint64_t resident_before = resident_bytes();
+        std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
+        Measurement measurement = work(config);
+        // What this process needed beyond what it was born with.
+        measurement.speed.peak_memory_bytes -=
+            std::min(measurement.speed.peak_memory_bytes, resident_before);
+        if (known_quality) {
+          measurement.quality = parse_quality(*known_quality, "the store's memo of qualities");
+        } else {
+          const LoadedModel model = load_model(open_model(model_path_), config);
+          measurement.quality = measure_quality(model, config, plan_, reference_);
+        }
+        return to_json(measurement);
+      },
+      timeout_s, stop_);
+  if (child.interrupted) return {.interrupted = true};
+
+  Profiled result;
+  if (child.outcome == Outcome::ok) {
+    result.measurement = parse_measurement(child.output, "the trial's child process");
+  } else {
+    result.measurement.outcome = child.outcome;
+    result.measurement.detail = child.detail;
+  }
+  result.measurement.seconds = clock_.now() - begin;
+  result.measurement.measured_at = clock_.utc();
+  if (child.outcome == Outcome::ok && keep_quality && !known_quality) {
+    store_.put_blob(memo, to_json(result.measurement.quality));
+  }
+  store_.put(key, result.measurement);
+  return result;
+}
+
+Profiled Profiler::measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
+                           double timeout_s) {
+  return run(key("trial", config, workload, seed), config, timeout_s, true,
+             [&](const DeployConfig& c) {
+               Measurement measurement;
+               double load_s = 0;
+               const LoadedModel model = load_and_warm(model_path_, c, clock_, load_s);
+               measurement.speed = measure_speed(model, c, workload, seed, vocabulary_, clock_);
+               measurement.speed.load_s = load_s;
+               measurement.speed.peak_memory_bytes = peak_memory_bytes();
+               return measurement;
+             });
+}
+
+Profiled Profiler::verify(const DeployConfig& config, const Workload& workload, double level,
+                          std::uint64_t seed, double timeout_s) {
+  char kind[64];
+  std::snprintf(kind, sizeof kind, "verify %.17g", level);
+  return run(
+      key(kind, config, workload, seed), config, timeout_s, false, [&](const DeployConfig& c) {
+        Measurement measurement;
+        double load_s = 0;
+        const LoadedModel model = load_and_warm(model_path_, c, clock_, load_s);
+        measurement.speed = measure_speed_at(model, c, workload, level, seed, vocabulary_, clock_);
+        measurement.speed.load_s = load_s;
+        measurement.speed.peak_memory_bytes = peak_memory_bytes();
+        return measurement;
+      });
+}
+
+}  // namespace paretune

@@ -1,0 +1,77 @@
+// Turns configs into measurements: each in a child process of its own, nothing measured twice.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "profiles/clock.h"
+#include "profiles/measurement.h"
+#include "profiles/quality_plan.h"
+#include "profiles/quality_reference.h"
+#include "profiles/store.h"
+#include "runtime/deploy_config.h"
+#include "runtime/target.h"
+#include "workloads/workload.h"
+
+namespace paretune {
+
+struct Profiled {
+  Measurement measurement;
+  bool from_store = false;   // measured by an earlier run
+  bool interrupted = false;  // stopped on request: there is no measurement
+};
+
+class Profiler {
+ public:
+  // Opens the model and tells whom it is measured for. build: identifies the code that measures.
+  // stop: becomes true when the user wants no more; a trial under way is then given up. Throws
+  // std::runtime_error as open_model does.
+  Profiler(const Workload& workload, Store& store, Clock& clock, std::string build,
+           const std::atomic<bool>& stop);
+
+  const Target& target() const { return target_; }
+  const std::string& model_hash() const { return model_hash_; }
+  const std::string& build() const { return build_; }
+  std::string model_format() const;  // of its matrices, as stored
+  const QualityPlan& quality_plan() const { return plan_; }
+
+  // Measures the full-precision model on the quality plan, or finds what an earlier run measured.
+  // Everything below needs it. False: interrupted. Throws where the model cannot run at full
+  // precision.
+  bool prepare_reference();
+
+  // A whole trial: load time, speed under `workload`, quality. workload is the study's own with its
+  // rate settled.
+  Profiled measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
+                   double timeout_s);
+
+  // Speed at two given loads and no search; quality by these very kernels. For verification.
+  Profiled verify(const DeployConfig& config, const Workload& workload, double rate_or_concurrency,
+                  std::uint64_t seed, double timeout_s);
+
+ private:
+  using Work = std::function<Measurement(const DeployConfig&)>;
+  Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s, bool keep_quality,
+               const Work& work);
+  TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
+               std::uint64_t seed) const;
+
+  Store& store_;
+  Clock& clock_;
+  std::string build_;
+  const std::atomic<bool>& stop_;
+  std::filesystem::path model_path_;
+  std::unique_ptr<ModelSource> source_;
+  Target target_;
+  std::string model_hash_;
+  std::vector<std::int32_t> vocabulary_;
+  QualityPlan plan_;
+  QualityReference reference_;
+};
+
+}  // namespace paretune
