@@ -10,8 +10,9 @@
 
 namespace paretune {
 
-// One layer's cache of one sequence. Token t of KV head h lies in page t / page_tokens; a page holds its keys, then its
-// values, each as (n_kv_heads, page_tokens) vectors of format->vector_bytes(head_dim) bytes.
+// One layer's cache of one sequence. Token t of KV head h lies in page t / page_tokens; a page
+// holds its keys, then its values, each as (n_kv_heads, page_tokens) vectors of
+// format->vector_bytes(head_dim) bytes.
 struct KvPages {
   const KvFormat* format = nullptr;
   std::span<std::byte* const> pages;
@@ -25,22 +26,27 @@ struct KvPages {
 std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim);
 
 struct AttentionVariant {
-  std::string_view name;    // "tiled_avx512" (online softmax over blocks of keys), "plain_avx512", …, "scalar"
+  std::string_view
+      name;  // "tiled_avx512" (online softmax over blocks of keys), "plain_avx512", …, "scalar"
   const KvFormat* format;
   Isa needs;
-  // Query tokens [token_begin, token_end) of the n_tokens that follow `past` cached ones (their own keys and values are
-  // already stored), for the query heads of one KV head. Token t sees cache positions 0 … past + t.
+  // Query tokens [token_begin, token_end) of the n_tokens that follow `past` cached ones (their own
+  // keys and values are already stored), for the query heads of one KV head. Token t sees cache
+  // positions 0 … past + t.
   //   q, out: (n_tokens, n_heads, head_dim); scale: usually 1/sqrt(head_dim)
   //   scratch: at least scratch_floats(...) floats, one caller each
-  void (*run)(const float* q, int n_heads, const KvPages& kv, int past, int kv_head, int token_begin, int token_end,
-              float scale, std::span<float> scratch, float* out);
+  void (*run)(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+              int token_begin, int token_end, float scale, std::span<float> scratch, float* out);
+  // Enough for every call whose tokens see at most `context` positions.
   std::size_t (*scratch_floats)(int context, int n_heads, int n_kv_heads, int head_dim);
 };
 
-std::span<const AttentionVariant> attention_variants();  // best first for short contexts; scalar last
+std::span<const AttentionVariant>
+attention_variants();  // best first for short contexts; scalar last
 
 // Names a user may choose: "tiled_avx512", "plain_avx512", "tiled_avx2", "plain_avx2", "scalar".
-// Falls to the next runnable one as resolve_matmul does.
+// Where the CPU lacks the instructions, falls to the same walk ("tiled", "plain") with fewer, then
+// to scalar. Throws std::runtime_error with the known names if `name` is none of them.
 const AttentionVariant& resolve_attention(std::string_view name, const KvFormat& format);
 
 }  // namespace paretune

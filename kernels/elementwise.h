@@ -1,4 +1,5 @@
-// The small operations between the matrix products. Each works on one token's row and dispatches by itself on the CPU.
+// The small operations between the matrix products. Each works on one token's row (not empty) and
+// dispatches by itself on the CPU.
 #pragma once
 
 #include <span>
@@ -6,7 +7,8 @@
 namespace paretune {
 
 // out = x / rms(x) * weight (RMSNorm, arXiv:1910.07467). x, weight, out: (d); out may be x.
-void rms_norm(std::span<const float> x, std::span<const float> weight, float epsilon, std::span<float> out);
+void rms_norm(std::span<const float> x, std::span<const float> weight, float epsilon,
+              std::span<float> out);
 
 // x += y
 void add(std::span<float> x, std::span<const float> y);
@@ -14,9 +16,10 @@ void add(std::span<float> x, std::span<const float> y);
 // out = silu(gate) * up (SwiGLU, arXiv:2002.05202). out may be gate.
 void silu_mul(std::span<const float> gate, std::span<const float> up, std::span<float> out);
 
-// Rotates every head of one token in place. vectors: (n_heads, head_dim); cosines, sines: (head_dim / 2) of its position.
-// Pairs are (i, i + head_dim/2), as Hugging Face stores Llama.
-void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines, std::span<const float> sines);
+// Rotates every head of one token in place. vectors: (n_heads, head_dim); cosines, sines: (head_dim
+// / 2) of its position. Pairs are (i, i + head_dim/2), as Hugging Face stores Llama.
+void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines,
+          std::span<const float> sines);
 
 // In place, returns log(sum(exp(x))). x: (n)
 float softmax(std::span<float> x);

@@ -1,4 +1,5 @@
-// How one key or value vector (head_dim numbers of one token and one KV head) is stored in the cache.
+// How one key or value vector (head_dim numbers of one token and one KV head) is stored in the
+// cache.
 #pragma once
 
 #include <array>
@@ -10,7 +11,8 @@ namespace paretune {
 
 struct KvFormat {
   std::string_view name;
-  std::size_t (*vector_bytes)(int head_dim);  // int8 includes its f32 scale (one per token and head)
+  std::size_t (*vector_bytes)(
+      int head_dim);  // int8 includes its f32 scale (one per token and head)
   void (*store)(std::span<const float> vector, std::byte* out);
   void (*load)(const std::byte* stored, std::span<float> vector);
 };

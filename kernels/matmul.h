@@ -1,8 +1,8 @@
 // y = x · Wᵀ for packed weights: x (m, k) f32 row-major, W (n, k) packed, y (m, n) f32 row-major.
 //
 // In two steps, so that a caller with threads splits both and the thread count cannot change a sum:
-//   prepare: casts rows of x to what the kernel reads (f32 as is, bf16, or int8 with one scale per token);
-//   run:     computes a range of 16-column panels for all m rows.
+//   prepare: casts rows of x to what the kernel reads (f32 as is, bf16, or int8 with one scale per
+//   token); run:     computes a range of 16-column panels for all m rows.
 #pragma once
 
 #include <array>
@@ -16,31 +16,46 @@
 
 namespace paretune {
 
-enum class Activations { f32, bf16, int8 };  // what the kernel multiplies the weights with; int8 is per token, dynamic
+enum class Activations {
+  f32,
+  bf16,
+  int8
+};  // what the kernel multiplies the weights with; int8 is per token, dynamic
 
 struct MatmulVariant {
-  std::string_view family;  // "amx", "vnni", "avx512", "avx2", "openblas", "scalar": what a user chooses
+  std::string_view
+      family;  // "amx", "vnni", "avx512", "avx2", "openblas", "scalar": what a user chooses
   const WeightFormat* weights;
   Activations activations;
   Isa needs;
   std::size_t (*prepared_bytes)(int m, int k);
   // Rows [row_begin, row_end) of x. prepared is aligned to 64 bytes and sized for all m rows.
   void (*prepare)(const float* x, int m, int k, int row_begin, int row_end, std::byte* prepared);
-  // Panels [panel_begin, panel_end) of 16 columns; writes y[i * ldy + j] for i < m and j < min(16 * panel_end, n).
-  void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin, int panel_end, float* y,
-              std::size_t ldy);
+  // Panels [panel_begin, panel_end) of 16 columns; writes y[i * ldy + j] for i < m and j < min(16 *
+  // panel_end, n).
+  void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+              int panel_end, float* y, std::size_t ldy);
 };
 
-// Every variant, in the order of preference within one (weights, activations); the scalar reference is last.
+// A row of y does not depend, to the bit, on m, on the other rows or on how panels are split;
+// "openblas" alone may differ, for it chooses its kernel by m. All variants with int8 activations
+// agree to the bit. k ≤ 2^17.
+//
+// Every variant, in the order of preference within one (weights, activations); the scalar reference
+// is last.
 std::span<const MatmulVariant> matmul_variants();
 
 // Families in the order of preference: amx, vnni, avx512, avx2, openblas, scalar.
-inline constexpr std::array<std::string_view, 6> kKernelFamilies{"amx", "vnni", "avx512", "avx2", "openblas", "scalar"};
+inline constexpr std::array<std::string_view, 6> kKernelFamilies{"amx",  "vnni",     "avx512",
+                                                                 "avx2", "openblas", "scalar"};
 
-// The variant of `family` for these weights and activations or, where it has none that this CPU runs, the first
-// runnable one of the families after it, or failing that of any ("scalar" always exists).
-// Activations that make no sense for the weights are raised to the nearest that do:
-// int8 needs integer weights and bf16 needs bf16 weights; otherwise f32.
-const MatmulVariant& resolve_matmul(std::string_view family, const WeightFormat& weights, Activations activations);
+// The variant of `family` for these weights and activations or, where it has none that this CPU
+// runs, the first runnable one of the families after it, or failing that of any ("scalar" always
+// exists). Activations that make no sense for the weights are raised to the nearest that do, of
+// int8 (needs integer weights), bf16 (needs bf16 weights) and f32 (always does): int8 for bf16
+// weights becomes bf16. Throws std::runtime_error with the known families if `family` is none of
+// them.
+const MatmulVariant& resolve_matmul(std::string_view family, const WeightFormat& weights,
+                                    Activations activations);
 
 }  // namespace paretune

@@ -1,11 +1,13 @@
 // How a weight matrix W (n, k) = (output columns, inputs) is stored for the matmul kernels.
 //
-// All formats share one shape: panels of 16 output columns, each panel one contiguous stream along k, so that AMX, VNNI
-// and AVX-512 read the same bytes in order. n is padded to 16 and k to 64 with zero weights.
+// All formats share one shape: panels of 16 output columns, each panel one contiguous stream along
+// k, so that AMX, VNNI and AVX-512 read the same bytes in order. n is padded to 16 and k to 64 with
+// zero weights.
 //   f32         panel[k][16]
 //   bf16        panel[k/2][16][2]                       (an AMX bf16 B tile is 16 such rows)
-//   int8        panel[k/4][16][4] s8, then f32 scale[16] (and what VNNI needs to undo its u8 offset)
-//   int4_g32/128  per group of k: nibbles in the int8 order (layout in int4.h), then f32 or f16 scale and zero of 16 columns
+//   int8        panel[k/4][16][4] s8, then f32 scale[16]
+//   int4_g32/128  nibbles in the int8 order, then f16 scales and u8 zeros [k/group][16]: layout in
+//   int4.h
 #pragma once
 
 #include <array>
@@ -17,14 +19,17 @@ namespace paretune {
 
 struct WeightFormat {
   std::string_view name;
-  bool integer;   // codes are integers: int8 activations may meet them
-  int group;      // weights along k that share a scale; 0: the whole row; -1: no scale
+  bool integer;  // codes are integers: int8 activations may meet them
+  int group;     // weights along k that share a scale; 0: the whole row; -1: no scale
   std::size_t (*packed_bytes)(int n, int k);
-  // Quantizes by round-to-nearest and packs rows [row_begin, row_end) of W; both are multiples of 16 (or n), so that
-  // threads may pack disjoint panels. w holds just those rows, row-major: (row_end - row_begin, k).
-  void (*pack)(std::span<const float> w, int n, int k, int row_begin, int row_end, std::span<std::byte> packed);
+  // Quantizes by round-to-nearest and packs rows [row_begin, row_end) of W; both are multiples of
+  // 16 (or n), so that threads may pack disjoint panels. w holds just those rows, row-major:
+  // (row_end - row_begin, k); packed is the whole matrix's.
+  void (*pack)(std::span<const float> w, int n, int k, int row_begin, int row_end,
+               std::span<std::byte> packed);
   // The values that the packed row stands for. out: (k)
-  void (*unpack_row)(std::span<const std::byte> packed, int n, int k, int row, std::span<float> out);
+  void (*unpack_row)(std::span<const std::byte> packed, int n, int k, int row,
+                     std::span<float> out);
 };
 
 extern const WeightFormat kF32;
@@ -33,7 +38,8 @@ extern const WeightFormat kInt8;      // symmetric, one scale a row
 extern const WeightFormat kInt4G32;   // asymmetric, groups of 32
 extern const WeightFormat kInt4G128;  // asymmetric, groups of 128
 
-inline constexpr std::array<const WeightFormat*, 5> kWeightFormats{&kF32, &kBf16, &kInt8, &kInt4G32, &kInt4G128};
+inline constexpr std::array<const WeightFormat*, 5> kWeightFormats{&kF32, &kBf16, &kInt8, &kInt4G32,
+                                                                   &kInt4G128};
 
 // Bits stored per weight, scales and padding included.
 double bits_per_weight(const WeightFormat& format, int n, int k);

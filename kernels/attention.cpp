@@ -1,0 +1,114 @@
+// The page layout, the scalar reference, the catalog of attention variants and the choice among
+// them.
+#include "kernels/attention.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/attention_blocks.h"
+#include "kernels/attention_kernels.h"
+
+namespace paretune {
+
+std::byte* KvPages::key(int token, int kv_head) const {
+  const std::size_t vector = std::size_t(kv_head) * page_tokens + token % page_tokens;
+  return pages[token / page_tokens] + vector * format->vector_bytes(head_dim);
+}
+
+std::byte* KvPages::value(int token, int kv_head) const {
+  return key(token, kv_head) +
+         std::size_t(n_kv_heads) * page_tokens * format->vector_bytes(head_dim);
+}
+
+std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim) {
+  return 2 * std::size_t(page_tokens) * n_kv_heads * format.vector_bytes(head_dim);
+}
+
+namespace {
+
+void attention_scalar(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                      int token_begin, int token_end, float scale, std::span<float> scratch,
+                      float* out) {
+  const int group = n_heads / kv.n_kv_heads, dim = kv.head_dim;
+  const std::span<float> vector = scratch.first(dim);
+  float* scores = scratch.data() + dim;
+  for (int token = token_begin; token < token_end; ++token) {
+    const int context = past + token + 1;
+    for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+      const float* query = q + (std::size_t(token) * n_heads + head) * dim;
+      float* result = out + (std::size_t(token) * n_heads + head) * dim;
+      float maximum = -std::numeric_limits<float>::infinity();
+      for (int t = 0; t < context; ++t) {
+        kv.format->load(kv.key(t, kv_head), vector);
+        float score = 0;
+        for (int d = 0; d < dim; ++d) score += query[d] * vector[d];
+        scores[t] = score * scale;
+        maximum = std::max(maximum, scores[t]);
+      }
+      float total = 0;
+      for (int t = 0; t < context; ++t) total += scores[t] = std::exp(scores[t] - maximum);
+      std::fill_n(result, dim, 0.0f);
+      for (int t = 0; t < context; ++t) {
+        kv.format->load(kv.value(t, kv_head), vector);
+        const float weight = scores[t] / total;
+        for (int d = 0; d < dim; ++d) result[d] += weight * vector[d];
+      }
+    }
+  }
+}
+
+std::size_t scalar_scratch_floats(int context, int, int, int head_dim) {
+  return std::size_t(context) + head_dim;
+}
+
+template <const KvFormat& F>
+constexpr AttentionVariant row(std::string_view name, Isa needs, Attend* run,
+                               ScratchFloats* floats) {
+  return {name, &F, needs, run, floats};
+}
+
+constexpr std::array kAttentionVariants{
+    row<kKvF32>("plain_avx512", Isa::avx512, plain_avx512<kKvF32>, plain_scratch_floats),
+    row<kKvF32>("tiled_avx512", Isa::avx512, tiled_avx512<kKvF32>, tiled_scratch_floats),
+    row<kKvF32>("plain_avx2", Isa::avx2, plain_avx2<kKvF32>, plain_scratch_floats),
+    row<kKvF32>("tiled_avx2", Isa::avx2, tiled_avx2<kKvF32>, tiled_scratch_floats),
+    row<kKvF32>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+
+    row<kKvBf16>("plain_avx512", Isa::avx512, plain_avx512<kKvBf16>, plain_scratch_floats),
+    row<kKvBf16>("tiled_avx512", Isa::avx512, tiled_avx512<kKvBf16>, tiled_scratch_floats),
+    row<kKvBf16>("plain_avx2", Isa::avx2, plain_avx2<kKvBf16>, plain_scratch_floats),
+    row<kKvBf16>("tiled_avx2", Isa::avx2, tiled_avx2<kKvBf16>, tiled_scratch_floats),
+    row<kKvBf16>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+
+    row<kKvInt8>("plain_avx512", Isa::avx512, plain_avx512<kKvInt8>, plain_scratch_floats),
+    row<kKvInt8>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt8>, tiled_scratch_floats),
+    row<kKvInt8>("plain_avx2", Isa::avx2, plain_avx2<kKvInt8>, plain_scratch_floats),
+    row<kKvInt8>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt8>, tiled_scratch_floats),
+    row<kKvInt8>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+};
+
+// "tiled" of "tiled_avx2".
+std::string_view walk(std::string_view name) { return name.substr(0, name.find('_')); }
+
+}  // namespace
+
+std::span<const AttentionVariant> attention_variants() { return kAttentionVariants; }
+
+const AttentionVariant& resolve_attention(std::string_view name, const KvFormat& format) {
+  const AttentionVariant* wanted = nullptr;
+  std::string known;
+  for (const AttentionVariant& v : kAttentionVariants) {
+    if (v.format != &format) continue;
+    known += (known.empty() ? "" : ", ") + std::string(v.name);
+    if (v.name == name) wanted = &v;
+    if (!wanted || !cpu_has(v.needs)) continue;
+    if (walk(v.name) == walk(name) || v.needs == Isa::baseline) return v;
+  }
+  throw std::runtime_error("unknown attention \"" + std::string(name) + "\"; known: " + known);
+}
+
+}  // namespace paretune

@@ -1,0 +1,207 @@
+// Attention's inner operations with AVX-512, 16 floats at a time.
+#include "kernels/attention_blocks.h"
+#include "kernels/attention_kernels.h"
+#include "kernels/exp_avx.h"
+#include "kernels/target.h"
+
+namespace paretune {
+namespace {
+
+// 16 elements from d on of a stored vector, zeros past its end. `offset` is where the elements
+// begin.
+template <const KvFormat& Format>
+struct Load;
+
+template <>
+struct Load<kKvF32> {
+  explicit Load(const std::byte* vector) : from(reinterpret_cast<const float*>(vector)) {}
+  PARETUNE_AVX512 __m512 operator()(int d, __mmask16 mask) const {
+    return _mm512_maskz_loadu_ps(mask, from + d);
+  }
+  const float* from;
+};
+
+template <>
+struct Load<kKvBf16> {
+  explicit Load(const std::byte* vector) : from(reinterpret_cast<const std::uint16_t*>(vector)) {}
+  PARETUNE_AVX512 __m512 operator()(int d, __mmask16 mask) const {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from + d));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+  }
+  const std::uint16_t* from;
+};
+
+template <>
+struct Load<kKvInt8> {
+  explicit Load(const std::byte* vector) : from(vector) {}
+  PARETUNE_AVX512 __m512 operator()(int d, __mmask16 mask) const {
+    const __m512 scale = _mm512_set1_ps(*reinterpret_cast<const float*>(from));
+    const __m512i codes =
+        _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, from + sizeof(float) + d));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(codes), scale);
+  }
+  const std::byte* from;
+};
+
+// Sums over the lanes of 4 vectors, as one vector of 4 partial sums per 128 bits …
+PARETUNE_AVX512 inline __m512 add_pairs(const __m512 (&v)[4]) {
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+  const __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+  const __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+  return _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+}
+
+// … and of four such, so that 128-bit part r of the result belongs to rows[r].
+PARETUNE_AVX512 inline __m512 add_parts(const __m512 (&rows)[4]) {
+  const __m512 a = _mm512_add_ps(_mm512_shuffle_f32x4(rows[0], rows[1], 0x44),
+                                 _mm512_shuffle_f32x4(rows[0], rows[1], 0xee));
+  const __m512 b = _mm512_add_ps(_mm512_shuffle_f32x4(rows[2], rows[3], 0x44),
+                                 _mm512_shuffle_f32x4(rows[2], rows[3], 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+// scores[MR][keys] = q (MR, dp) · keys (count, dp)ᵀ, 4 keys at a time
+template <int MR>
+PARETUNE_AVX512 void score_rows(const float* q, const float* keys, int count, int dp, float* scores,
+                                std::size_t stride) {
+  for (int key = 0; key < count; key += 4, keys += std::size_t(4) * dp) {
+    __m512 sums[4][4];
+    PARETUNE_UNROLL for (int r = 0; r < 4; ++r) {
+      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] = _mm512_setzero_ps();
+    }
+    for (int d = 0; d < dp; d += 16) {
+      __m512 k[4];
+      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) k[i] = _mm512_loadu_ps(keys + i * dp + d);
+      PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+        const __m512 a = _mm512_loadu_ps(q + r * dp + d);
+        PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] =
+            _mm512_fmadd_ps(a, k[i], sums[r][i]);
+      }
+    }
+    const __m512 partial[4] = {add_pairs(sums[0]), add_pairs(sums[1]), add_pairs(sums[2]),
+                               add_pairs(sums[3])};
+    const __m512 total = add_parts(partial);
+    _mm_storeu_ps(scores + key, _mm512_castps512_ps128(total));
+    if constexpr (MR > 1) _mm_storeu_ps(scores + stride + key, _mm512_extractf32x4_ps(total, 1));
+    if constexpr (MR > 2)
+      _mm_storeu_ps(scores + 2 * stride + key, _mm512_extractf32x4_ps(total, 2));
+    if constexpr (MR > 3)
+      _mm_storeu_ps(scores + 3 * stride + key, _mm512_extractf32x4_ps(total, 3));
+  }
+}
+
+// sums[MR][Count * 16] += weights (MR, count) · values (count, dp)
+template <int MR, int Count>
+PARETUNE_AVX512 void weigh(const float* weights, std::size_t stride, const float* values, int count,
+                           int dp, float* sums) {
+  __m512 sum[MR][Count];
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
+        _mm512_loadu_ps(sums + r * dp + 16 * i);
+  }
+  for (int key = 0; key < count; ++key) {
+    __m512 v[Count];
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) {
+      v[i] = _mm512_loadu_ps(values + std::size_t(key) * dp + 16 * i);
+    }
+    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+      const __m512 a = _mm512_set1_ps(weights[r * stride + key]);
+      PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
+          _mm512_fmadd_ps(a, v[i], sum[r][i]);
+    }
+  }
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i)
+        _mm512_storeu_ps(sums + r * dp + 16 * i, sum[r][i]);
+  }
+}
+
+template <int MR>
+void weigh_rows(const float* weights, std::size_t stride, const float* values, int count, int dp,
+                float* sums) {
+  int d = 0;
+  for (; d + 64 <= dp; d += 64) weigh<MR, 4>(weights, stride, values + d, count, dp, sums + d);
+  for (; d < dp; d += 16) weigh<MR, 1>(weights, stride, values + d, count, dp, sums + d);
+}
+
+template <const KvFormat& Format>
+struct Avx512 {
+  // `count` stored vectors, `bytes` apart, as (count, dp) floats
+  PARETUNE_AVX512 static void expand(const std::byte* stored, std::size_t bytes, int count,
+                                     int head_dim, int dp, float* out) {
+    for (int i = 0; i < count; ++i, stored += bytes, out += dp) {
+      const Load<Format> load(stored);
+      for (int d = 0; d < dp; d += 16) {
+        const int left = head_dim - d;
+        const auto mask = static_cast<__mmask16>(left < 16 ? (1u << left) - 1 : 0xffffu);
+        _mm512_storeu_ps(out + d, load(d, mask));
+      }
+    }
+  }
+
+  // scores (rows, stride) = q (rows, dp) · keys (count, dp)ᵀ; count is a multiple of 4
+  static void scores(const float* q, int rows, const float* keys, int count, int dp, float* scores,
+                     std::size_t stride) {
+    for (; rows >= 4; rows -= 4, q += 4 * dp, scores += 4 * stride) {
+      score_rows<4>(q, keys, count, dp, scores, stride);
+    }
+    if (rows == 3) score_rows<3>(q, keys, count, dp, scores, stride);
+    if (rows == 2) score_rows<2>(q, keys, count, dp, scores, stride);
+    if (rows == 1) score_rows<1>(q, keys, count, dp, scores, stride);
+  }
+
+  // sums (rows, dp) += weights (rows, stride) · values (count, dp)
+  static void accumulate(const float* weights, std::size_t stride, int rows, const float* values,
+                         int count, int dp, float* sums) {
+    for (; rows >= 4; rows -= 4, weights += 4 * stride, sums += 4 * dp) {
+      weigh_rows<4>(weights, stride, values, count, dp, sums);
+    }
+    if (rows == 3) weigh_rows<3>(weights, stride, values, count, dp, sums);
+    if (rows == 2) weigh_rows<2>(weights, stride, values, count, dp, sums);
+    if (rows == 1) weigh_rows<1>(weights, stride, values, count, dp, sums);
+  }
+
+  // count is a multiple of 16 in both
+  PARETUNE_AVX512 static float maximum(const float* x, int count) {
+    __m512 maximum = _mm512_loadu_ps(x);
+    for (int i = 16; i < count; i += 16) maximum = _mm512_max_ps(maximum, _mm512_loadu_ps(x + i));
+    return _mm512_reduce_max_ps(maximum);
+  }
+
+  // x = exp(x - maximum); returns the sum
+  PARETUNE_AVX512 static float exponentials(float* x, int count, float maximum) {
+    __m512 sum = _mm512_setzero_ps();
+    for (int i = 0; i < count; i += 16) {
+      const __m512 e = exp_avx512(_mm512_sub_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(maximum)));
+      _mm512_storeu_ps(x + i, e);
+      sum = _mm512_add_ps(sum, e);
+    }
+    return _mm512_reduce_add_ps(sum);
+  }
+};
+
+}  // namespace
+
+template <const KvFormat& Format>
+void tiled_avx512(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                  int token_begin, int token_end, float scale, std::span<float> scratch,
+                  float* out) {
+  tiled_attention<Avx512<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
+                                  scratch, out);
+}
+template <const KvFormat& Format>
+void plain_avx512(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                  int token_begin, int token_end, float scale, std::span<float> scratch,
+                  float* out) {
+  plain_attention<Avx512<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
+                                  scratch, out);
+}
+template Attend tiled_avx512<kKvF32>;
+template Attend tiled_avx512<kKvBf16>;
+template Attend tiled_avx512<kKvInt8>;
+template Attend plain_avx512<kKvF32>;
+template Attend plain_avx512<kKvBf16>;
+template Attend plain_avx512<kKvInt8>;
+
+}  // namespace paretune

@@ -1,0 +1,196 @@
+// The two ways through a paged cache that every vectorized attention takes, written once over small
+// operations:
+//
+//   plain  all scores of a row, softmax, then the weighted sum of values; scratch grows with the
+//   context tiled  blocks of 64 keys with a running maximum and sum (online softmax,
+//   arXiv:1805.02867); scratch is constant
+//
+// A row is one query head of one token. The rows of one KV head's group, over a few tokens, go
+// together, so that a key or value is read and converted once for all of them. Blocks of keys start
+// at multiples of 64 whatever the query, so a row's result depends neither on how many tokens come
+// with it nor on how callers split them.
+//
+// Ops, all on f32, dp being head_dim padded to 16 with zeros:
+//   expand(format's vectors → (count, dp)), scores, exponentials, accumulate: see
+//   attention_avx512.cpp.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+#include "kernels/attention.h"
+
+namespace paretune {
+
+inline constexpr int kKeyBlock = 64;
+inline constexpr int kRowBlock =
+    16;  // rows worked on at once, or one token's group if that is more
+
+constexpr int padded_head_dim(int head_dim) { return (head_dim + 15) / 16 * 16; }
+constexpr int tokens_at_once(int group) { return std::max(1, kRowBlock / group); }
+
+// The working memory of one call, carved from the caller's.
+struct AttentionScratch {
+  float* queries;  // (rows, dp), scaled
+  float* sums;     // (rows, dp): weighted values
+  float* block;    // (64, dp): keys or values as f32
+  float* maxima;   // (rows)
+  float* totals;   // (rows)
+  float* scores;   // (rows, scores_stride)
+
+  static std::size_t floats(int rows, int head_dim, std::size_t scores_stride) {
+    const std::size_t dp = padded_head_dim(head_dim),
+                      padded_rows = (std::size_t(rows) + 15) / 16 * 16;
+    return rows * dp * 2 + kKeyBlock * dp + 2 * padded_rows + rows * scores_stride + 16;
+  }
+
+  AttentionScratch(std::span<float> memory, int rows, int head_dim, std::size_t scores_stride) {
+    assert(memory.size() >= floats(rows, head_dim, scores_stride));
+    (void)scores_stride;
+    const std::size_t dp = padded_head_dim(head_dim),
+                      padded_rows = (std::size_t(rows) + 15) / 16 * 16;
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    queries = memory.data() + (64 - address % 64) % 64 / sizeof(float);
+    sums = queries + rows * dp;
+    block = sums + rows * dp;
+    maxima = block + kKeyBlock * dp;
+    totals = maxima + padded_rows;
+    scores = totals + padded_rows;
+  }
+};
+
+inline std::size_t tiled_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
+  const int group = n_heads / n_kv_heads;
+  return AttentionScratch::floats(group * tokens_at_once(group), head_dim, kKeyBlock);
+}
+constexpr std::size_t padded_context(int context) {
+  return (std::size_t(context) + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+}
+inline std::size_t plain_scratch_floats(int context, int n_heads, int n_kv_heads, int head_dim) {
+  const int group = n_heads / n_kv_heads;
+  return AttentionScratch::floats(group * tokens_at_once(group), head_dim, padded_context(context));
+}
+
+// Keys or values [begin, begin + count) as f32, `count` then padded with zero rows to a multiple
+// of 4.
+template <class Ops>
+void expand_block(const KvPages& kv, std::byte* (KvPages::*vector)(int, int) const, int kv_head,
+                  int begin, int count, float* out) {
+  const int dp = padded_head_dim(kv.head_dim);
+  const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+  for (int done = 0; done < count;) {  // page by page
+    const int token = begin + done;
+    const int run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
+    Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp,
+                out + std::size_t(done) * dp);
+    done += run;
+  }
+  std::fill(out + std::size_t(count) * dp, out + std::size_t((count + 3) / 4 * 4) * dp, 0.0f);
+}
+
+// The queries of tokens [token, token + tokens) for one KV head: row t * group + h.
+inline void gather_queries(const float* q, int n_heads, int head_dim, int kv_head, int group,
+                           int token, int tokens, float scale, float* out) {
+  const int dp = padded_head_dim(head_dim);
+  for (int row = 0; row < tokens * group; ++row, out += dp) {
+    const std::size_t head = std::size_t(kv_head) * group + row % group;
+    const float* from = q + (std::size_t(token + row / group) * n_heads + head) * head_dim;
+    for (int d = 0; d < head_dim; ++d) out[d] = from[d] * scale;
+    std::fill(out + head_dim, out + dp, 0.0f);
+  }
+}
+
+inline void scatter_outputs(const float* sums, const float* totals, int n_heads, int head_dim,
+                            int kv_head, int group, int token, int tokens, float* out) {
+  const int dp = padded_head_dim(head_dim);
+  for (int row = 0; row < tokens * group; ++row, sums += dp) {
+    const std::size_t head = std::size_t(kv_head) * group + row % group;
+    float* to = out + (std::size_t(token + row / group) * n_heads + head) * head_dim;
+    const float inverse = 1 / totals[row];
+    for (int d = 0; d < head_dim; ++d) to[d] = sums[d] * inverse;
+  }
+}
+
+template <class Ops>
+void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                     int token_begin, int token_end, float scale, std::span<float> memory,
+                     float* out) {
+  constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+  const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
+  const int at_once = tokens_at_once(group);
+  const AttentionScratch s(memory, group * at_once, kv.head_dim, kKeyBlock);
+  for (int token = token_begin; token < token_end; token += at_once) {
+    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+    gather_queries(q, n_heads, kv.head_dim, kv_head, group, token, tokens, scale, s.queries);
+    std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
+    std::fill_n(s.maxima, rows, kMinusInfinity);
+    std::fill_n(s.totals, rows, 0.0f);
+    const int context = past + token + tokens;
+    for (int begin = 0; begin < context; begin += kKeyBlock) {
+      const int count = std::min(kKeyBlock, context - begin);
+      expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
+      Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores, kKeyBlock);
+      for (int row = 0; row < rows; ++row) {
+        float* scores = s.scores + row * kKeyBlock;
+        const int visible = std::clamp(past + token + row / group + 1 - begin, 0, count);
+        if (visible == 0) {  // this token ends before the block
+          std::fill_n(scores, count, 0.0f);
+          continue;
+        }
+        const int whole = (count + 15) / 16 * 16;
+        std::fill(scores + visible, scores + whole, kMinusInfinity);
+        const float maximum = std::max(s.maxima[row], Ops::maximum(scores, whole));
+        if (maximum > s.maxima[row]) {
+          const float factor = std::exp(s.maxima[row] - maximum);
+          s.totals[row] *= factor;
+          float* sums = s.sums + std::size_t(row) * dp;
+          for (int d = 0; d < dp; ++d) sums[d] *= factor;
+          s.maxima[row] = maximum;
+        }
+        s.totals[row] += Ops::exponentials(scores, whole, maximum);
+      }
+      expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
+      Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
+    }
+    scatter_outputs(s.sums, s.totals, n_heads, kv.head_dim, kv_head, group, token, tokens, out);
+  }
+}
+
+template <class Ops>
+void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                     int token_begin, int token_end, float scale, std::span<float> memory,
+                     float* out) {
+  constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+  const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
+  const int at_once = tokens_at_once(group);
+  const std::size_t stride = padded_context(past + token_end);
+  const AttentionScratch s(memory, group * std::min(at_once, token_end - token_begin), kv.head_dim,
+                           stride);
+  for (int token = token_begin; token < token_end; token += at_once) {
+    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+    gather_queries(q, n_heads, kv.head_dim, kv_head, group, token, tokens, scale, s.queries);
+    std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
+    const int context = past + token + tokens;
+    for (int begin = 0; begin < context; begin += kKeyBlock) {
+      const int count = std::min(kKeyBlock, context - begin);
+      expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
+      Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores + begin, stride);
+    }
+    const int whole = (context + 15) / 16 * 16;
+    for (int row = 0; row < rows; ++row) {
+      float* scores = s.scores + row * stride;
+      std::fill(scores + past + token + row / group + 1, scores + whole, kMinusInfinity);
+      s.totals[row] = Ops::exponentials(scores, whole, Ops::maximum(scores, whole));
+    }
+    for (int begin = 0; begin < context; begin += kKeyBlock) {
+      const int count = std::min(kKeyBlock, context - begin);
+      expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
+      Ops::accumulate(s.scores + begin, stride, rows, s.block, count, dp, s.sums);
+    }
+    scatter_outputs(s.sums, s.totals, n_heads, kv.head_dim, kv_head, group, token, tokens, out);
+  }
+}
+
+}  // namespace paretune

@@ -1,0 +1,26 @@
+// The functions behind the rows of attention_variants(), instantiated for every KV format.
+#pragma once
+
+#include "kernels/attention.h"
+
+namespace paretune {
+
+using Attend = void(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                    int token_begin, int token_end, float scale, std::span<float> scratch,
+                    float* out);
+using ScratchFloats = std::size_t(int context, int n_heads, int n_kv_heads, int head_dim);
+
+template <const KvFormat& Format>
+void tiled_avx512(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                  float*);
+template <const KvFormat& Format>
+void plain_avx512(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                  float*);
+template <const KvFormat& Format>
+void tiled_avx2(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                float*);
+template <const KvFormat& Format>
+void plain_avx2(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                float*);
+
+}  // namespace paretune

@@ -1,0 +1,107 @@
+// Weights as 4-bit codes: asymmetric, one f16 scale and one integer zero per group along k (layout
+// in int4.h).
+//
+// The grid of a group spans [min(w, 0), max(w, 0)], so that zero weights (padding, pruned ones)
+// stay exactly zero.
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/int4.h"
+#include "kernels/narrow_float.h"
+#include "kernels/weight_format.h"
+
+namespace paretune {
+namespace {
+
+constexpr float kLargestF16 = 65504;
+
+template <int Group>
+std::size_t packed_bytes(int n, int k) {
+  return std::size_t(panel_count(n)) * Int4Layout(k, Group).panel_bytes;
+}
+
+// One group of one row: `count` weights that start at k = begin.
+void pack_group(const float* w, int begin, int count, int column, std::uint8_t* codes,
+                std::uint16_t* scale_out, std::uint8_t* zero_out) {
+  float low = 0, high = 0;
+  for (int i = 0; i < count; ++i) {
+    low = std::min(low, w[begin + i]);
+    high = std::max(high, w[begin + i]);
+  }
+  *scale_out = f32_to_f16(std::min(high / 15 - low / 15, kLargestF16));
+  const float scale = f16_to_f32(*scale_out);  // what readers see
+  if (!(scale > 0)) return;                    // all zero: codes, zero and scale are zero already
+  const int zero = round_within(-low / scale, 0, 15);
+  *zero_out = static_cast<std::uint8_t>(zero);
+  for (int i = 0; i < count; ++i) {
+    const int k = begin + i;
+    const int code = zero + round_within(w[k] / scale, float(-zero), float(15 - zero));
+    codes[Int4Layout::code_at(k, column)] |=
+        static_cast<std::uint8_t>(code << Int4Layout::shift_of(k));
+  }
+}
+
+template <int Group>
+void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
+          std::span<std::byte> packed) {
+  assert(packed.size() == packed_bytes<Group>(n, k) &&
+         w.size() == std::size_t(row_end - row_begin) * k);
+  (void)n;
+  const Int4Layout layout(k, Group);
+  for (int first = row_begin; first < row_end; first += kPanelColumns) {
+    std::byte* bytes = packed.data() + std::size_t(first / kPanelColumns) * layout.panel_bytes;
+    std::memset(bytes, 0, layout.panel_bytes);
+    auto* codes = reinterpret_cast<std::uint8_t*>(bytes);
+    auto* scales = reinterpret_cast<std::uint16_t*>(bytes + layout.scales_at);
+    auto* zeros = reinterpret_cast<std::uint8_t*>(bytes + layout.zeros_at);
+    for (int row = first; row < std::min(first + kPanelColumns, row_end); ++row) {
+      const float* from = w.data() + std::size_t(row - row_begin) * k;
+      const int column = row - first;
+      for (int g = 0; g < layout.groups; ++g) {
+        const int begin = g * Group, at = g * kPanelColumns + column;
+        pack_group(from, begin, std::clamp(k - begin, 0, Group), column, codes, scales + at,
+                   zeros + at);
+      }
+      for (int i = k; i < layout.kp; ++i) {  // padding stands for zero
+        codes[Int4Layout::code_at(i, column)] |= static_cast<std::uint8_t>(
+            zeros[i / Group * kPanelColumns + column] << Int4Layout::shift_of(i));
+      }
+    }
+  }
+}
+
+template <int Group>
+void unpack_row(std::span<const std::byte> packed, int n, int k, int row, std::span<float> out) {
+  assert(packed.size() == packed_bytes<Group>(n, k) && row < n && out.size() == std::size_t(k));
+  (void)n;
+  const Int4Layout layout(k, Group);
+  const std::byte* bytes = packed.data() + std::size_t(row / kPanelColumns) * layout.panel_bytes;
+  const auto* codes = reinterpret_cast<const std::uint8_t*>(bytes);
+  const auto* scales = reinterpret_cast<const std::uint16_t*>(bytes + layout.scales_at);
+  const auto* zeros = reinterpret_cast<const std::uint8_t*>(bytes + layout.zeros_at);
+  const int column = row % kPanelColumns;
+  for (int i = 0; i < k; ++i) {
+    const int at = i / Group * kPanelColumns + column;
+    const int code = codes[Int4Layout::code_at(i, column)] >> Int4Layout::shift_of(i) & 15;
+    out[i] = float(code - zeros[at]) * f16_to_f32(scales[at]);
+  }
+}
+
+template <int Group>
+constexpr WeightFormat int4_format(std::string_view name) {
+  return {.name = name,
+          .integer = true,
+          .group = Group,
+          .packed_bytes = packed_bytes<Group>,
+          .pack = pack<Group>,
+          .unpack_row = unpack_row<Group>};
+}
+
+}  // namespace
+
+constinit const WeightFormat kInt4G32 = int4_format<32>("int4_g32");
+constinit const WeightFormat kInt4G128 = int4_format<128>("int4_g128");
+
+}  // namespace paretune

@@ -1,0 +1,105 @@
+// The catalog of matmul variants and the choice among them.
+#include "kernels/matmul.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/matmul_kernels.h"
+
+namespace paretune {
+namespace {
+
+template <const WeightFormat& W>
+constexpr MatmulVariant f32(std::string_view family, Isa needs, Run* run) {
+  return {family, &W, Activations::f32, needs, f32_rows_bytes, prepare_f32, run};
+}
+
+constexpr MatmulVariant bf16(std::string_view family, Isa needs, Run* run) {
+  return {family, &kBf16, Activations::bf16, needs, bf16_rows_bytes, prepare_bf16, run};
+}
+
+template <const WeightFormat& W, PrepareInt8* Quantize>
+constexpr MatmulVariant int8(std::string_view family, Isa needs, Run* run) {
+  const auto bytes = [](int m, int k) { return int8_rows_bytes(m, k, kGroup<W>); };
+  const auto prepare = [](const float* x, int, int k, int row_begin, int row_end,
+                          std::byte* prepared) {
+    Quantize(x, k, row_begin, row_end, prepared, kGroup<W>);
+  };
+  return {family, &W, Activations::int8, needs, bytes, prepare, run};
+}
+
+constexpr std::array kMatmulVariants{
+    f32<kF32>("avx512", Isa::avx512, f32_avx512<kF32>),
+    f32<kF32>("avx2", Isa::avx2, f32_avx2<kF32>),
+    f32<kF32>("openblas", Isa::baseline, f32_openblas),
+    f32<kF32>("scalar", Isa::baseline, f32_scalar<kF32>),
+
+    f32<kBf16>("avx512", Isa::avx512, f32_avx512<kBf16>),
+    f32<kBf16>("avx2", Isa::avx2, f32_avx2<kBf16>),
+    f32<kBf16>("scalar", Isa::baseline, f32_scalar<kBf16>),
+
+    f32<kInt8>("avx512", Isa::avx512, f32_avx512<kInt8>),
+    f32<kInt8>("avx2", Isa::avx2, f32_avx2<kInt8>),
+    f32<kInt8>("scalar", Isa::baseline, f32_scalar<kInt8>),
+
+    f32<kInt4G32>("avx512", Isa::avx512, f32_avx512<kInt4G32>),
+    f32<kInt4G32>("avx2", Isa::avx2, f32_avx2<kInt4G32>),
+    f32<kInt4G32>("scalar", Isa::baseline, f32_scalar<kInt4G32>),
+
+    f32<kInt4G128>("avx512", Isa::avx512, f32_avx512<kInt4G128>),
+    f32<kInt4G128>("avx2", Isa::avx2, f32_avx2<kInt4G128>),
+    f32<kInt4G128>("scalar", Isa::baseline, f32_scalar<kInt4G128>),
+
+    bf16("amx", Isa::amx_bf16, bf16_amx),
+    bf16("avx512", Isa::avx512_bf16, bf16_avx512),
+    bf16("scalar", Isa::baseline, bf16_scalar),
+
+    int8<kInt8, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt8>),
+    int8<kInt8, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt8>),
+    int8<kInt8, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt8>),
+    int8<kInt8, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt8>),
+
+    int8<kInt4G32, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt4G32>),
+    int8<kInt4G32, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt4G32>),
+    int8<kInt4G32, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt4G32>),
+    int8<kInt4G32, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt4G32>),
+
+    int8<kInt4G128, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt4G128>),
+    int8<kInt4G128, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt4G128>),
+    int8<kInt4G128, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt4G128>),
+    int8<kInt4G128, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt4G128>),
+};
+
+Activations sensible(const WeightFormat& weights, Activations wanted) {
+  if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;
+  if (&weights == &kBf16) return wanted == Activations::f32 ? wanted : Activations::bf16;
+  return Activations::f32;
+}
+
+}  // namespace
+
+std::span<const MatmulVariant> matmul_variants() { return kMatmulVariants; }
+
+const MatmulVariant& resolve_matmul(std::string_view family, const WeightFormat& weights,
+                                    Activations activations) {
+  const auto wanted = std::ranges::find(kKernelFamilies, family);
+  if (wanted == kKernelFamilies.end()) {
+    std::string known;
+    for (std::string_view f : kKernelFamilies)
+      known += (known.empty() ? "" : ", ") + std::string(f);
+    throw std::runtime_error("unknown kernel family \"" + std::string(family) +
+                             "\"; known: " + known);
+  }
+  activations = sensible(weights, activations);
+
+  const MatmulVariant* first = nullptr;             // that runs here, whatever its family
+  for (const MatmulVariant& v : kMatmulVariants) {  // in the order of kKernelFamilies
+    if (v.weights != &weights || v.activations != activations || !cpu_has(v.needs)) continue;
+    if (std::ranges::find(kKernelFamilies, v.family) >= wanted) return v;
+    if (!first) first = &v;
+  }
+  return *first;  // never null: scalar is a row of every (weights, activations)
+}
+
+}  // namespace paretune

@@ -1,0 +1,309 @@
+// f32 activations with AVX-512: weights become f32 in registers, 16 columns a vector.
+//
+//   m ≤ 4   4 panels × m rows of accumulators, weights expanded in registers: four streams hide the
+//   latency of the
+//           fused multiply-add and of memory.
+//   m > 4   2 panels × up to 12 rows. 128 k of the two panels are expanded once into 16 KiB of
+//   stack (L1) and reused by
+//           all rows; y holds the partial sums.
+//
+// Both add the same products in the same order, so a row's result does not depend on m.
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/int4.h"
+#include "kernels/matmul_kernels.h"
+#include "kernels/prepared.h"
+#include "kernels/target.h"
+
+namespace paretune {
+namespace {
+
+constexpr int kUnit = 32;        // k between two looks at scales: the smallest group
+constexpr int kChunk = 128;      // k expanded at once
+constexpr int kPrefetch = 1024;  // bytes ahead in each stream
+
+// Weights of one panel as f32. `unit(k)` before the 32 that start at k, `load(k, w)` for 8 of them;
+// `finish` scales sums.
+template <const WeightFormat& W>
+struct Panel;
+
+template <>
+struct Panel<kF32> {
+  static constexpr int kBytesPer8 = 512;
+  const float* codes;
+  Panel(const PackedMatrix& w, int panel)
+      : codes(reinterpret_cast<const float*>(w.data.data()) +
+              std::size_t(panel) * padded_k(w.k) * kPanelColumns) {}
+  void unit(int) {}
+  PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
+    PARETUNE_UNROLL for (int i = 0; i < 8; ++i) {
+      w[i] = _mm512_loadu_ps(codes + std::size_t(k + i) * kPanelColumns);
+    }
+  }
+  PARETUNE_AVX512 __m512 finish(__m512 sum) const { return sum; }
+};
+
+template <>
+struct Panel<kBf16> {
+  static constexpr int kBytesPer8 = 256;
+  const std::byte* codes;
+  Panel(const PackedMatrix& w, int panel)
+      : codes(w.data.data() + std::size_t(panel) * padded_k(w.k) * kPanelColumns * 2) {}
+  void unit(int) {}
+  PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
+    PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
+      const __m512i pair = _mm512_loadu_si512(codes + std::size_t(k / 2 + i) * 64);
+      w[2 * i] = _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16));
+      w[2 * i + 1] = _mm512_castsi512_ps(_mm512_and_si512(pair, _mm512_set1_epi32(~0xffff)));
+    }
+  }
+  PARETUNE_AVX512 __m512 finish(__m512 sum) const { return sum; }
+};
+
+template <>
+struct Panel<kInt8> {
+  static constexpr int kBytesPer8 = 128;
+  const std::byte* codes;
+  const float* scales;
+  Panel(const PackedMatrix& w, int panel)
+      : codes(w.data.data() + std::size_t(panel) * int8_panel_bytes(w.k)),
+        scales(reinterpret_cast<const float*>(codes + std::size_t(padded_k(w.k)) * kPanelColumns)) {
+  }
+  void unit(int) {}
+  PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
+    PARETUNE_UNROLL for (int i = 0; i < 2; ++i) {
+      const __m512i line = _mm512_loadu_si512(codes + std::size_t(k / 4 + i) * 64);
+      w[4 * i] = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(line, 24), 24));
+      w[4 * i + 1] = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(line, 16), 24));
+      w[4 * i + 2] = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(line, 8), 24));
+      w[4 * i + 3] = _mm512_cvtepi32_ps(_mm512_srai_epi32(line, 24));
+    }
+  }
+  PARETUNE_AVX512 __m512 finish(__m512 sum) const {
+    return _mm512_mul_ps(sum, _mm512_loadu_ps(scales));
+  }
+};
+
+template <int Group>
+struct Int4Panel {
+  static constexpr int kBytesPer8 = 64;
+  const std::byte* codes;
+  const std::byte* scales;
+  const std::byte* zeros;
+  __m512 scale, offset;  // weight = code * scale + offset, exact: 4 by 11 bits
+
+  PARETUNE_AVX512 Int4Panel(const PackedMatrix& w, int panel) {
+    const Int4Layout layout(w.k, Group);
+    codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
+    scales = codes + layout.scales_at;
+    zeros = codes + layout.zeros_at;
+    scale = offset = _mm512_setzero_ps();
+  }
+  PARETUNE_AVX512 void unit(int k) {
+    const std::size_t at = std::size_t(k / Group) * kPanelColumns;
+    scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 2 * at)));
+    const __m512i zero =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros + at)));
+    offset = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(zero), scale, _mm512_setzero_ps());
+  }
+  PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
+    const __m512i line = _mm512_loadu_si512(codes + std::size_t(k / 8) * 64);
+    // A permutation looks at the low four bits of each index only: mask and conversion in one.
+    const __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
+      const __m512i low = _mm512_srli_epi32(line, unsigned(8 * i));
+      const __m512i high = _mm512_srli_epi32(line, unsigned(8 * i + 4));
+      w[i] = _mm512_fmadd_ps(_mm512_permutexvar_ps(low, numbers), scale, offset);
+      w[4 + i] = _mm512_fmadd_ps(_mm512_permutexvar_ps(high, numbers), scale, offset);
+    }
+  }
+  PARETUNE_AVX512 __m512 finish(__m512 sum) const { return sum; }
+};
+template <>
+struct Panel<kInt4G32> : Int4Panel<32> {
+  using Int4Panel::Int4Panel;
+};
+template <>
+struct Panel<kInt4G128> : Int4Panel<128> {
+  using Int4Panel::Int4Panel;
+};
+
+// Which of a panel's columns exist.
+__mmask16 columns_of(int panel, int n) {
+  const int columns = std::min(n - panel * kPanelColumns, kPanelColumns);
+  return static_cast<__mmask16>((1u << columns) - 1);
+}
+
+// m ≤ 4: MR rows of Count panels from `panel` on.
+template <const WeightFormat& W, int Count, int MR>
+PARETUNE_AVX512 void decode(const float* x, std::size_t stride, const PackedMatrix& w, int panel,
+                            float* y, std::size_t ldy) {
+  Panel<W> panels[4] = {Panel<W>(w, panel), Panel<W>(w, panel + (Count > 1)),
+                        Panel<W>(w, panel + (Count > 1) * 2), Panel<W>(w, panel + (Count > 1) * 3)};
+  __m512 sum[MR][Count];
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int p = 0; p < Count; ++p) sum[r][p] = _mm512_setzero_ps();
+  }
+  const int kp = padded_k(w.k);
+  for (int unit = 0; unit < kp; unit += kUnit) {
+    PARETUNE_UNROLL for (int p = 0; p < Count; ++p) panels[p].unit(unit);
+    for (int k = unit; k < unit + kUnit; k += 8) {
+      PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+        const char* ahead = reinterpret_cast<const char*>(panels[p].codes) +
+                            std::size_t(k / 8) * Panel<W>::kBytesPer8 + kPrefetch;
+        PARETUNE_UNROLL for (int line = 0; line < Panel<W>::kBytesPer8; line += 64) {
+          _mm_prefetch(ahead + line, _MM_HINT_T0);
+        }
+        __m512 weights[8];
+        panels[p].load(k, weights);
+        PARETUNE_UNROLL for (int i = 0; i < 8; ++i) {
+          PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+            sum[r][p] =
+                _mm512_fmadd_ps(weights[i], _mm512_set1_ps(x[r * stride + k + i]), sum[r][p]);
+          }
+        }
+      }
+    }
+  }
+  PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+      _mm512_mask_storeu_ps(y + r * ldy + (panel + p) * kPanelColumns, columns_of(panel + p, w.n),
+                            panels[p].finish(sum[r][p]));
+    }
+  }
+}
+
+template <const WeightFormat& W, int MR>
+void decode_rows(const float* x, std::size_t stride, const PackedMatrix& w, int panel_begin,
+                 int panel_end, float* y, std::size_t ldy) {
+  int panel = panel_begin;
+  for (; panel + 4 <= panel_end; panel += 4) decode<W, 4, MR>(x, stride, w, panel, y, ldy);
+  for (; panel < panel_end; ++panel) decode<W, 1, MR>(x, stride, w, panel, y, ldy);
+}
+
+// y[MR][Count * 16] (+)= x[MR][depth] · f32 weights, `weights` being Count blocks of (depth, 16)
+// that lie `apart` floats apart.
+template <int Count, int MR>
+PARETUNE_AVX512 void block(const float* x, std::size_t stride, const float* weights,
+                           std::size_t apart, int depth, bool first, const __mmask16* columns,
+                           float* y, std::size_t ldy) {
+  __m512 sum[MR][Count];
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+      sum[r][p] = first ? _mm512_setzero_ps()
+                        : _mm512_maskz_loadu_ps(columns[p], y + r * ldy + p * kPanelColumns);
+    }
+  }
+  for (int k = 0; k < depth; ++k) {
+    __m512 w[Count];
+    PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+      w[p] = _mm512_loadu_ps(weights + p * apart + std::size_t(k) * kPanelColumns);
+    }
+    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+      const __m512 a = _mm512_set1_ps(x[r * stride + k]);
+      PARETUNE_UNROLL for (int p = 0; p < Count; ++p) sum[r][p] =
+          _mm512_fmadd_ps(w[p], a, sum[r][p]);
+    }
+  }
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+      _mm512_mask_storeu_ps(y + r * ldy + p * kPanelColumns, columns[p], sum[r][p]);
+    }
+  }
+}
+
+constexpr int kBlockRows = 12;
+
+using Block = void(const float*, std::size_t, const float*, std::size_t, int, bool,
+                   const __mmask16*, float*, std::size_t);
+template <int Count>
+constexpr Block* kBlocks[kBlockRows] = {block<Count, 1>,  block<Count, 2>,  block<Count, 3>,
+                                        block<Count, 4>,  block<Count, 5>,  block<Count, 6>,
+                                        block<Count, 7>,  block<Count, 8>,  block<Count, 9>,
+                                        block<Count, 10>, block<Count, 11>, block<Count, 12>};
+
+template <const WeightFormat& W>
+PARETUNE_AVX512 void expand(Panel<W>& panel, int k_begin, int k_end, float* out) {
+  for (int unit = k_begin; unit < k_end; unit += kUnit) {
+    panel.unit(unit);
+    for (int k = unit; k < unit + kUnit; k += 8) {
+      __m512 weights[8];
+      panel.load(k, weights);
+      PARETUNE_UNROLL for (int i = 0; i < 8; ++i) {
+        _mm512_store_ps(out + std::size_t(k - k_begin + i) * kPanelColumns, weights[i]);
+      }
+    }
+  }
+}
+
+template <const WeightFormat& W>
+PARETUNE_AVX512 void scale_columns(const Panel<W>& panel, int m, __mmask16 columns, float* y,
+                                   std::size_t ldy) {
+  for (int i = 0; i < m; ++i) {
+    const __m512 sum = _mm512_maskz_loadu_ps(columns, y + i * ldy);
+    _mm512_mask_storeu_ps(y + i * ldy, columns, panel.finish(sum));
+  }
+}
+
+template <const WeightFormat& W>
+PARETUNE_AVX512 void prefill(const float* x, std::size_t stride, int m, const PackedMatrix& w,
+                             int panel_begin, int panel_end, float* y, std::size_t ldy) {
+  alignas(64) float expanded[2 * kChunk * kPanelColumns];
+  const int kp = padded_k(w.k);
+  for (int panel = panel_begin; panel < panel_end; panel += 2) {
+    const int count = std::min(panel_end - panel, 2);
+    Panel<W> panels[2] = {Panel<W>(w, panel), Panel<W>(w, panel + count - 1)};
+    const __mmask16 columns[2] = {columns_of(panel, w.n), columns_of(panel + count - 1, w.n)};
+    float* out = y + panel * kPanelColumns;
+    for (int k = 0; k < kp; k += kChunk) {
+      const int depth = std::min(kChunk, kp - k);
+      const float* weights = expanded;
+      std::size_t apart = kChunk * kPanelColumns;
+      if constexpr (std::is_same_v<Panel<W>, Panel<kF32>>) {
+        weights = panels[0].codes + std::size_t(k) * kPanelColumns;
+        apart = std::size_t(kp) * kPanelColumns;
+      } else {
+        for (int p = 0; p < count; ++p) expand<W>(panels[p], k, k + depth, expanded + p * apart);
+      }
+      for (int i = 0; i < m; i += kBlockRows) {
+        const int rows = std::min(m - i, kBlockRows);
+        Block* run = count == 2 ? kBlocks<2>[rows - 1] : kBlocks<1>[rows - 1];
+        run(x + i * stride + k, stride, weights, apart, depth, k == 0, columns, out + i * ldy, ldy);
+      }
+    }
+    if constexpr (std::is_same_v<Panel<W>, Panel<kInt8>>) {
+      for (int p = 0; p < count; ++p) {
+        scale_columns<W>(panels[p], m, columns[p], out + p * kPanelColumns, ldy);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <const WeightFormat& W>
+void f32_avx512(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                int panel_end, float* y, std::size_t ldy) {
+  const auto* x = reinterpret_cast<const float*>(prepared);
+  const std::size_t stride = f32_row_stride(w.k);
+  switch (m) {
+    case 1:
+      return decode_rows<W, 1>(x, stride, w, panel_begin, panel_end, y, ldy);
+    case 2:
+      return decode_rows<W, 2>(x, stride, w, panel_begin, panel_end, y, ldy);
+    case 3:
+      return decode_rows<W, 3>(x, stride, w, panel_begin, panel_end, y, ldy);
+    case 4:
+      return decode_rows<W, 4>(x, stride, w, panel_begin, panel_end, y, ldy);
+    default:
+      return prefill<W>(x, stride, m, w, panel_begin, panel_end, y, ldy);
+  }
+}
+template Run f32_avx512<kF32>;
+template Run f32_avx512<kBf16>;
+template Run f32_avx512<kInt8>;
+template Run f32_avx512<kInt4G32>;
+template Run f32_avx512<kInt4G128>;
+
+}  // namespace paretune

@@ -1,0 +1,122 @@
+// The reference: what every other variant must agree with. Plain loops over the packed bytes.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/int4.h"
+#include "kernels/matmul_kernels.h"
+#include "kernels/narrow_float.h"
+#include "kernels/prepared.h"
+
+namespace paretune {
+namespace {
+
+float read_f32(const std::byte* from) {
+  float value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+int columns_end(int panel_end, int n) { return std::min(panel_end * kPanelColumns, n); }
+
+void int8_by_row(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                 int panel_end, float* y, std::size_t ldy) {
+  const Int8Rows rows(w.k, 0);
+  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+    const int column = j % kPanelColumns;
+    const std::byte* panel = w.data.data() + std::size_t(j / kPanelColumns) * int8_panel_bytes(w.k);
+    const auto* codes = reinterpret_cast<const std::int8_t*>(panel);
+    const float scale = read_f32(panel + std::size_t(rows.kp) * kPanelColumns + 4 * column);
+    for (int i = 0; i < m; ++i) {
+      const std::byte* row = prepared + std::size_t(i) * rows.stride;
+      const auto* a = reinterpret_cast<const std::int8_t*>(row);
+      std::int32_t sum = 0;
+      for (int l = 0; l < rows.kp; ++l) sum += codes[int8_index(l, column)] * a[l];
+      y[i * ldy + j] = float(sum) * scale * read_f32(row + rows.scale_at());
+    }
+  }
+}
+
+void int4_by_group(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                   int panel_end, float* y, std::size_t ldy, int group) {
+  const Int8Rows rows(w.k, group);
+  const Int4Layout layout(w.k, group);
+  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+    const std::byte* panel = w.data.data() + std::size_t(j / kPanelColumns) * layout.panel_bytes;
+    const auto* codes = reinterpret_cast<const std::uint8_t*>(panel);
+    const auto* scales = reinterpret_cast<const std::uint16_t*>(panel + layout.scales_at);
+    const auto* zeros = reinterpret_cast<const std::uint8_t*>(panel + layout.zeros_at);
+    const int column = j % kPanelColumns;
+    for (int i = 0; i < m; ++i) {
+      const std::byte* row = prepared + std::size_t(i) * rows.stride;
+      const auto* a = reinterpret_cast<const std::int8_t*>(row);
+      float sum = 0;
+      for (int g = 0; g < layout.groups; ++g) {
+        const int at = g * kPanelColumns + column;
+        std::int32_t group_sum = 0;
+        for (int l = g * group; l < std::min((g + 1) * group, layout.kp); ++l) {
+          const int code = codes[Int4Layout::code_at(l, column)] >> Int4Layout::shift_of(l) & 15;
+          group_sum += (code - zeros[at]) * a[l];
+        }
+        sum = std::fma(float(group_sum), f16_to_f32(scales[at]), sum);
+      }
+      y[i * ldy + j] = sum * read_f32(row + rows.scale_at());
+    }
+  }
+}
+
+}  // namespace
+
+template <const WeightFormat& W>
+void f32_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                int panel_end, float* y, std::size_t ldy) {
+  const auto* x = reinterpret_cast<const float*>(prepared);
+  const std::size_t stride = f32_row_stride(w.k);
+  std::vector<float> weights(w.k);
+  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+    W.unpack_row(w.data, w.n, w.k, j, weights);
+    for (int i = 0; i < m; ++i) {
+      float sum = 0;
+      for (int l = 0; l < w.k; ++l) sum = std::fma(weights[l], x[i * stride + l], sum);
+      y[i * ldy + j] = sum;
+    }
+  }
+}
+template Run f32_scalar<kF32>;
+template Run f32_scalar<kBf16>;
+template Run f32_scalar<kInt8>;
+template Run f32_scalar<kInt4G32>;
+template Run f32_scalar<kInt4G128>;
+
+void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                 int panel_end, float* y, std::size_t ldy) {
+  const auto* x = reinterpret_cast<const std::uint16_t*>(prepared);
+  const std::size_t stride = bf16_row_stride(w.k);
+  std::vector<float> weights(w.k);
+  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+    kBf16.unpack_row(w.data, w.n, w.k, j, weights);
+    for (int i = 0; i < m; ++i) {
+      float sum = 0;
+      for (int l = 0; l < w.k; ++l) {
+        sum = std::fma(weights[l], bf16_to_f32(x[i * stride + l]), sum);
+      }
+      y[i * ldy + j] = sum;
+    }
+  }
+}
+
+template <const WeightFormat& W>
+void int8_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
+                 int panel_end, float* y, std::size_t ldy) {
+  if constexpr (kGroup<W> == 0) {
+    int8_by_row(prepared, m, w, panel_begin, panel_end, y, ldy);
+  } else {
+    int4_by_group(prepared, m, w, panel_begin, panel_end, y, ldy, kGroup<W>);
+  }
+}
+template Run int8_scalar<kInt8>;
+template Run int8_scalar<kInt4G32>;
+template Run int8_scalar<kInt4G128>;
+
+}  // namespace paretune
