@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 
 #include "profiles/measurement.h"
@@ -32,6 +33,10 @@ QualityReference measure_reference(const LoadedModel& model, const DeployConfig&
 // and the KV cache as the questions need. Throws as above.
 Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
                         const QualityPlan& plan, const QualityReference& reference);
+
+// Fills the graded part of a Quality from both models' scores, by question of the plan, in [0, 1].
+void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
+                      std::span<const double> reference_scores, Quality& quality);
 
 // The knobs that quality depends on, as canonical JSON. config: canonical.
 std::string quality_signature(const DeployConfig& config);

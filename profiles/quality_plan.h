@@ -16,48 +16,50 @@ namespace paretune {
 
 struct Workload;
 
-// What measuring may spend. With the defaults, one quality of the demo model takes about a second
-// on two cores.
+// What measuring may spend; the workload's own max_text_tokens and max_items hold as well. With the
+// defaults, one quality of the demo model takes about a second on two cores.
 struct QualityBudget {
-  int text_tokens =
-      4096;  // predicted, all documents together; the workload's max_text_tokens goes before it
+  int text_tokens = 4096;   // predicted, all documents together
   int questions = 128;      // spread evenly over the capabilities
-  int answer_tokens = 256;  // generated at most, for graders that search a longer text
+  int answer_tokens = 256;  // generated at most, for graders that search in a longer answer
   bool operator==(const QualityBudget&) const = default;
 };
 
-// tokens[first..] are predicted, each from all before it. first >= 1.
-struct QualityDocument {
-  std::vector<int> tokens;
-  int first = 1;
-  bool operator==(const QualityDocument&) const = default;
+// Every token but the first is predicted, each from all before it.
+using QualityDocument = std::vector<int>;
+
+struct QualityChoice {
+  std::vector<int> tokens;  // context and choice
+  int begin = 1;            // of the choice
+  bool operator==(const QualityChoice&) const = default;
 };
 
+// The item's grader has either `score`, then the model answers `prompt` in its own words, or
+// `choose`, then it rates the choices.
 struct QualityQuestion {
   EvalItem item;
   std::vector<int> prompt;
-  std::vector<std::vector<int>> choices;  // whole sequences that begin with…
-  std::vector<int> choice_begin;  // …so many tokens of context; graders with `choose` only
-  int max_tokens = 0;             // graders with `score` only
+  int max_tokens = 0;  // of the answer
+  std::vector<QualityChoice> choices;
   bool operator==(const QualityQuestion&) const = default;
 };
 
 struct QualityPlan {
   std::vector<QualityDocument> documents;
   std::vector<QualityQuestion> questions;  // in the order of their capabilities
-  int too_long = 0;  // questions left out because the model's context does not hold them
+  int too_long = 0;  // questions passed over because the model's context does not hold them
 
-  int predicted_tokens() const;
-  std::string hash() const;  // of all of the above, 32 hex digits
+  std::size_t predicted_tokens() const;
+  std::string hash() const;  // 32 hex digits
   bool operator==(const QualityPlan&) const = default;
 };
 
-// From workload.quality. Its text, or where it names none its questions with their right answers,
-// are the documents. Those longer than an eighth of the budget (or than the context) are cut into
-// windows, and every document gives its first window before any gives its second: many short
-// documents bound the mean better than a long one. chat: null for a model without a chat template,
-// whose prompts are then fed as they stand. Throws std::runtime_error where a file cannot be read
-// or nothing is left to measure.
+// From workload.quality, drawn by workload.seed. Its text, or where it names none its questions
+// with their right answers, are the documents. Those longer than an eighth of the budget (or than
+// the context) are cut into windows, and every document gives its first window before any gives its
+// second: many short documents bound the mean better than a long one. chat: null for a model
+// without a chat template, whose prompts are then fed as they stand. Throws std::runtime_error
+// where a file cannot be read or nothing is left to measure.
 QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,
                          const Tokenizer& tokenizer, const ChatTemplate* chat,
                          const QualityBudget& budget = {});

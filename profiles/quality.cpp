@@ -1,0 +1,198 @@
+#include "profiles/quality.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <stdexcept>
+
+#include "profiles/digest.h"
+#include "profiles/statistics.h"
+#include "profiles/text_comparison.h"
+#include "runtime/deployment.h"
+#include "runtime/engine/loaded_model.h"
+#include "runtime/engine/scorer.h"
+#include "runtime/tokenizer/stream_decoder.h"
+
+namespace paretune {
+namespace {
+
+// With steps large enough that answers do not wait for each other. None of these knobs changes the
+// arithmetic of a token but for rounding.
+DeployConfig roomy(DeployConfig config, const QualityPlan& plan) {
+  int longest = 1;
+  for (const QualityQuestion& question : plan.questions)
+    longest = std::max(longest, int(question.prompt.size()) + question.max_tokens);
+  config.max_batch_size = std::max(config.max_batch_size, 16);
+  config.prefill_chunk = std::max(config.prefill_chunk, 256);
+  config.kv_cache_tokens =
+      std::max(config.kv_cache_tokens, config.max_batch_size * (longest + config.kv_page_tokens));
+  return config;
+}
+
+// Calls visit(document, i, logprobs) for the prediction of token i of every document, i >= 1.
+template <class Visit>
+void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDocument> documents,
+             Visit visit) {
+  std::vector<float> logprobs(std::size_t(shape.vocab_size));
+  for (const QualityDocument& document : documents)
+    scorer.score(std::span(document).first(document.size() - 1), 0,
+                 [&](int i, std::span<const float> logits) {
+                   if (!log_softmax(logits, logprobs))
+                     throw std::runtime_error(
+                         "the model's logits are not finite: this config breaks the model");
+                   visit(document[std::size_t(i) + 1], std::span<const float>(logprobs));
+                 });
+}
+
+// Sum of the log-probabilities of each choice's tokens.
+std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
+                                 const QualityQuestion& question) {
+  std::vector<double> sums;
+  std::vector<float> logprobs(std::size_t(shape.vocab_size));
+  for (const QualityChoice& choice : question.choices) {
+    double sum = 0;
+    const auto known = std::span(choice.tokens).first(choice.tokens.size() - 1);
+    scorer.score(known, choice.begin - 1, [&](int i, std::span<const float> logits) {
+      if (!log_softmax(logits, logprobs))
+        throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+      sum += logprobs[std::size_t(choice.tokens[std::size_t(i) + 1])];
+    });
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+// What the model says to each question that wants its own words; "" for the others. Greedy, all in
+// one batched run.
+std::vector<std::string> answers(const LoadedModel& model, const DeployConfig& config,
+                                 const QualityPlan& plan) {
+  Engine engine(*model.model, config, *model.pool);
+  std::vector<StreamDecoder> decoders(plan.questions.size(), StreamDecoder(*model.tokenizer));
+  std::vector<std::string> texts(plan.questions.size());
+  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+    if (!plan.questions[i].item.grader->score) continue;
+    Request request{.id = i, .prompt = plan.questions[i].prompt};
+    request.sampling.max_tokens = plan.questions[i].max_tokens;
+    if (const std::string reason = engine.refuse_reason(request); !reason.empty())
+      throw std::runtime_error("question " + plan.questions[i].item.id + ": " + reason);
+    engine.submit(std::move(request));
+  }
+  while (!engine.idle())
+    for (const TokenEvent& event : engine.step()) {
+      const std::size_t i = std::size_t(event.request_id);
+      if (event.finish != FinishReason::stop) texts[i] += decoders[i].push(event.token);
+      if (event.finish != FinishReason::none) texts[i] += decoders[i].finish();
+    }
+  return texts;
+}
+
+// By question, in [0, 1].
+std::vector<double> grade(const LoadedModel& model, const DeployConfig& config,
+                          const QualityPlan& plan, Scorer& scorer) {
+  if (plan.questions.empty()) return {};
+  const std::vector<std::string> texts = answers(model, config, plan);
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+    const QualityQuestion& question = plan.questions[i];
+    const Grader& grader = *question.item.grader;
+    scores.push_back(
+        grader.score
+            ? grader.score(question.item, texts[i])
+            : grader.choose(question.item, rate_choices(scorer, model.model->shape(), question)) ==
+                  question.item.correct_choice);
+  }
+  return scores;
+}
+
+}  // namespace
+
+void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
+                      std::span<const double> reference_scores, Quality& quality) {
+  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+    const std::string& name = plan.questions[i].item.capability;
+    if (quality.capabilities.empty() || quality.capabilities.back().name != name)
+      quality.capabilities.push_back({.name = name});
+    Capability& capability = quality.capabilities.back();
+    ++capability.items;
+    capability.accuracy += scores[i];  // sums until the end
+    capability.reference_accuracy += reference_scores[i];
+    const bool right = scores[i] >= 0.5, was_right = reference_scores[i] >= 0.5;
+    capability.broken += was_right && !right;
+    capability.mended += right && !was_right;
+  }
+  double accuracy = 0, variance = 0;
+  for (Capability& capability : quality.capabilities) {
+    capability.standard_error = binomial_standard_error(capability.accuracy, capability.items);
+    capability.accuracy /= capability.items;
+    capability.reference_accuracy /= capability.items;
+    accuracy += capability.accuracy;
+    variance += capability.standard_error * capability.standard_error;
+  }
+  const double n = double(quality.capabilities.size());
+  if (n == 0) return;
+  quality.accuracy = accuracy / n;
+  quality.accuracy_standard_error = std::sqrt(variance) / n;
+}
+
+DeployConfig full_precision_config(const Target& target) {
+  DeployConfig config = default_config(target);
+  config.attention_weights = config.mlp_weights = config.output_weights = &kF32;
+  config.activations.name = "f32";
+  config.kv_cache = &kKvF32;
+  return canonical(config, target);
+}
+
+QualityReference measure_reference(const LoadedModel& model, const DeployConfig& config,
+                                   const QualityPlan& plan, std::size_t max_bytes) {
+  const DeployConfig run = roomy(config, plan);
+  const ModelShape& shape = model.model->shape();
+  Scorer scorer(*model.model, run, *model.pool);
+  const std::size_t rows = plan.predicted_tokens();
+  QualityReference reference{.plan_hash = plan.hash(),
+                             .vocab_size = shape.vocab_size,
+                             .kept = kept_continuations(rows, shape.vocab_size, max_bytes)};
+  reference.logprobs.reserve(rows * std::size_t(reference.kept));
+  predict(scorer, shape, plan.documents, [&](int target, std::span<const float> logprobs) {
+    append_row(reference, logprobs, target);
+  });
+  reference.scores = grade(model, run, plan, scorer);
+  return reference;
+}
+
+Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
+                        const QualityPlan& plan, const QualityReference& reference) {
+  assert(reference.rows() == plan.predicted_tokens() &&
+         reference.scores.size() == plan.questions.size());
+  const DeployConfig run = roomy(config, plan);
+  const ModelShape& shape = model.model->shape();
+  Scorer scorer(*model.model, run, *model.pool);
+  std::vector<TokenComparison> tokens;
+  tokens.reserve(reference.rows());
+  predict(scorer, shape, plan.documents, [&](int target, std::span<const float> logprobs) {
+    tokens.push_back(compare_token(reference, tokens.size(), logprobs, target));
+  });
+  std::vector<int> document_tokens;
+  for (const QualityDocument& document : plan.documents)
+    document_tokens.push_back(int(document.size()) - 1);
+  Quality quality;
+  summarize_text(tokens, document_tokens, quality);
+  summarize_scores(plan, grade(model, run, plan, scorer), reference.scores, quality);
+  return quality;
+}
+
+std::string quality_signature(const DeployConfig& config) {
+  std::string json;
+  for_each_knob([&](const auto& knob) {
+    if (knob.effect != Effect::quality) return;
+    json += (json.empty() ? "{\"" : ",\"") + std::string(knob.name) + "\":\"" +
+            knob_text(config, knob.name) + '"';
+  });
+  return json + '}';
+}
+
+std::string quality_key(const std::string& model_hash, const DeployConfig& config,
+                        const std::string& plan_hash, const std::string& build) {
+  return digest({"quality", model_hash, quality_signature(config), plan_hash, build});
+}
+
+}  // namespace paretune

@@ -1,0 +1,224 @@
+#include "profiles/quality_plan.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+
+#include "profiles/digest.h"
+#include "runtime/chat/encode_chat.h"
+#include "workloads/evals.h"
+#include "workloads/random.h"
+#include "workloads/text.h"
+#include "workloads/workload.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::size_t kMaxTokenBytes =
+    64;  // on average: no text that matters to a budget has longer tokens
+
+class Planner {
+ public:
+  Planner(const Workload& workload, const ModelShape& shape, const Tokenizer& tokenizer,
+          const ChatTemplate* chat, const QualityBudget& budget)
+      : workload_(workload), shape_(shape), tokenizer_(tokenizer), chat_(chat), budget_(budget) {
+    budget_.text_tokens =
+        std::min(budget.text_tokens, workload.quality.max_text_tokens.value_or(budget.text_tokens));
+  }
+
+  QualityPlan plan() {
+    QualityPlan plan;
+    plan.documents = documents();
+    plan_questions(plan);
+    if (plan.documents.empty())
+      throw std::runtime_error(workload_.file.string() +
+                               ": $.quality: found neither text nor answers of two tokens or "
+                               "more, allowed: `text` or `evals` on which quality can be measured");
+    return plan;
+  }
+
+ private:
+  std::vector<int> encode_turns(std::initializer_list<ChatMessage> turns, bool prompt) const {
+    return encode_chat(*chat_, tokenizer_, std::vector<ChatMessage>(turns),
+                       ChatOptions{.add_generation_prompt = prompt});
+  }
+
+  std::vector<int> encode(const Document& document, bool as_chat) const {
+    const std::string text =
+        document.text.substr(0, kMaxTokenBytes * std::size_t(budget_.text_tokens));
+    if (document.prompt.empty()) return tokenizer_.encode_prompt(text);
+    if (!as_chat || !chat_) return tokenizer_.encode_prompt(document.prompt + text);
+    return encode_turns(
+        {{.role = "user", .content = document.prompt}, {.role = "assistant", .content = text}},
+        false);
+  }
+
+  // The workload's text, else its questions with their right answers.
+  std::vector<std::pair<Document, bool>> texts() const {
+    std::vector<std::pair<Document, bool>> texts;
+    if (!workload_.quality.text.empty()) {
+      for (Document& document : load_text(workload_.quality, workload_.seed))
+        texts.emplace_back(std::move(document), true);
+      return texts;
+    }
+    for (const EvalSpec& spec : workload_.quality.evals)
+      for (EvalItem& item : load_evals(spec.file))
+        texts.emplace_back(Document{std::move(item.prompt), std::move(item.answer)},
+                           spec.chat_template);
+    Rng rng(workload_.seed);
+    for (std::size_t i = texts.size(); i > 1; --i)
+      std::swap(texts[i - 1], texts[std::size_t(uniform01(rng) * double(i))]);
+    return texts;
+  }
+
+  std::vector<QualityDocument> documents() const {
+    const int window = std::clamp(budget_.text_tokens / 8, 32, shape_.max_seq_len);
+    std::vector<QualityDocument> whole;
+    for (int usable = 0; const auto& [document, as_chat] : texts()) {
+      if (usable >= budget_.text_tokens) break;
+      whole.push_back(encode(document, as_chat));
+      usable += std::min(int(whole.back().size()), window) - 1;
+    }
+    std::vector<QualityDocument> documents;
+    int left = budget_.text_tokens;
+    for (std::size_t begin = 0; left > 0; begin += std::size_t(window)) {
+      bool any = false;
+      for (const QualityDocument& tokens : whole) {
+        if (tokens.size() < begin + 2 || left <= 0) continue;
+        QualityDocument part(
+            tokens.begin() + std::ptrdiff_t(begin),
+            tokens.begin() + std::ptrdiff_t(std::min(begin + std::size_t(window), tokens.size())));
+        if (begin > 0 && tokenizer_.adds_bos()) part.insert(part.begin(), tokenizer_.bos_id());
+        part.resize(std::min({part.size(), std::size_t(window), std::size_t(left) + 1}));
+        left -= int(part.size()) - 1;
+        documents.push_back(std::move(part));
+        any = true;
+      }
+      if (!any) break;
+    }
+    return documents;
+  }
+
+  // nullopt: longer than the context.
+  std::optional<QualityQuestion> encode(const EvalItem& item, bool as_chat) const {
+    as_chat = as_chat && chat_;
+    QualityQuestion question{.item = item};
+    question.prompt = as_chat ? encode_turns({{.role = "user", .content = item.prompt}}, true)
+                              : tokenizer_.encode_prompt(item.prompt);
+    if (question.prompt.empty())
+      throw std::runtime_error("item " + item.id + ": found an empty prompt");
+    const int room = shape_.max_seq_len - int(question.prompt.size());
+    if (item.grader->score) {
+      // An exact match is hopeless once it is much longer than the answer, however that is cut into
+      // tokens.
+      const int answer = int(tokenizer_.encode(item.answer).size());
+      question.max_tokens = item.grader == &kExactMatch
+                                ? 2 * answer + 8
+                                : std::max(budget_.answer_tokens, answer + 1);
+      question.max_tokens = std::min(question.max_tokens, room);
+      if (question.max_tokens <= answer) return std::nullopt;
+      return question;
+    }
+    for (const std::string& text : item.choices) {
+      QualityChoice choice{.tokens = question.prompt};
+      if (as_chat) {
+        const std::vector<int> continuation = tokenizer_.encode(text);
+        choice.tokens.insert(choice.tokens.end(), continuation.begin(), continuation.end());
+        choice.begin = int(question.prompt.size());
+      } else {
+        // Tokens may span the seam: what both encodings begin with is the context.
+        choice.tokens = tokenizer_.encode_prompt(item.prompt + text);
+        const auto seam = std::mismatch(choice.tokens.begin(), choice.tokens.end(),
+                                        question.prompt.begin(), question.prompt.end());
+        choice.begin = std::max(1, int(seam.first - choice.tokens.begin()));
+      }
+      if (int(choice.tokens.size()) > shape_.max_seq_len) return std::nullopt;
+      question.choices.push_back(std::move(choice));
+    }
+    return question;
+  }
+
+  struct Candidate {
+    EvalItem item;
+    bool as_chat;
+    std::uint64_t order;
+  };
+
+  void plan_questions(QualityPlan& plan) const {
+    std::map<std::string, std::deque<Candidate>> by_capability;
+    for (const EvalSpec& spec : workload_.quality.evals)
+      for (EvalItem& item : load_evals(spec, workload_.seed)) {
+        std::deque<Candidate>& candidates = by_capability[item.capability];
+        candidates.push_back(
+            {std::move(item), spec.chat_template, derive_seed(workload_.seed, candidates.size())});
+      }
+    for (auto& [name, candidates] : by_capability)
+      std::ranges::stable_sort(candidates, {}, &Candidate::order);
+
+    std::map<std::string, std::vector<QualityQuestion>> chosen;
+    int left = budget_.questions;
+    while (left > 0 && !by_capability.empty())
+      for (auto entry = by_capability.begin(); entry != by_capability.end();) {
+        auto& [name, candidates] = *entry;
+        bool found = false;
+        while (left > 0 && !found && !candidates.empty()) {
+          if (auto question = encode(candidates.front().item, candidates.front().as_chat)) {
+            chosen[name].push_back(std::move(*question));
+            found = true;
+            --left;
+          } else {
+            ++plan.too_long;
+          }
+          candidates.pop_front();
+        }
+        entry = candidates.empty() ? by_capability.erase(entry) : std::next(entry);
+      }
+    for (auto& [name, questions] : chosen)
+      std::move(questions.begin(), questions.end(), std::back_inserter(plan.questions));
+  }
+
+  const Workload& workload_;
+  const ModelShape& shape_;
+  const Tokenizer& tokenizer_;
+  const ChatTemplate* chat_;
+  QualityBudget budget_;
+};
+
+std::string bytes_of(const std::vector<int>& tokens) {
+  return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(int)};
+}
+
+}  // namespace
+
+std::size_t QualityPlan::predicted_tokens() const {
+  std::size_t predicted = 0;
+  for (const QualityDocument& document : documents) predicted += document.size() - 1;
+  return predicted;
+}
+
+std::string QualityPlan::hash() const {
+  std::string all = std::to_string(documents.size());
+  for (const QualityDocument& document : documents) all += digest({bytes_of(document)});
+  for (const QualityQuestion& question : questions) {
+    const EvalItem& item = question.item;
+    std::string choices;
+    for (std::size_t i = 0; i < question.choices.size(); ++i)
+      choices += digest({bytes_of(question.choices[i].tokens),
+                         std::to_string(question.choices[i].begin), item.choices[i]});
+    all += digest({item.capability, item.answer, std::to_string(item.correct_choice),
+                   std::to_string(item.tolerance), item.grader->name, bytes_of(question.prompt),
+                   std::to_string(question.max_tokens), choices});
+  }
+  return digest({all});
+}
+
+QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,
+                         const Tokenizer& tokenizer, const ChatTemplate* chat,
+                         const QualityBudget& budget) {
+  return Planner(workload, shape, tokenizer, chat, budget).plan();
+}
+
+}  // namespace paretune
