@@ -145,9 +145,9 @@ struct Store::State {
   }
 
   void open(int busy_timeout_ms) {
-    const int code = sqlite3_open_v2(
-        file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-        nullptr);
+    const int code =
+        sqlite3_open_v2(file.c_str(), &db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     if (code != SQLITE_OK) fail(file, code, db ? sqlite3_errmsg(db) : "out of memory");
     sqlite3_busy_timeout(db, busy_timeout_ms);
     if (sqlite3_db_readonly(db, "main") == 1) fail(file, SQLITE_READONLY, "read-only");
@@ -278,7 +278,8 @@ std::string Store::model_hash(const ModelSource& source) {
   const std::string stats = stats_of(path);
   {
     const std::lock_guard lock(state_->mutex);
-    Query q = state_->query("SELECT hash FROM model_hash WHERE path = ? AND stat = ?", {path, stats});
+    Query q =
+        state_->query("SELECT hash FROM model_hash WHERE path = ? AND stat = ?", {path, stats});
     if (q.next()) return q.text(0);
   }
   const std::string hash = source.content_hash();
