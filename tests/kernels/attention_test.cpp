@@ -1,0 +1,236 @@
+// Every attention variant that this CPU runs against float64 over the stored keys and values.
+#include "kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "tests/kernels/random_floats.h"
+
+namespace paretune {
+namespace {
+
+struct Case {
+  int n_heads, n_kv_heads, head_dim, page_tokens, past, n_tokens;
+};
+
+constexpr Case kCases[] = {
+    {1, 1, 64, 16, 0, 1},   {4, 2, 64, 16, 0, 5},     {8, 2, 80, 16, 63, 1},
+    {8, 1, 96, 32, 64, 3},  {6, 2, 128, 16, 130, 9},  {3, 3, 8, 4, 5, 7},
+    {10, 2, 12, 8, 17, 20}, {2, 1, 5, 16, 40, 2},     {16, 1, 16, 64, 190, 4},
+    {40, 2, 24, 16, 70, 2}, {4, 4, 256, 16, 200, 70},
+};
+
+// One sequence's cache of n_tokens random keys and values, in pages that do not follow each other
+// in memory.
+class Cache {
+ public:
+  Cache(const KvFormat& format, const Case& c, std::uint64_t seed) {
+    const int tokens = c.past + c.n_tokens;
+    const int n_pages = (tokens + c.page_tokens - 1) / c.page_tokens;
+    for (int p = 0; p < n_pages; ++p) {
+      storage_.emplace_back(kv_page_bytes(format, c.page_tokens, c.n_kv_heads, c.head_dim));
+    }
+    for (GuardedBytes& page : storage_) pages_.push_back(page.data());
+    std::reverse(pages_.begin(), pages_.end());
+    kv_ = {&format, pages_, c.page_tokens, c.n_kv_heads, c.head_dim};
+    for (int t = 0; t < tokens; ++t) {
+      for (int h = 0; h < c.n_kv_heads; ++h) {
+        format.store(random_floats(c.head_dim, seed + 2 * (t * c.n_kv_heads + h)), kv_.key(t, h));
+        format.store(random_floats(c.head_dim, seed + 2 * (t * c.n_kv_heads + h) + 1),
+                     kv_.value(t, h));
+      }
+    }
+  }
+  const KvPages& kv() const { return kv_; }
+  bool intact() const {
+    return std::ranges::all_of(storage_, [](const GuardedBytes& page) { return page.intact(); });
+  }
+
+ private:
+  std::vector<GuardedBytes> storage_;
+  std::vector<std::byte*> pages_;
+  KvPages kv_;
+};
+
+std::string name_of(const AttentionVariant& v) {
+  return std::string(v.name) + " " + std::string(v.format->name);
+}
+
+std::vector<const AttentionVariant*> runnable() {
+  std::vector<const AttentionVariant*> rows;
+  for (const AttentionVariant& v : attention_variants()) {
+    if (cpu_has(v.needs)) {
+      rows.push_back(&v);
+    } else {
+      std::printf("skipped: %s needs %s\n", name_of(v).c_str(),
+                  std::string(isa_name(v.needs)).c_str());
+    }
+  }
+  return rows;
+}
+
+// All heads, tokens [begin, end) at a time.
+std::vector<float> attend(const AttentionVariant& v, const Case& c, const KvPages& kv,
+                          std::span<const float> q, float scale, int at_once) {
+  std::vector<float> out(q.size(), NAN);
+  GuardedBytes scratch(4 *
+                       v.scratch_floats(c.past + c.n_tokens, c.n_heads, c.n_kv_heads, c.head_dim));
+  const std::span<float> floats(reinterpret_cast<float*>(scratch.data()), scratch.size() / 4);
+  for (int h = 0; h < c.n_kv_heads; ++h) {
+    for (int t = 0; t < c.n_tokens; t += at_once) {
+      v.run(q.data(), c.n_heads, kv, c.past, h, t, std::min(t + at_once, c.n_tokens), scale, floats,
+            out.data());
+    }
+  }
+  EXPECT_TRUE(scratch.intact()) << name_of(v);
+  return out;
+}
+
+std::vector<double> expected(const Case& c, const KvPages& kv, std::span<const float> q,
+                             float scale) {
+  std::vector<double> out(q.size());
+  std::vector<float> vector(c.head_dim);
+  for (int t = 0; t < c.n_tokens; ++t) {
+    for (int h = 0; h < c.n_heads; ++h) {
+      const int kv_head = h / (c.n_heads / c.n_kv_heads), context = c.past + t + 1;
+      const std::size_t at = (std::size_t(t) * c.n_heads + h) * c.head_dim;
+      std::vector<double> weights(context);
+      double largest = -INFINITY, total = 0;
+      for (int i = 0; i < context; ++i) {
+        kv.format->load(kv.key(i, kv_head), vector);
+        double score = 0;
+        for (int d = 0; d < c.head_dim; ++d) score += double(q[at + d]) * vector[d];
+        weights[i] = score * scale;
+        largest = std::max(largest, weights[i]);
+      }
+      for (double& w : weights) total += w = std::exp(w - largest);
+      for (int i = 0; i < context; ++i) {
+        kv.format->load(kv.value(i, kv_head), vector);
+        for (int d = 0; d < c.head_dim; ++d) out[at + d] += weights[i] / total * vector[d];
+      }
+    }
+  }
+  return out;
+}
+
+TEST(Attention, EveryVariantAgreesWithFloat64) {
+  for (const AttentionVariant* v : runnable()) {
+    for (const Case& c : kCases) {
+      const Cache cache(*v->format, c, 10);
+      const auto q = random_floats(std::size_t(c.n_tokens) * c.n_heads * c.head_dim, 11);
+      const float scale = 1 / std::sqrt(float(c.head_dim));
+      const std::vector<float> out = attend(*v, c, cache.kv(), q, scale, c.n_tokens);
+      const std::vector<double> right = expected(c, cache.kv(), q, scale);
+      EXPECT_TRUE(cache.intact());
+      // |q·k| * scale ≤ sqrt(head_dim) and |value| ≤ 1. Scores err by (head_dim + 2) roundings of
+      // that, a weight by twice as much of itself, and the sum over the context by as many
+      // roundings as it has terms.
+      const double epsilon = 0x1p-24;
+      const double tolerance = 2 * (c.head_dim + 4) * epsilon * std::sqrt(c.head_dim) +
+                               (c.past + c.n_tokens + 16) * epsilon;
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        ASSERT_NEAR(out[i], right[i], tolerance)
+            << name_of(*v) << " heads " << c.n_heads << "/" << c.n_kv_heads << " dim " << c.head_dim
+            << " past " << c.past << " tokens " << c.n_tokens << " at " << i;
+      }
+    }
+  }
+}
+
+// Key i is the unit vector i, the query 1e4 times one of them: softmax chooses that position, whose
+// value comes back.
+TEST(Attention, ALargeQueryPicksOnePosition) {
+  for (const AttentionVariant* v : runnable()) {
+    const Case c{1, 1, 96, 16, 95, 1};
+    const Cache cache(*v->format, c, 20);
+    for (int t = 0; t < 96; ++t) {
+      std::vector<float> unit(96);
+      unit[t] = 1;
+      v->format->store(unit, cache.kv().key(t, 0));
+    }
+    for (int chosen : {0, 1, 63, 64, 95}) {
+      std::vector<float> q(96), value(96);
+      q[chosen] = 1e4f;
+      v->format->load(cache.kv().value(chosen, 0), value);
+      EXPECT_EQ(attend(*v, c, cache.kv(), q, 1, 1), value) << name_of(*v) << " position " << chosen;
+    }
+  }
+}
+
+TEST(Attention, ATokenDoesNotSeeThoseAfterIt) {
+  for (const AttentionVariant* v : runnable()) {
+    const Case c{4, 2, 64, 16, 30, 40};
+    const Cache cache(*v->format, c, 30), changed(*v->format, c, 30);
+    for (int h = 0; h < 2; ++h) {
+      v->format->store(std::vector<float>(64, 9.0f), changed.kv().key(69, h));
+      v->format->store(std::vector<float>(64, 9.0f), changed.kv().value(69, h));
+    }
+    const auto q = random_floats(40 * 4 * 64, 31);
+    const std::vector<float> a = attend(*v, c, cache.kv(), q, 0.125f, 40);
+    const std::vector<float> b = attend(*v, c, changed.kv(), q, 0.125f, 40);
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), 39 * 4 * 64 * sizeof(float)), 0) << name_of(*v);
+    EXPECT_NE(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << name_of(*v);
+  }
+}
+
+TEST(Attention, SplittingTokensChangesNothing) {
+  for (const AttentionVariant* v : runnable()) {
+    const Case c{6, 2, 64, 16, 50, 37};
+    const Cache cache(*v->format, c, 40);
+    const auto q = random_floats(37 * 6 * 64, 41);
+    const std::vector<float> whole = attend(*v, c, cache.kv(), q, 0.125f, 37);
+    for (int at_once : {1, 2, 5, 16}) {
+      EXPECT_EQ(attend(*v, c, cache.kv(), q, 0.125f, at_once), whole)
+          << name_of(*v) << " by " << at_once;
+    }
+  }
+}
+
+TEST(Attention, TiledScratchDoesNotGrowWithTheContext) {
+  for (const AttentionVariant& v : attention_variants()) {
+    if (!v.name.starts_with("tiled")) continue;
+    EXPECT_EQ(v.scratch_floats(100, 8, 2, 64), v.scratch_floats(100000, 8, 2, 64));
+  }
+}
+
+TEST(KvPages, KeysThenValuesByHead) {
+  alignas(64) std::byte pages[2][64];
+  std::byte* const addresses[] = {pages[0], pages[1]};
+  const KvPages kv{&kKvF32, addresses, 2, 2, 2};  // a vector is 8 bytes
+  ASSERT_EQ(kv_page_bytes(kKvF32, 2, 2, 2), 64u);
+  EXPECT_EQ(kv.key(0, 0), pages[0]);
+  EXPECT_EQ(kv.key(1, 0), pages[0] + 8);
+  EXPECT_EQ(kv.key(0, 1), pages[0] + 16);
+  EXPECT_EQ(kv.value(0, 0), pages[0] + 32);
+  EXPECT_EQ(kv.value(3, 1), pages[1] + 56);
+}
+
+TEST(ResolveAttention, KeepsTheWalkAndRuns) {
+  for (const KvFormat* f : kKvFormats) {
+    for (const char* name :
+         {"tiled_avx512", "plain_avx512", "tiled_avx2", "plain_avx2", "scalar"}) {
+      const AttentionVariant& v = resolve_attention(name, *f);
+      EXPECT_EQ(v.format, f);
+      EXPECT_TRUE(cpu_has(v.needs));
+      EXPECT_TRUE(v.name == "scalar" || v.name[0] == name[0]) << name << " became " << v.name;
+    }
+  }
+  EXPECT_EQ(resolve_attention("scalar", kKvInt8).name, "scalar");
+}
+
+TEST(ResolveAttention, RefusesUnknownNames) {
+  try {
+    resolve_attention("flash", kKvF32);
+    FAIL();
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("known: plain_avx512, tiled_avx512"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace paretune
