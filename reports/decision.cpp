@@ -152,9 +152,9 @@ std::string comparison(double value, double base, std::string_view less, std::st
     return cat({number_text(value), " against ", number_text(base)});
   }
   const double change = value / base - 1;
-  const std::string percent = cat({" (", signed_percent_text(change), ")"});
+  const std::string percent = cat({" (", signed_percent_text(change, 0), ")"});
   if (std::abs(change) <= 0.02) return "about the same" + percent;
-  return cat({number_text(std::max(value, base) / std::min(value, base)), "× ",
+  return cat({times_text(std::max(value, base) / std::min(value, base)), " ",
               change < 0 ? less : more, percent});
 }
 

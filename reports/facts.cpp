@@ -119,7 +119,7 @@ std::string changes_text(const std::vector<Change>& changes) {
   std::vector<std::string> parts;
   for (const Change& change : changes)
     parts.push_back(cat({change.knob, " ", change.from, " → ", change.to}));
-  return join(parts, ", ");
+  return join(parts, ",\n");  // a table cell breaks there, prose takes it for a space
 }
 
 std::string config_text(const Study& study, const Trial& trial) {

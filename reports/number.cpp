@@ -63,13 +63,26 @@ std::string usd_text(double value) {
 std::string percent_text(double fraction) {
   const double percent = 100 * fraction;
   if (!std::isfinite(percent)) return number_text(percent);
-  return without_trailing_zeros(fixed(percent, std::abs(percent) >= 100 ? 0 : 1)) + " %";
+  std::string text = without_trailing_zeros(fixed(percent, 1));
+  for (int decimals = 2; decimals <= 6; ++decimals) {
+    const bool hides = (text == "0" && percent != 0) || (text == "100" && percent != 100);
+    if (!hides) break;
+    text = without_trailing_zeros(fixed(percent, decimals));
+  }
+  return text + " %";
 }
 
-std::string signed_percent_text(double fraction) {
-  const std::string text = percent_text(fraction);
+std::string signed_percent_text(double fraction, int decimals) {
+  const double percent = 100 * fraction;
+  if (!std::isfinite(percent)) return number_text(percent);
+  const std::string text = without_trailing_zeros(fixed(percent, decimals)) + " %";
   if (text == "0 %") return "±0 %";
-  return fraction > 0 && std::isfinite(fraction) ? "+" + text : text;
+  return percent > 0 ? "+" + text : text;
+}
+
+std::string times_text(double ratio) {
+  if (!std::isfinite(ratio)) return number_text(ratio);
+  return fixed(ratio, ratio < 10 ? 1 : 0) + "×";
 }
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -88,12 +101,14 @@ std::string seconds_text(double seconds) {
 }
 
 std::string interval_text(const Estimate& estimate) {
+  if (estimate.low == estimate.high) return "";
   if (std::isinf(estimate.high)) return "at least " + number_text(estimate.low);
   return number_text(estimate.low) + " to " + number_text(estimate.high);
 }
 
 std::string estimate_text(const Estimate& estimate) {
-  return number_text(estimate.value) + " (" + interval_text(estimate) + ")";
+  const std::string interval = interval_text(estimate);
+  return number_text(estimate.value) + (interval.empty() ? "" : " (" + interval + ")");
 }
 
 std::string plus_minus_text(double value, double standard_error) {

@@ -21,7 +21,9 @@ std::string html_cell(const Column& column, const Cell& cell, bool names_row) {
   const std::string_view tag = names_row ? "th" : "td";
   const std::string sort = cell.sort ? cat({" data-sort=\"", exact_number(*cell.sort), "\""}) : "";
   return cat({"<", tag, names_row ? " scope=\"row\"" : "", css_class(column, cell.mood), sort, ">",
-              html_text(cell.text), "</", tag, ">"});
+              html_text(cell.text),
+              cell.note.empty() ? "" : cat({"<small>", html_text(cell.note), "</small>"}), "</",
+              tag, ">"});
 }
 
 }  // namespace
@@ -57,7 +59,10 @@ std::string markdown_table(const Table& table) {
   std::string out = cat({head, "\n", rule, "\n"});
   for (const Row& row : table.rows) {
     out += "|";
-    for (const Cell& cell : row.cells) out += cat({" ", markdown_text(cell.text), " |"});
+    for (const Cell& cell : row.cells) {
+      const std::string note = cell.note.empty() ? "" : cat({" (", markdown_text(cell.note), ")"});
+      out += cat({" ", markdown_text(cell.text), note, " |"});
+    }
     out += "\n";
   }
   return out;

@@ -13,6 +13,7 @@ struct Cell {
   std::string text;
   Mood mood = Mood::plain;
   std::optional<double> sort = {};  // where the text does not sort as it should
+  std::string note = {};            // smaller, below: an interval
 };
 
 struct Column {

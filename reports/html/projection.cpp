@@ -14,7 +14,7 @@ namespace {
 // User units of the SVG; the page scales it to its column.
 constexpr int kWidth = 460, kHeight = 360;
 constexpr double kLeft = 58, kRight = 446, kTop = 14, kBottom = 308;
-constexpr double kCharWidth = 6.4, kLineHeight = 14;  // of a label, roughly, at 11.5 px
+constexpr double kCharWidth = 7.2, kLineHeight = 14;  // of a label, roughly, at 11.5 px
 
 double x_of(double unit) { return kLeft + unit * (kRight - kLeft); }
 double y_of(double unit) { return kBottom - unit * (kBottom - kTop); }

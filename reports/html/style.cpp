@@ -50,10 +50,13 @@ pre { background: var(--faint); padding: 10px 14px; border-radius: 6px; overflow
 table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 9px 12px; color: var(--soft); font-size: .86rem; }
 th, td { text-align: left; padding: 6px 12px; border-top: 1px solid var(--line); vertical-align: top; min-width: 4.5em; }
-td { max-width: 34em; overflow-wrap: break-word; }
+td { max-width: 34em; overflow-wrap: break-word; white-space: pre-line; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; }
-.num { text-align: right; }
+.num { text-align: right; white-space: nowrap; }
+thead .num { white-space: normal; }
+small { display: block; font-size: .85em; font-weight: 400; color: var(--soft); }
+td:not(.num) { min-width: 10em; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
 th[aria-sort="ascending"] button::after { content: " ▲"; }
 th[aria-sort="descending"] button::after { content: " ▼"; }

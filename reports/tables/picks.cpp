@@ -9,7 +9,8 @@ namespace paretune {
 namespace {
 
 Cell estimate_cell(const Estimate& estimate) {
-  return {.text = estimate_text(estimate), .sort = estimate.value};
+  return {
+      .text = number_text(estimate.value), .sort = estimate.value, .note = interval_text(estimate)};
 }
 
 Cell latency_cell(const Study& study, const Trial& trial) {
@@ -17,8 +18,8 @@ Cell latency_cell(const Study& study, const Trial& trial) {
   if (latency_is_shaky(study, trial)) {
     const auto& set = trial.measurement.speed.at_workload.latency;
     const std::size_t at = objective_percentile(study);
-    cell.text = cat({"≈ ", number_text(trial.objectives.latency_ms), "; ",
-                     percentile_text(set.of(*study.workload.objective.metric), at)});
+    cell.text = "≈ " + cell.text;
+    cell.note = percentile_text(set.of(*study.workload.objective.metric), at);
     cell.mood = Mood::muted;
   }
   return cell;

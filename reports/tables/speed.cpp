@@ -22,7 +22,12 @@ Table latency_table(const Study& study) {
                         {number_text(d.mean)}},
               .trial = trial->id};
       for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-        row.cells.push_back({percentile_text(d, i), d.enough(i) ? Mood::plain : Mood::muted});
+        if (d.enough(i)) {
+          row.cells.push_back({.text = number_text(d.percentiles[i].value),
+                               .note = interval_text(d.percentiles[i])});
+        } else {
+          row.cells.push_back({.text = percentile_text(d, i), .mood = Mood::muted});
+        }
       }
       table.rows.push_back(std::move(row));
     }

@@ -40,7 +40,8 @@ Cell metric_cell(const Study& study, const Trial& trial, const TrialColumn& colu
   Cell cell{.text = number_text(value)};
   if (std::isfinite(value)) cell.sort = value;
   if (too_few_samples(study, trial, column.name)) {
-    cell.text = cat({"≈ ", cell.text, " (too few samples)"});
+    cell.text = "≈ " + cell.text;
+    cell.note = "too few samples";
     cell.mood = Mood::muted;
   }
   return cell;
