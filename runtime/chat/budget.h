@@ -22,7 +22,7 @@ class Budget {
   void make(std::size_t n) {
     if (n > limits_.value_bytes - made_) refuse("bytes of values", limits_.value_bytes);
     made_ += n;
-    scan(n);
+    step();
   }
   void check_output(std::size_t size) const {
     if (size > limits_.output_bytes) refuse("bytes of output", limits_.output_bytes);

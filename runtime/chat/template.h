@@ -40,7 +40,7 @@ class ChatTemplateError : public std::runtime_error {
 struct TemplateLimits {
   std::size_t steps = 1'000'000;  // nodes evaluated; an operation on n bytes counts n/64 more
   std::size_t output_bytes = 16u << 20;  // of the prompt
-  std::size_t value_bytes = 256u << 20;  // of all strings and lists made on the way
+  std::size_t value_bytes = 128u << 20;  // of all strings and lists made on the way
   int depth = 200;                       // nested expressions and blocks, calls of macros
   std::size_t source_bytes = 1u << 20;   // of the template
 };
