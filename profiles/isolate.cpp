@@ -33,7 +33,8 @@ void write_all(int fd, const std::string& text) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // it died before prctl
   signal(SIGINT, SIG_IGN);            // the parent decides what Ctrl-C means
-  std::ofstream("/proc/self/oom_score_adj") << 1000;  // should memory end, this process goes and not the study
+  std::ofstream("/proc/self/oom_score_adj")
+      << 1000;  // should memory end, this process goes and not the study
   std::string result;
   try {
     result = kOk + work();
@@ -54,9 +55,11 @@ double monotonic_seconds() {
 
 }  // namespace
 
-ChildResult run_isolated(const std::function<std::string()>& work, double timeout_s, const std::atomic<bool>& stop) {
+ChildResult run_isolated(const std::function<std::string()>& work, double timeout_s,
+                         const std::atomic<bool>& stop) {
   int fds[2];
-  if (pipe2(fds, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+  if (pipe2(fds, O_CLOEXEC) != 0)
+    throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) {
@@ -95,11 +98,14 @@ ChildResult run_isolated(const std::function<std::string()>& work, double timeou
 
   if (killed) {
     result.outcome = Outcome::timed_out;
-    result.detail = result.interrupted ? "interrupted" : "still running after " + std::to_string(static_cast<int>(timeout_s)) + " s";
+    result.detail = result.interrupted ? "interrupted"
+                                       : "still running after " +
+                                             std::to_string(static_cast<int>(timeout_s)) + " s";
   } else if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     result.outcome = signal == SIGKILL ? Outcome::out_of_memory : Outcome::crashed;
-    result.detail = signal == SIGKILL ? "killed, as the kernel does when memory ends" : std::string("signal: ") + strsignal(signal);
+    result.detail = signal == SIGKILL ? "killed, as the kernel does when memory ends"
+                                      : std::string("signal: ") + strsignal(signal);
   } else if (output.empty()) {
     result.outcome = Outcome::crashed;
     result.detail = "exited with code " + std::to_string(WEXITSTATUS(status)) + " and no result";

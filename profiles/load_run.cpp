@@ -29,24 +29,29 @@ CpuTicks cpu_ticks() {
   return ticks;
 }
 
-// Of the rate of events in [begin, end), by batch means: neighbouring tokens depend on each other, eighths of a run hardly.
+// Of the rate of events in [begin, end), by batch means: neighbouring tokens depend on each other,
+// eighths of a run hardly.
 double rate_standard_error(std::span<const double> times, double begin, double end) {
   constexpr int kParts = 8;
   std::vector<double> rates(kParts, 0.0);
   const double part = (end - begin) / kParts;
   if (part <= 0) return 0;
   for (const double t : times) {
-    if (t >= begin && t < end) rates[std::min<std::size_t>(kParts - 1, static_cast<std::size_t>((t - begin) / part))] += 1 / part;
+    if (t >= begin && t < end)
+      rates[std::min<std::size_t>(kParts - 1, static_cast<std::size_t>((t - begin) / part))] +=
+          1 / part;
   }
   return mean(rates).standard_error;
 }
 
 // Requests that follow the counted ones, so that the load holds while those finish.
 int tail_requests(const Workload& workload, const LoadLevel& level) {
-  return level.rate ? workload.num_requests : std::max(level.concurrency, workload.num_requests / 4);
+  return level.rate ? workload.num_requests
+                    : std::max(level.concurrency, workload.num_requests / 4);
 }
 
-std::vector<RequestSpec> stream(const Workload& workload, const LoadLevel& level, std::uint64_t seed) {
+std::vector<RequestSpec> stream(const Workload& workload, const LoadLevel& level,
+                                std::uint64_t seed) {
   const int n = workload.warmup_requests + workload.num_requests + tail_requests(workload, level);
   if (!level.rate) return make_requests(workload, seed, n);
   std::vector<RequestSpec> requests = make_requests(workload, seed, n, 1.0);
@@ -64,7 +69,8 @@ std::optional<LoadLevel> workload_level(const Workload& workload) {
   const ArrivalSpec& arrival = workload.arrival;
   if (arrival.process == &kClosedLoop) return LoadLevel{.concurrency = arrival.concurrency};
   if (arrival.process == &kTrace) {
-    const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, workload.num_requests);
+    const std::vector<RequestSpec> requests =
+        make_requests(workload, workload.seed, workload.num_requests);
     const double span = requests.back().arrival_s;
     if (span <= 0) return std::nullopt;
     return LoadLevel{.rate = (workload.num_requests - 1) / span};
@@ -99,7 +105,8 @@ bool queue_grows(std::span<const double> in_system, double slack) {
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests) {
   int good = 0;
   for (const RequestTimes& request : requests) {
-    const double e2e = 1e3 * (request.last - request.arrival), ttft = 1e3 * (request.first - request.arrival);
+    const double e2e = 1e3 * (request.last - request.arrival),
+                 ttft = 1e3 * (request.first - request.arrival);
     const double tpot = request.output_tokens > 1 ? (e2e - ttft) / (request.output_tokens - 1) : 0;
     const auto keeps = [&](const LatencyMetric& metric, double value) {
       const std::optional<double> limit = request_limit_ms(slo, metric);
@@ -125,8 +132,8 @@ void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests)
   char text[160];
   for (const SloBound& bound : slo.bounds) {
     const Distribution& distribution = run.latency.of(*bound.metric);
-    const auto index = static_cast<std::size_t>(
-        std::ranges::find(kPercentiles, bound.percentile) - kPercentiles.begin());
+    const auto index = static_cast<std::size_t>(std::ranges::find(kPercentiles, bound.percentile) -
+                                                kPercentiles.begin());
     const double value = distribution.percentiles[index].value;
     if (value <= bound.max_ms) continue;
     std::snprintf(text, sizeof text, "%s %s: %.4g > %.4g", std::string(bound.metric->name).c_str(),
@@ -134,15 +141,19 @@ void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests)
     miss(value / bound.max_ms, text);
   }
   if (slo.attainment_fraction && run.slo_attainment < *slo.attainment_fraction) {
-    std::snprintf(text, sizeof text, "SLO attainment: %.4g < %.4g", run.slo_attainment, *slo.attainment_fraction);
+    std::snprintf(text, sizeof text, "SLO attainment: %.4g < %.4g", run.slo_attainment,
+                  *slo.attainment_fraction);
     miss(1 + *slo.attainment_fraction - run.slo_attainment, text);
   }
-  if (run.failed > 0) miss(1e6, std::to_string(run.failed) + " requests refused: longer than the context or the cache");
-  if (run.saturated && !slo.bounds.empty()) miss(1.0001, "saturated: the queue grew to the end of the run");
+  if (run.failed > 0)
+    miss(1e6,
+         std::to_string(run.failed) + " requests refused: longer than the context or the cache");
+  if (run.saturated && !slo.bounds.empty())
+    miss(1.0001, "saturated: the queue grew to the end of the run");
 }
 
-LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level, std::uint64_t seed,
-                 std::span<const std::int32_t> vocabulary, Clock& clock) {
+LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
+                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock) {
   const std::vector<RequestSpec> specs = stream(workload, level, seed);
   const auto first_counted = static_cast<std::size_t>(workload.warmup_requests);
   const std::size_t end_counted = first_counted + static_cast<std::size_t>(workload.num_requests);
@@ -150,7 +161,8 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
   // Prompts are made before the clock starts.
   std::vector<Request> requests;
   for (const RequestSpec& spec : specs) {
-    Request request{.id = static_cast<std::uint64_t>(spec.id), .prompt = prompt_tokens(spec, vocabulary)};
+    Request request{.id = static_cast<std::uint64_t>(spec.id),
+                    .prompt = prompt_tokens(spec, vocabulary)};
     request.sampling.max_tokens = spec.output_tokens;
     request.sampling.ignore_eos = true;
     requests.push_back(std::move(request));
@@ -160,7 +172,8 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
   const EngineStats before = engine.stats();
   const CpuTicks ticks_before = cpu_ticks();
 
-  LoadRun run{.offered_rate = level.rate.value_or(0), .concurrency = level.rate ? 0 : level.concurrency};
+  LoadRun run{.offered_rate = level.rate.value_or(0),
+              .concurrency = level.rate ? 0 : level.concurrency};
   std::vector<RequestTimes> times(specs.size());
   std::vector<double> last_token(specs.size());
   std::vector<double> in_system;  // seen by each counted arrival
@@ -247,7 +260,8 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
   run.requests = static_cast<int>(counted.size());
   run.seconds = std::max(window_end - window_begin, 1e-9);
   run.request_rate = run.requests / run.seconds;
-  const auto counted_tokens = std::ranges::upper_bound(token_times, window_end) - token_times.begin();
+  const auto counted_tokens =
+      std::ranges::upper_bound(token_times, window_end) - token_times.begin();
   run.output_tokens_per_s = static_cast<double>(counted_tokens) / run.seconds;
   run.output_tokens_standard_error = rate_standard_error(token_times, window_begin, window_end);
   run.input_tokens_per_s = window_inputs / run.seconds;
@@ -257,7 +271,8 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
   run.prefix_cache_hits = after.prefix_cache_hits - before.prefix_cache_hits;
   const CpuTicks ticks_after = cpu_ticks();
   if (ticks_after.all > ticks_before.all) {
-    run.steal_fraction = (ticks_after.steal - ticks_before.steal) / (ticks_after.all - ticks_before.all);
+    run.steal_fraction =
+        (ticks_after.steal - ticks_before.steal) / (ticks_after.all - ticks_before.all);
   }
   judge(run, workload.slo, counted);
   return run;

@@ -1,8 +1,9 @@
 // One run of the engine under one stream of requests, as clients would see it.
 //
-// Open loop: a request arrives at its time whether or not others have finished, so queueing counts. Closed loop: a fixed
-// number of requests is in flight. The first `warmup` requests are served and not counted, and the load goes on after the
-// last counted request has arrived, until the last counted one has finished: no request is measured in an emptying engine.
+// Open loop: a request arrives at its time whether or not others have finished, so queueing counts.
+// Closed loop: a fixed number of requests is in flight. The first `warmup` requests are served and
+// not counted, and the load goes on after the last counted request has arrived, until the last
+// counted one has finished: no request is measured in an emptying engine.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +28,11 @@ struct LoadLevel {
 // The workload's own load; nullopt where it leaves the rate to the tuner.
 std::optional<LoadLevel> workload_level(const Workload& workload);
 
-// Runs workload.num_requests counted requests drawn with `seed`; prompts are of ordinary tokens (`vocabulary`).
-// Every config of a study sees the same requests for the same seed, only arrival times scale with the rate.
-LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level, std::uint64_t seed,
-                 std::span<const std::int32_t> vocabulary, Clock& clock);
+// Runs workload.num_requests counted requests drawn with `seed`; prompts are of ordinary tokens
+// (`vocabulary`). Every config of a study sees the same requests for the same seed, only arrival
+// times scale with the rate.
+LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
+                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock);
 
 // What the SLO says about a run: fills goodput, slo_attainment, meets_slo and missed.
 struct RequestTimes {
@@ -40,8 +42,9 @@ struct RequestTimes {
 };
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests);
 
-// True if the number of requests in the system grew through the run: the slope of a least-squares line over arrivals is
-// positive by more than three standard errors and the line ends above twice its middle and above `slack`.
+// True if the number of requests in the system grew through the run: the slope of a least-squares
+// line over arrivals is positive by more than three standard errors and the line ends above twice
+// its middle and above `slack`.
 bool queue_grows(std::span<const double> in_system, double slack);
 
 }  // namespace paretune

@@ -47,7 +47,8 @@ struct LoadRun {
   LatencySet latency;
   double request_rate = 0;  // completed/s
   double output_tokens_per_s = 0;
-  double output_tokens_standard_error = 0;  // of the above, from the means of eight equal parts of the run
+  double output_tokens_standard_error =
+      0;  // of the above, from the means of eight equal parts of the run
   double input_tokens_per_s = 0;
   double goodput = 0;         // requests/s that meet every per-request limit of the SLO
   double slo_attainment = 1;  // fraction of requests that do

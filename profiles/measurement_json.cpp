@@ -35,8 +35,9 @@ void fields(Is<LatencySet> auto& s, auto&& visit) {
 
 void fields(Is<LoadRun> auto& s, auto&& visit) {
   auto& [offered_rate, concurrency, requests, failed, seconds, latency, request_rate,
-         output_tokens_per_s, output_tokens_standard_error, input_tokens_per_s, goodput, slo_attainment, saturated, meets_slo,
-         missed, steal_fraction, prefix_cache_queries, prefix_cache_hits] = s;
+         output_tokens_per_s, output_tokens_standard_error, input_tokens_per_s, goodput,
+         slo_attainment, saturated, meets_slo, missed, steal_fraction, prefix_cache_queries,
+         prefix_cache_hits] = s;
   visit("offered_rate", offered_rate), visit("concurrency", concurrency),
       visit("requests", requests);
   visit("failed", failed), visit("seconds", seconds), visit("latency", latency);
