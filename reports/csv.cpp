@@ -69,12 +69,12 @@ std::vector<CsvColumn> csv_columns() {
                        }});
   }
   add_objectives(columns);
+  add_percentiles(columns);
   for (const TrialColumn& metric : trial_columns()) {
     columns.push_back({std::string(metric.name), [metric](const Study&, const Trial& t) {
                          return ran(t) ? exact_number(metric.value(t)) : "";
                        }});
   }
-  add_percentiles(columns);
   columns.push_back({"seconds_to_measure", [](const Study&, const Trial& t) {
                        return exact_number(t.measurement.seconds);
                      }});
@@ -86,7 +86,8 @@ std::vector<CsvColumn> csv_columns() {
                      }});
   columns.push_back(
       {"detail", [](const Study&, const Trial& t) { return csv_text(t.measurement.detail); }});
-  // The objectives are among the shared columns as well: each name stays once, at its first place.
+  // Objectives and percentiles are among the shared columns as well: each name stays once, at its
+  // first place, where a percentile without samples is empty.
   std::set<std::string> seen;
   std::erase_if(columns, [&](const CsvColumn& column) { return !seen.insert(column.name).second; });
   return columns;

@@ -80,7 +80,6 @@ KeyNumber verification_number(const Verification& verification) {
 
 std::string limits_sentence(const Study& study, const Trial& trial) {
   const std::vector<std::string> limits = limits_text(study.workload);
-  if (limits.empty()) return "The workload sets no SLO and no quality floor.";
   const std::string all = join(limits, "; ");
   if (trial.feasible) return cat({"Limits, all met: ", all, "."});
   return cat({"Limits not met: ", join(trial.violations, "; "), ". Asked for: ", all, "."});
@@ -163,7 +162,7 @@ Decision decide(const Study& study) {
   const Trial* pick = picked(study, "recommended");
   if (!any_ran) return nothing_measured(study);
   if (!study.feasible) {
-    if (!pick && !study.front.empty()) pick = find_trial(study, study.front.front());
+    pick = picked(study, "nearest");
     if (!pick) pick = &*std::find_if(study.trials.begin(), study.trials.end(), ran);
     return infeasible(study, *pick);
   }

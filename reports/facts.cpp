@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "optimizer/judge.h"
 #include "reports/number.h"
 #include "reports/text.h"
 #include "runtime/deployment.h"
@@ -155,11 +156,16 @@ std::vector<std::string> limits_text(const Workload& workload) {
     out.push_back(cat({"SLO attainment ≥ ", percent_text(*workload.slo.attainment_fraction)}));
   }
   const QualityFloors& floors = workload.quality.floors;
+  if (floors == QualityFloors{}) {
+    out.push_back(
+        cat({"KL divergence ≤ ", number_text(kDefaultMaxKl), " and accuracy lost per capability ≤ ",
+             number_text(kDefaultMaxDrop), " (assumed, as the workload sets no quality floor)"}));
+  }
   add_limit(out, "KL divergence ≤", floors.max_kl_divergence);
   add_limit(out, "same top-1 ≥", floors.min_same_top1_fraction);
   add_limit(out, "perplexity ratio ≤", floors.max_perplexity_ratio);
   add_limit(out, "accuracy ≥", floors.min_accuracy);
-  add_limit(out, "accuracy lost ≤", floors.max_drop);
+  add_limit(out, "accuracy lost per capability ≤", floors.max_drop);
   for (const auto& [name, floor] : floors.capabilities) {
     add_limit(out, cat({name, " accuracy ≥"}), floor.min_accuracy);
     add_limit(out, cat({name, " accuracy lost ≤"}), floor.max_drop);

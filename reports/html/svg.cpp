@@ -39,7 +39,8 @@ std::string svg_open(std::string_view id, int width, int height, std::string_vie
 std::string_view mark_kind(const Study& study, const Trial& trial) {
   if (!trial.feasible && study.feasible) return "over";
   for (const Pick& pick : study.picks) {
-    if (pick.trial == trial.id && pick.name == "recommended") return "pick";
+    if (pick.trial == trial.id && (pick.name == "recommended" || pick.name == "nearest"))
+      return "pick";
   }
   if (trial.on_front) return trial.feasible ? "front" : "front over";
   return trial.feasible ? "beaten" : "over";

@@ -58,8 +58,7 @@ Table workload_table(const Study& study) {
   add(table, "Requests per trial",
       cat({count_text(workload.num_requests), " measured after ",
            count_text(workload.warmup_requests), " to warm up"}));
-  const std::vector<std::string> limits = limits_text(workload);
-  add(table, "Limits", limits.empty() ? "none" : join(limits, "; "));
+  add(table, "Limits", join(limits_text(workload), "; "));
   add(table, "Price",
       cat({usd_text(workload.cost.usd_per_hour), " per hour; source: ",
            workload.cost.price_source.empty() ? "not stated" : workload.cost.price_source,

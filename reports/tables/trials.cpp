@@ -37,7 +37,8 @@ bool too_few_samples(const Study& study, const Trial& trial, std::string_view co
 Cell metric_cell(const Study& study, const Trial& trial, const TrialColumn& column) {
   if (!ran(trial)) return {"–", Mood::muted};
   const double value = column.value(trial);
-  Cell cell{.text = number_text(value)};
+  const bool bytes = column.name.ends_with("_bytes") && value >= 0 && value < 0x1p63;
+  Cell cell{.text = bytes ? bytes_text(static_cast<std::uint64_t>(value)) : number_text(value)};
   if (std::isfinite(value)) cell.sort = value;
   if (too_few_samples(study, trial, column.name)) {
     cell.text = "≈ " + cell.text;

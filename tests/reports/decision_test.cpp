@@ -29,7 +29,7 @@ TEST(Decision, ComparesTheRecommendedWithTheDefault) {
   EXPECT_EQ(decision.command, "serve deploy.json");
   EXPECT_NE(all_text(decision).find("Cost $0.42 per million output tokens; 3.0× cheaper (-66 %)"),
             std::string::npos);
-  EXPECT_NE(all_text(decision).find("Limits, all met: TTFT p95 ≤ 300 ms."), std::string::npos);
+  EXPECT_NE(all_text(decision).find("Limits, all met: TTFT p95 ≤ 300 ms;"), std::string::npos);
 }
 
 TEST(Decision, KeepsTheDefaultWhereNothingIsBetter) {
@@ -61,7 +61,7 @@ TEST(Decision, WithoutADefaultThatRanThereIsNoComparison) {
 
 TEST(Decision, TellsWhenADifferenceMayBeNoise) {
   Study study = sample_study();
-  study.trials[2].objectives.latency_ms = 210;
+  study.trials[2].measurement.speed.at_workload.latency.ttft_ms.percentiles[2].high = 210;
   EXPECT_NE(all_text(decide(study)).find("may be noise"), std::string::npos);
 }
 

@@ -36,8 +36,8 @@ TEST(Axis, ZeroHasASlotBeforeALogarithmicScale) {
 
 TEST(Axis, AllIsDefinedWhereThereIsNothingToShow) {
   const double inf = std::numeric_limits<double>::infinity();
-  for (const auto& values :
-       {std::vector<double>{}, std::vector{0.0}, std::vector{5.0}, std::vector{inf, NAN}}) {
+  for (const auto& values : {std::vector<double>{}, std::vector{0.0}, std::vector{5.0},
+                             std::vector<double>{inf, std::nan("")}}) {
     const Axis axis(values);
     for (double value : {0.0, 5.0, inf, std::nan("")}) {
       EXPECT_GE(axis.at(value), 0);
