@@ -311,6 +311,7 @@ class CountingModel : public ModelSource {
   std::string source_format(Weight, int) const override { return "F32"; }
   const fs::path& path() const override { return path_; }
   std::uint64_t file_bytes() const override { return 0; }
+  void release_pages() const override {}
   std::string content_hash() const override { return "hash" + std::to_string(++hashed_); }
 
  private:

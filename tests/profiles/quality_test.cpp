@@ -1,0 +1,212 @@
+#include "profiles/quality.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/engine/loaded_model.h"
+#include "tests/profiles/demo_model.h"
+
+namespace paretune {
+namespace {
+
+// The demo model at full precision with a small plan, made once: it takes most of this test's time.
+class QualityTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto source = open_model(kDemoModel);
+    target = new Target{this_machine(), source->shape()};
+    model = new LoadedModel(load_model(std::move(source), full()));
+    Workload workload{.file = "test.json", .seed = 3};
+    for (const char* name : {"recall", "long_recall", "induction", "arithmetic", "copy", "sort",
+                             "knowledge", "extraction", "logic", "story"}) {
+      workload.quality.text.push_back({.file = kDemoEvals + std::string(name) + ".jsonl"});
+      if (name != std::string("story")) workload.quality.evals.push_back(demo_eval(name));
+    }
+    plan = new QualityPlan(planned(workload, {.text_tokens = 1536, .questions = 36}));
+    reference = new QualityReference(measure_reference(*model, full(), *plan));
+  }
+  static void TearDownTestSuite() { delete reference, delete plan, delete model, delete target; }
+
+  static DeployConfig full() { return full_precision_config(*target); }
+  static QualityPlan planned(const Workload& workload, const QualityBudget& budget) {
+    return plan_quality(workload, target->model, *model->tokenizer, &*model->chat, budget);
+  }
+  static Quality measured(const DeployConfig& config) {
+    const LoadedModel loaded = load_model(open_model(kDemoModel), config);
+    return measure_quality(loaded, config, *plan, *reference);
+  }
+
+  static inline Target* target;
+  static inline LoadedModel* model;
+  static inline QualityPlan* plan;
+  static inline QualityReference* reference;
+};
+
+TEST_F(QualityTest, FullPrecisionLosesNothingAgainstItself) {
+  const Quality q = measure_quality(*model, full(), *plan, *reference);
+  EXPECT_EQ(q.kl_divergence, 0);
+  EXPECT_EQ(q.kl_p99, 0);
+  EXPECT_EQ(q.same_top1_fraction, 1);
+  EXPECT_EQ(q.perplexity_ratio, 1);
+  EXPECT_EQ(q.perplexity, q.reference_perplexity);
+  EXPECT_EQ(q.tokens, 1536);
+  EXPECT_GT(q.perplexity, 1.4);  // 2.9 on these texts: names and numbers in the prompts are random
+  EXPECT_LT(q.perplexity, 4);
+  ASSERT_EQ(q.capabilities.size(), 9u);
+  EXPECT_GE(q.accuracy, 0.9);  // the model's README: 98 % over these nine
+  for (const Capability& c : q.capabilities) {
+    EXPECT_EQ(c.items, 4) << c.name;
+    EXPECT_EQ(c.accuracy, c.reference_accuracy) << c.name;
+    EXPECT_EQ(c.broken + c.mended, 0) << c.name;
+  }
+}
+
+TEST_F(QualityTest, ReferenceSurvivesItsFile) {
+  const TemporaryFile file("reference", "");
+  save_reference(*reference, file.path());
+  EXPECT_EQ(load_reference(file.path(), plan->hash()), *reference);
+}
+
+// Weights stored in bf16 are the same numbers in f32 and in bf16.
+TEST_F(QualityTest, StoredPrecisionIsFullPrecision) {
+  DeployConfig config = full();
+  config.attention_weights = config.mlp_weights = config.output_weights = &kBf16;
+  const Quality q = measured(config);
+  EXPECT_LT(q.kl_divergence, 1e-9);
+  EXPECT_EQ(q.accuracy, measure_quality(*model, full(), *plan, *reference).accuracy);
+}
+
+// The README of ../shared/demo-model: round-to-nearest of all linear layers, embeddings kept, mean
+// KL over all tokens: int8 per channel 1e-5, int4 g32 1.8e-3, int4 g128 3.1e-3; other documents
+// than these.
+TEST_F(QualityTest, KnownDivergencesOfRoundToNearest) {
+  const auto kl = [&](const WeightFormat& format) {
+    DeployConfig config = full();
+    config.attention_weights = config.mlp_weights = &format;
+    const Quality q = measured(config);
+    EXPECT_GT(q.kl_standard_error, 0) << format.name;
+    EXPECT_LT(q.kl_standard_error, 0.25 * q.kl_divergence) << format.name;
+    EXPECT_GT(q.kl_p99, q.kl_divergence) << format.name;
+    EXPECT_LT(std::abs(q.perplexity_ratio - 1), 5 * q.perplexity_ratio_standard_error + 1e-4)
+        << format.name;
+    return q.kl_divergence;
+  };
+  const double int8 = kl(kInt8), g32 = kl(kInt4G32), g128 = kl(kInt4G128);
+  EXPECT_GT(int8, 1e-5 / 2);
+  EXPECT_LT(int8, 1e-5 * 2.5);  // ours is symmetric, theirs was not
+  EXPECT_GT(g32, 1.8e-3 / 1.7);
+  EXPECT_LT(g32, 1.8e-3 * 1.7);
+  EXPECT_GT(g128, 3.1e-3 / 1.8);
+  EXPECT_LT(g128, 3.1e-3 * 1.8);
+  EXPECT_GT(g128, g32);
+}
+
+// The demo model with one weight's values replaced.
+class Spoiled : public ModelSource {
+ public:
+  Spoiled(Weight weight, float value)
+      : demo_(open_model(kDemoModel)), weight_(weight), value_(value) {}
+  const ModelShape& shape() const override { return demo_->shape(); }
+  const TokenizerData& tokenizer() const override { return demo_->tokenizer(); }
+  const std::optional<std::string>& chat_template() const override {
+    return demo_->chat_template();
+  }
+  void read_rows(Weight weight, int layer, int begin, int end,
+                 std::span<float> out) const override {
+    if (weight == weight_) return void(std::ranges::fill(out, value_));
+    demo_->read_rows(weight, layer, begin, end, out);
+  }
+  std::string source_format(Weight weight, int layer) const override {
+    return demo_->source_format(weight, layer);
+  }
+  const std::filesystem::path& path() const override { return demo_->path(); }
+  std::uint64_t file_bytes() const override { return demo_->file_bytes(); }
+  std::string content_hash() const override { return "spoiled"; }
+  void release_pages() const override { demo_->release_pages(); }
+
+ private:
+  std::unique_ptr<ModelSource> demo_;
+  Weight weight_;
+  float value_;
+};
+
+// Without its last norm the model says that every token is equally likely.
+TEST_F(QualityTest, RuinedModelShows) {
+  const LoadedModel ruined =
+      load_model(std::make_unique<Spoiled>(Weight::output_norm, 0.0f), full());
+  const Quality q = measure_quality(ruined, full(), *plan, *reference);
+  EXPECT_NEAR(q.perplexity, 1536, 1);
+  EXPECT_GT(q.kl_divergence, 5);
+  EXPECT_LT(q.same_top1_fraction, 0.05);
+  EXPECT_EQ(q.accuracy, 0);
+  for (const Capability& c : q.capabilities)
+    EXPECT_EQ(c.broken, int(c.reference_accuracy * c.items + 0.5)) << c.name;
+}
+
+TEST_F(QualityTest, LogitsThatAreNotNumbersAreRefused) {
+  const LoadedModel broken =
+      load_model(std::make_unique<Spoiled>(Weight::output_norm, std::nanf("")), full());
+  EXPECT_THROW(measure_quality(broken, full(), *plan, *reference), std::runtime_error);
+}
+
+TEST_F(QualityTest, ChoicesAreRatedByLikelihood) {
+  const TemporaryFile eval(
+      "choices.jsonl",
+      R"({"prompt": "What is 47 + 77?", "choices": ["125", "124", "9"], "answer": 1}
+{"prompt": "What is 265 + 564?", "choices": ["829", "289", "830"], "answer": 0}
+{"prompt": "What is 81 - 19?", "choices": ["62", "61"], "answer": 1}
+)");
+  Workload workload;
+  workload.quality.evals = {{.file = eval.path(), .name = "choices"}};
+  const QualityPlan choices = planned(workload, {.text_tokens = 64});
+  const QualityReference r = measure_reference(*model, full(), choices);
+  ASSERT_EQ(r.scores.size(), 3u);
+  for (std::size_t i = 0; i < 3;
+       ++i)  // the answer given for the third is wrong, and the model knows
+    EXPECT_EQ(r.scores[i], choices.questions[i].item.prompt.find("81") == std::string::npos) << i;
+}
+
+TEST(SummarizeScores, CountsFlips) {
+  QualityPlan plan;
+  for (const char* name : {"a", "a", "a", "b"})
+    plan.questions.push_back({.item = {.capability = name}});
+  Quality q;
+  summarize_scores(plan, std::vector<double>{1, 0, 1, 0.5}, std::vector<double>{1, 1, 0, 0.5}, q);
+  ASSERT_EQ(q.capabilities.size(), 2u);
+  EXPECT_EQ(q.capabilities[0].items, 3);
+  EXPECT_EQ(q.capabilities[0].broken, 1);
+  EXPECT_EQ(q.capabilities[0].mended, 1);
+  EXPECT_DOUBLE_EQ(q.capabilities[0].accuracy, 2 / 3.0);
+  EXPECT_DOUBLE_EQ(q.capabilities[0].reference_accuracy, 2 / 3.0);
+  EXPECT_DOUBLE_EQ(q.accuracy, (2 / 3.0 + 0.5) / 2);
+  EXPECT_GT(q.accuracy_standard_error, 0);
+}
+
+TEST(QualitySignature, HoldsTheQualityKnobsAndNoOthers) {
+  const Target target{this_machine(), open_model(kDemoModel)->shape()};
+  const DeployConfig config = default_config(target);
+  const std::string signature = quality_signature(config);
+  std::set<std::string> signatures{signature};
+  std::size_t other = 1;
+  for_each_knob([&](const auto& knob) {
+    for (const auto& choice : knob.choices(target)) {
+      DeployConfig changed = config;
+      changed.*knob.field = choice;
+      if (changed == config) continue;
+      if (knob.effect == Effect::quality) {
+        signatures.insert(quality_signature(changed)), ++other;
+      } else {
+        EXPECT_EQ(quality_signature(changed), signature) << knob.name;
+      }
+    }
+  });
+  EXPECT_EQ(signatures.size(), other);
+  EXPECT_NE(signature.find(R"({"attention_weights":"bf16",)"), std::string::npos) << signature;
+  EXPECT_NE(quality_key("m", config, "p", "b"), quality_key("m", config, "p", "c"));
+  EXPECT_NE(quality_key("m", config, "pb", ""), quality_key("m", config, "p", "b"));
+}
+
+}  // namespace
+}  // namespace paretune
