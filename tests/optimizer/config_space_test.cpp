@@ -1,0 +1,104 @@
+#include "optimizer/config_space.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "optimizer/starting_points.h"
+#include "runtime/deployment.h"
+
+namespace paretune {
+namespace {
+
+Target target() {
+  Target t;
+  t.machine = this_machine();
+  t.machine.cores = 2;
+  t.model = {.architecture = "llama", .n_layers = 8, .d_model = 256, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64,
+             .d_ff = 768, .vocab_size = 1536, .max_seq_len = 512};
+  return t;
+}
+
+Point random_point(const Space& space, std::mt19937_64& rng) {
+  Point point;
+  for (const int n : space.n_choices) point.push_back(static_cast<int>(rng() % static_cast<std::uint64_t>(n)));
+  return point;
+}
+
+TEST(ConfigSpaceTest, HoldsMoreThanAHundredThousandConfigs) {
+  const ConfigSpace space(target(), {}, "w.json");
+  const auto sizes = space.sizes();
+  EXPECT_GT(sizes.back().configs, 100'000);
+  for (std::size_t i = 1; i < sizes.size(); ++i) EXPECT_LE(sizes[i].configs, sizes[i - 1].configs) << sizes[i].after;
+}
+
+TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
+  const ConfigSpace configs(target(), {}, "w.json");
+  const Space space = configs.space();
+  std::mt19937_64 rng(3);
+  for (int i = 0; i < 2000; ++i) {
+    const Point point = random_point(space, rng);
+    const auto once = configs.canonical(point);
+    ASSERT_TRUE(once);
+    EXPECT_EQ(configs.canonical(*once), once);
+    const DeployConfig before = configs.config(point), after = configs.config(*once);
+    // The same kernels for every weight format: that is what "means the same" promises.
+    for (const WeightFormat* format : {before.attention_weights, before.mlp_weights, before.output_weights}) {
+      EXPECT_EQ(&resolve_matmul(before.prefill_kernel.name, *format, effective_activations(before, *format)),
+                &resolve_matmul(after.prefill_kernel.name, *format, effective_activations(after, *format)));
+    }
+    EXPECT_EQ(configs.point(after), once);
+  }
+}
+
+TEST(ConfigSpaceTest, SizesAreExactOnASmallSpace) {
+  std::map<std::string, std::vector<std::string>> small;
+  const ConfigSpace whole(target(), {}, "w.json");
+  for (const KnobDomain& knob : whole.knobs()) small[knob.name] = {knob.choices.front()};
+  small["mlp_weights"] = {"bf16", "int8"};
+  small["attention_weights"] = {"bf16"};
+  small["activations"] = {"f32", "bf16", "int8"};
+  small["max_batch_size"] = {"1", "32"};
+  small["prefill_chunk"] = {"16", "32"};
+  const ConfigSpace space(target(), small, "w.json");
+  const auto sizes = space.sizes();
+  EXPECT_TRUE(sizes.back().exact);
+  EXPECT_EQ(sizes.front().configs, 2 * 3 * 2 * 2);
+  std::set<Point> distinct;
+  Point point(space.knobs().size(), 0);
+  const Space s = space.space();
+  std::function<void(std::size_t)> walk = [&](std::size_t i) {
+    if (i == point.size()) {
+      if (const auto p = space.canonical(point)) distinct.insert(*p);
+      return;
+    }
+    for (point[i] = 0; point[i] < s.n_choices[i]; ++point[i]) walk(i + 1);
+  };
+  walk(0);
+  EXPECT_EQ(sizes.back().configs, static_cast<double>(distinct.size()));
+}
+
+TEST(ConfigSpaceTest, RestrictionsAreChecked) {
+  try {
+    ConfigSpace(target(), {{"mlp_weight", {"int8"}}}, "w.json");
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("mlp_weights"), std::string::npos) << error.what();
+  }
+  try {
+    ConfigSpace(target(), {{"mlp_weights", {"int7"}}}, "w.json");
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("$.space.mlp_weights"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("int4_g128"), std::string::npos) << error.what();
+  }
+}
+
+TEST(StartingPointsTest, AllAreLegalOnThisTarget) {
+  const ConfigSpace space(target(), {}, "w.json");
+  for (const StartingPoint& start : kStartingPoints) EXPECT_TRUE(space.point(apply(start, target()))) << start.name;
+}
+
+}  // namespace
+}  // namespace paretune

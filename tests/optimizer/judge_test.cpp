@@ -1,0 +1,99 @@
+#include "optimizer/judge.h"
+
+#include <gtest/gtest.h>
+
+namespace paretune {
+namespace {
+
+Trial trial(int id, double cost, double latency, double kl) {
+  Trial t{.id = id};
+  Speed& s = t.measurement.speed;
+  s.usd_per_million_output_tokens = cost;
+  s.max_rate = 10;
+  s.at_workload.latency.ttft_ms.samples = 100;
+  for (auto& p : s.at_workload.latency.ttft_ms.percentiles) p = {latency, latency, latency};
+  t.measurement.quality.kl_divergence = kl;
+  t.measurement.quality.capabilities = {{.name = "sort", .items = 50, .accuracy = .9, .reference_accuracy = .9}};
+  t.measurement.seconds = 1;
+  return t;
+}
+
+Study study(std::vector<Trial> trials, double ttft_limit = 100) {
+  Study s;
+  s.workload.slo.bounds = {{&kTtft, kPercentiles[2], ttft_limit}};
+  s.workload.objective = {&kTtft, kPercentiles[2]};
+  s.latency_objective = "ttft_ms p95";
+  for (Trial& t : trials) {
+    if (t.objectives.latency_ms == 0 && t.measurement.outcome == Outcome::ok) {
+      t.measurement.speed.at_workload.meets_slo =
+          t.measurement.speed.at_workload.latency.ttft_ms.percentiles[2].value <= ttft_limit;
+      if (!t.measurement.speed.at_workload.meets_slo) t.measurement.speed.at_workload.missed = "ttft_ms p95: 200 > 100";
+    }
+    judge_trial(t, s.workload);
+    s.trials.push_back(t);
+  }
+  conclude(s);
+  return s;
+}
+
+TEST(JudgeTest, FrontPicksAndDominance) {
+  const Study s = study({trial(0, 4, 40, .001), trial(1, 2, 50, .004), trial(2, 3, 20, .01), trial(3, 4, 45, .002),
+                         trial(4, 5, 60, 0)});
+  EXPECT_TRUE(s.feasible);
+  EXPECT_EQ(s.front, (std::vector<int>{1, 2, 0, 4}));  // 3 is dominated by 0
+  EXPECT_EQ(s.find_pick("recommended")->id, 1);
+  EXPECT_EQ(s.find_pick("cheapest")->id, 1);
+  EXPECT_EQ(s.find_pick("fastest")->id, 2);
+  EXPECT_EQ(s.find_pick("best_quality")->id, 4);
+  EXPECT_EQ(s.find_pick("default")->id, 0);
+  EXPECT_EQ(s.find_pick("nonsense"), nullptr);
+  ASSERT_EQ(s.progress.size(), 5u);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_GE(s.progress[i].hypervolume, s.progress[i - 1].hypervolume);
+  EXPECT_EQ(s.progress.back().seconds, 5);
+}
+
+TEST(JudgeTest, FloorsKeepBrokenConfigsOut) {
+  Trial broken = trial(1, 1, 10, .001);
+  broken.measurement.quality.capabilities[0].accuracy = .8;
+  Trial lossy = trial(2, 1, 10, .5);
+  const Study s = study({trial(0, 4, 40, .001), broken, lossy});
+  EXPECT_EQ(s.front, (std::vector<int>{0}));
+  ASSERT_EQ(s.trials[1].violations.size(), 1u);
+  EXPECT_NE(s.trials[1].violations[0].find("sort"), std::string::npos);
+  EXPECT_NE(s.trials[2].violations[0].find("KL"), std::string::npos);
+}
+
+TEST(JudgeTest, ExplainsInfeasibility) {
+  const Study s = study({trial(0, 4, 250, .001), trial(1, 2, 200, .001)});
+  EXPECT_FALSE(s.feasible);
+  EXPECT_EQ(s.front.size(), 1u);
+  EXPECT_EQ(s.find_pick("recommended"), nullptr);
+  ASSERT_NE(s.find_pick("nearest"), nullptr);
+  EXPECT_NE(s.binding_constraint.find("ttft_ms p95"), std::string::npos) << s.binding_constraint;
+}
+
+TEST(JudgeTest, FailuresStayAndTeach) {
+  Trial failed{.id = 1};
+  failed.measurement.outcome = Outcome::out_of_memory;
+  const Study s = study({trial(0, 4, 40, .001), failed});
+  EXPECT_EQ(s.front, (std::vector<int>{0}));
+  EXPECT_EQ(search_scores(s.trials[1]), std::nullopt);
+  Trial slow = trial(2, .1, 500, 0);
+  slow.measurement.speed.at_workload.missed = "ttft_ms p95: 500 > 100";
+  slow.measurement.speed.at_workload.meets_slo = false;
+  judge_trial(slow, s.workload);
+  // A miss is worse in every score than what meets the limits, however cheap.
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_GT((*search_scores(slow))[i], (*search_scores(s.trials[0]))[i]);
+}
+
+TEST(JudgeTest, NothingRan) {
+  Trial failed{.id = 0};
+  failed.measurement.outcome = Outcome::crashed;
+  const Study s = study({failed});
+  EXPECT_FALSE(s.feasible);
+  EXPECT_TRUE(s.front.empty());
+  EXPECT_TRUE(s.picks.empty());
+}
+
+}  // namespace
+}  // namespace paretune

@@ -1,0 +1,159 @@
+// A whole study on the demo model, small enough for a test: real trials, real store.
+#include "optimizer/tuner.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "profiles/store.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+class TestClock : public Clock {
+ public:
+  double now() override {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+  void wait_until(double seconds) override {
+    while (now() < seconds) usleep(100);
+  }
+  std::string utc() override { return "2026-01-01T00:00:00Z"; }
+};
+
+struct Silent : TuneObserver {
+  void phase(const std::string&) override {}
+  void trial_begins(const Study&, const DeployConfig&) override {}
+  void trial_ended(const Study&, const Trial&, bool from_store) override { measured += !from_store; }
+  int measured = 0;
+};
+
+// Few, short requests and limits that every config keeps.
+constexpr std::string_view kSmall = R"({
+  "name": "small", "model": "workloads/demo/demo.gguf",
+  "traffic": [{"name": "t", "share": 1, "input_seq_len": 12, "output_seq_len": 4}],
+  "arrival": {"process": "closed_loop", "concurrency": 2},
+  "slo": {"e2e_latency_ms": {"p50": 60000}},
+  "objective": {"latency_metric": "e2e_latency_ms", "percentile": "p50"},
+  "quality": {"evals": [{"path": "workloads/demo/evals/sort.jsonl", "max_items": 4}], "max_text_tokens": 200,
+              "floors": {"max_kl_divergence": 10, "max_drop": 1}},
+  "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
+  "space": {"max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
+  "budget": {"minutes": 5, "trials": 8},
+  "num_requests": 6, "warmup_requests": 1
+})";
+
+class TunerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("paretune-tuner-" + std::to_string(getpid()));
+    std::filesystem::remove_all(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Workload workload(int trials = 8) {
+    Workload w = parse_workload(kSmall, std::filesystem::current_path() / "small.json");
+    w.budget.trials = trials;
+    return w;
+  }
+  Study run(const Workload& w, const std::string& store = "a") {
+    TestClock clock;
+    Store file(folder_ / (store + ".sqlite"));
+    Profiler profiler(w, file, clock, "test build", stop_);
+    return tune(w, {}, profiler, clock, stop_, observer_);
+  }
+
+  std::filesystem::path folder_;
+  std::atomic<bool> stop_{false};
+  Silent observer_;
+};
+
+std::vector<DeployConfig> configs(const Study& study) {
+  std::vector<DeployConfig> all;
+  for (const Trial& trial : study.trials) all.push_back(trial.config);
+  return all;
+}
+
+TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
+  const Study study = run(workload());
+  ASSERT_EQ(study.trials.size(), 8u);
+  EXPECT_TRUE(study.feasible);
+  EXPECT_GE(study.front.size(), 2u);
+  EXPECT_TRUE(study.verification.done) << study.verification.verdict;
+  EXPECT_NE(study.find_pick("recommended"), nullptr);
+  for (const Trial& trial : study.trials) {
+    ASSERT_EQ(trial.measurement.outcome, Outcome::ok) << trial.measurement.detail;
+    EXPECT_GT(trial.measurement.speed.at_max_rate.output_tokens_per_s, 0);
+    EXPECT_GT(trial.measurement.speed.peak_memory_bytes, 1u << 20);
+    EXPECT_GT(trial.measurement.quality.tokens, 100);
+  }
+  // The full-precision starting point, found by its own knobs, loses nothing.
+  for (const Trial& trial : study.trials) {
+    if (trial.config.mlp_weights == &kF32 && trial.config.attention_weights == &kF32 && trial.config.output_weights == &kF32) {
+      EXPECT_LT(trial.objectives.kl_divergence, 1e-6);
+    }
+  }
+}
+
+TEST_F(TunerTest, RunAgainItMeasuresNothingAndDecidesTheSame) {
+  const Study first = run(workload(5));
+  const int measured = observer_.measured;
+  const Study second = run(workload(5));
+  EXPECT_EQ(observer_.measured, measured);
+  EXPECT_EQ(second.resumed_trials, 5);
+  EXPECT_EQ(configs(second), configs(first));
+  EXPECT_EQ(second.front, first.front);
+  EXPECT_EQ(second.find_pick("recommended")->id, first.find_pick("recommended")->id);
+  EXPECT_EQ(second.verification.verdict, first.verification.verdict);
+}
+
+TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
+  const pid_t child = fork();
+  if (child == 0) {  // dies after its third trial, without a word
+    struct Killer : Silent {
+      void trial_ended(const Study&, const Trial& trial, bool) override {
+        if (trial.id == 2) kill(getpid(), SIGKILL);
+      }
+    } killer;
+    const Workload w = workload(6);
+    TestClock clock;
+    Store store(folder_ / "a.sqlite");
+    Profiler profiler(w, store, clock, "test build", stop_);
+    tune(w, {}, profiler, clock, stop_, killer);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const Study study = run(workload(6));
+  EXPECT_EQ(study.resumed_trials, 3);
+  EXPECT_EQ(observer_.measured, 3);
+  EXPECT_EQ(study.trials.size(), 6u);
+}
+
+TEST_F(TunerTest, StoppedBeforeItBeginsItStillAnswers) {
+  stop_ = true;
+  const Study study = run(workload());
+  EXPECT_TRUE(study.trials.empty());
+  EXPECT_EQ(study.stop_reason, "interrupted");
+}
+
+TEST_F(TunerTest, ImpossibleLimitsAreExplained) {
+  Workload w = workload(2);
+  w.slo.bounds[0].max_ms = 1e-6;
+  const Study study = run(w);
+  EXPECT_FALSE(study.feasible);
+  EXPECT_EQ(study.find_pick("recommended"), nullptr);
+  EXPECT_NE(study.find_pick("nearest"), nullptr);
+  EXPECT_NE(study.binding_constraint.find("e2e_latency_ms"), std::string::npos) << study.binding_constraint;
+}
+
+}  // namespace
+}  // namespace paretune

@@ -1,0 +1,121 @@
+#include "profiles/load_run.h"
+
+#include <gtest/gtest.h>
+
+#include "profiles/speed.h"
+#include "runtime/engine/loaded_model.h"
+
+namespace paretune {
+namespace {
+
+// Time that only steps move: every look at the clock is a millisecond, so a run takes the same time on every machine.
+class ManualClock : public Clock {
+ public:
+  double now() override { return time_ += 1e-3; }
+  void wait_until(double seconds) override { time_ = std::max(time_, seconds); }
+  std::string utc() override { return "2026-01-01T00:00:00Z"; }
+
+ private:
+  double time_ = 5;
+};
+
+Workload workload(const ArrivalProcess& process) {
+  Workload w;
+  w.traffic = {{.name = "t", .input_seq_len = {.value = 10}, .output_seq_len = {.value = 5}}};
+  w.arrival.process = &process;
+  w.arrival.concurrency = 4;
+  w.arrival.rate_qps = 20;
+  w.num_requests = 40;
+  w.warmup_requests = 4;
+  w.cost.usd_per_hour = 3.6;
+  return w;
+}
+
+class LoadRunTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto source = open_model("workloads/demo/demo.gguf");
+    config_ = default_config({this_machine(), source->shape()});
+    model_ = new LoadedModel(load_model(std::move(source), config_));
+    vocabulary_ = ordinary_tokens(*model_->tokenizer);
+  }
+  static void TearDownTestSuite() { delete model_; }
+  LoadRun run(const Workload& w, const LoadLevel& level) {
+    ManualClock clock;
+    return run_load(*model_->engine(config_), w, level, 1, vocabulary_, clock);
+  }
+  static inline DeployConfig config_;
+  static inline LoadedModel* model_ = nullptr;
+  static inline std::vector<std::int32_t> vocabulary_;
+};
+
+TEST_F(LoadRunTest, CountsEveryRequestOnceAndByDefinition) {
+  const LoadRun r = run(workload(kClosedLoop), {.concurrency = 4});
+  EXPECT_EQ(r.requests, 40);
+  EXPECT_EQ(r.failed, 0);
+  EXPECT_EQ(r.latency.ttft_ms.samples, 40);
+  EXPECT_EQ(r.latency.itl_ms.samples, 40 * 4);
+  EXPECT_NEAR(r.request_rate * r.seconds, 40, 1e-6);
+  // E2E = TTFT + 4 gaps, and TPOT is the mean gap.
+  EXPECT_NEAR(r.latency.e2e_latency_ms.mean, r.latency.ttft_ms.mean + 4 * r.latency.itl_ms.mean, 1e-6);
+  EXPECT_NEAR(r.latency.tpot_ms.mean, r.latency.itl_ms.mean, 1e-6);
+  EXPECT_TRUE(r.meets_slo);
+}
+
+TEST_F(LoadRunTest, TheManualClockRepeatsARunToTheBit) {
+  const Workload w = workload(kPoisson);
+  const LoadRun a = run(w, {.rate = 20}), b = run(w, {.rate = 20});
+  EXPECT_EQ(a.latency.ttft_ms.mean, b.latency.ttft_ms.mean);
+  EXPECT_EQ(a.seconds, b.seconds);
+}
+
+TEST_F(LoadRunTest, QueueingCountsInAnOpenLoop) {
+  const Workload w = workload(kPoisson);
+  const LoadRun calm = run(w, {.rate = 5}), flood = run(w, {.rate = 5000});
+  EXPECT_GT(flood.latency.ttft_ms.mean, 3 * calm.latency.ttft_ms.mean);
+  EXPECT_NEAR(calm.offered_rate, 5, 1e-9);
+  EXPECT_FALSE(calm.saturated);
+}
+
+TEST_F(LoadRunTest, TooLongRequestsAreFailuresNotSilence) {
+  Workload w = workload(kClosedLoop);
+  w.traffic[0].input_seq_len.value = 600;  // the context holds 512
+  const LoadRun r = run(w, {.concurrency = 4});
+  EXPECT_EQ(r.failed, 40);
+  EXPECT_FALSE(r.meets_slo);
+  EXPECT_NE(r.missed.find("refused"), std::string::npos);
+}
+
+TEST(JudgeLoadTest, LimitsAndAttainment) {
+  std::vector<RequestTimes> requests;
+  std::vector<double> ttft;
+  for (int i = 0; i < 100; ++i) {
+    const double first = i < 90 ? .1 : .3;
+    requests.push_back({.arrival = 0, .first = first, .last = first + .5, .gaps_ms = {500}, .output_tokens = 2});
+    ttft.push_back(1e3 * first);
+  }
+  LoadRun run{.requests = 100, .seconds = 10};
+  run.latency.ttft_ms = summarize(ttft);
+  judge(run, {.bounds = {{&kTtft, kPercentiles[2], 200}}}, requests);
+  EXPECT_FALSE(run.meets_slo);
+  EXPECT_EQ(run.missed, "ttft_ms p95: 300 > 200");
+  EXPECT_NEAR(run.slo_attainment, .9, 1e-9);
+  EXPECT_NEAR(run.goodput, 9, 1e-9);
+  judge(run, {.bounds = {{&kTtft, kPercentiles[0], 200}}}, requests);
+  EXPECT_TRUE(run.meets_slo);
+  judge(run, {.bounds = {{&kTtft, kPercentiles[0], 200}}, .attainment_fraction = .95}, requests);
+  EXPECT_FALSE(run.meets_slo);
+}
+
+TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {
+  std::vector<double> steady, ramp;
+  for (int i = 0; i < 64; ++i) {
+    steady.push_back(3 + (i * 7 % 5));
+    ramp.push_back(i * .5 + (i * 7 % 5));
+  }
+  EXPECT_FALSE(queue_grows(steady, 4));
+  EXPECT_TRUE(queue_grows(ramp, 4));
+}
+
+}  // namespace
+}  // namespace paretune
