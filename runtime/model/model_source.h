@@ -42,6 +42,9 @@ class ModelSource {
   // XXH3-128 (hex) of all the model's files in the order of their names. Reads them whole, every
   // time.
   virtual std::string content_hash() const = 0;
+  // Gives the memory that file pages take back to the system: weights packed by a reader need them
+  // no more. Reading stays possible.
+  virtual void release_pages() const = 0;
 
   // {rows, columns}
   std::array<int, 2> weight_shape(Weight weight) const { return weight_info(weight).dims(shape()); }

@@ -96,4 +96,8 @@ std::string StoredModel::content_hash() const {
   return hex;
 }
 
+void StoredModel::release_pages() const {
+  for (const MappedFile& file : files_) file.release_pages();
+}
+
 }  // namespace paretune

@@ -39,6 +39,7 @@ class StoredModel final : public ModelSource {
   const std::filesystem::path& path() const override { return path_; }
   std::uint64_t file_bytes() const override;
   std::string content_hash() const override;
+  void release_pages() const override;
 
  private:
   const StoredWeight& stored(Weight weight, int layer) const;
