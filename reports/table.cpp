@@ -9,18 +9,22 @@
 namespace paretune {
 namespace {
 
-std::string css_class(const Column& column, Mood mood) {
+constexpr std::size_t kLong = 36;  // characters from which a cell would rather be wide than tall
+
+std::string css_class(const Column& column, Mood mood, bool long_text) {
   static constexpr std::array<std::string_view, 4> kMoods{"", "good", "bad", "muted"};
-  const std::string_view name = kMoods[static_cast<std::size_t>(mood)];
-  const std::string_view number = column.numeric ? "num" : "";
-  if (name.empty() && number.empty()) return "";
-  return cat({" class=\"", number, number.empty() || name.empty() ? "" : " ", name, "\""});
+  std::vector<std::string> names;
+  if (column.numeric) names.push_back("num");
+  if (long_text && !column.numeric) names.push_back("long");
+  if (mood != Mood::plain) names.emplace_back(kMoods[static_cast<std::size_t>(mood)]);
+  return names.empty() ? "" : cat({" class=\"", join(names, " "), "\""});
 }
 
 std::string html_cell(const Column& column, const Cell& cell, bool names_row) {
   const std::string_view tag = names_row ? "th" : "td";
   const std::string sort = cell.sort ? cat({" data-sort=\"", exact_number(*cell.sort), "\""}) : "";
-  return cat({"<", tag, names_row ? " scope=\"row\"" : "", css_class(column, cell.mood), sort, ">",
+  return cat({"<", tag, names_row ? " scope=\"row\"" : "",
+              css_class(column, cell.mood, cell.text.size() > kLong), sort, ">",
               html_text(cell.text),
               cell.note.empty() ? "" : cat({"<small>", html_text(cell.note), "</small>"}), "</",
               tag, ">"});
@@ -35,8 +39,8 @@ std::string html_table(const Table& table) {
            html_text(table.caption), "\"><table", table.sortable ? " class=\"sortable\"" : "",
            "><caption>", html_text(table.caption), "</caption><thead><tr>"});
   for (const Column& column : table.columns) {
-    out += cat({"<th scope=\"col\"", css_class(column, Mood::plain), ">", html_text(column.title),
-                "</th>"});
+    out += cat({"<th scope=\"col\"", css_class(column, Mood::plain, false), ">",
+                html_text(column.title), "</th>"});
   }
   out += "</tr></thead><tbody>\n";
   for (const Row& row : table.rows) {

@@ -11,7 +11,7 @@ namespace paretune {
 namespace {
 
 constexpr int kWidth = 920, kHeight = 260;
-constexpr double kLeft = 58, kRight = 906, kTop = 14, kBottom = 208;
+constexpr double kLeft = 66, kRight = 906, kTop = 14, kBottom = 208;
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace {
 
 // User units of the SVG; the page scales it to its column.
 constexpr int kWidth = 460, kHeight = 360;
-constexpr double kLeft = 58, kRight = 446, kTop = 14, kBottom = 308;
+constexpr double kLeft = 74, kRight = 446, kTop = 14, kBottom = 308;
 constexpr double kCharWidth = 7.2, kLineHeight = 14;  // of a label, roughly, at 11.5 px
 
 double x_of(double unit) { return kLeft + unit * (kRight - kLeft); }
@@ -37,7 +37,7 @@ std::string frame(const Axis& x, const Axis& y, const std::string& x_title,
   if (x.zero_slot()) out += svg_line("break", x_of(gap), kTop, x_of(gap), kBottom);
   if (y.zero_slot()) out += svg_line("break", kLeft, y_of(gap), kRight, y_of(gap));
   out += svg_text("title", (kLeft + kRight) / 2, kHeight - 12, "middle", x_title);
-  return out + cat({"<text class=\"title\" transform=\"translate(14 ", px((kTop + kBottom) / 2),
+  return out + cat({"<text class=\"title\" transform=\"translate(13 ", px((kTop + kBottom) / 2),
                     ") rotate(-90)\" text-anchor=\"middle\">", html_text(y_title), "</text>\n"});
 }
 
@@ -143,6 +143,10 @@ std::string projection_plot(const Study& study, std::size_t xi, std::size_t yi) 
     }
     out += svg_point(study, *p.trial, px_at, py_at, "");
   }
+  // The recommended one is named first, so that it has the best place.
+  std::stable_sort(points.begin(), points.end(), [&](const Placed& a, const Placed& b) {
+    return (mark_kind(study, *a.trial) == "pick") > (mark_kind(study, *b.trial) == "pick");
+  });
   for (const Placed& p : points) {
     const std::vector<std::string> names = pick_names(study, p.trial->id);
     if (!names.empty()) {
@@ -157,7 +161,8 @@ std::string plot_legend() {
          "aria-hidden=\"true\"><g class=\"point pick\">"
          "<path d=\"M0-9L2.4-3.3 8.6-2.8 3.9 1.3 5.3 7.3 0 4.1-5.3 7.3-3.9 "
          "1.3-8.6-2.8-2.4-3.3Z\"/></g></svg>"
-         "recommended <svg class=\"plot\" viewBox=\"-10 -10 20 20\" aria-hidden=\"true\"><g "
+         "recommended or nearest <svg class=\"plot\" viewBox=\"-10 -10 20 20\" "
+         "aria-hidden=\"true\"><g "
          "class=\"point front\">"
          "<circle r=\"6\"/></g></svg>on the front <svg class=\"plot\" viewBox=\"-10 -10 20 20\" "
          "aria-hidden=\"true\">"

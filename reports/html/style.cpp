@@ -56,7 +56,7 @@ tbody th { font-weight: 600; }
 .num { text-align: right; white-space: nowrap; }
 thead .num { white-space: normal; }
 small { display: block; font-size: .85em; font-weight: 400; color: var(--soft); }
-td:not(.num) { min-width: 10em; }
+.long { min-width: 17em; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
 th[aria-sort="ascending"] button::after { content: " ▲"; }
 th[aria-sort="descending"] button::after { content: " ▼"; }
@@ -101,7 +101,7 @@ footer { color: var(--soft); font-size: .85rem; padding: 30px 20px; }
 @media (max-width: 600px) {
   header, main, footer { padding-left: 12px; padding-right: 12px; }
   .decision { padding: 14px; } .decision h2 { font-size: 1.25rem; }
-  .plot text { font-size: 14px; } .plot .title { font-size: 14px; } .plot .label { font-size: 13px; }
+  .plot text { font-size: 13px; } .plot .title { font-size: 14px; } .plot .label { font-size: 13px; }
   dl.definitions { grid-template-columns: 1fr; } dl.definitions dd { margin-bottom: .5rem; }
 }
 @media print { nav, #tip { display: none; } .scroll.tall { max-height: none; } body { font-size: 12px; } }
