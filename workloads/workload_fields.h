@@ -24,6 +24,9 @@ struct Field {
   std::string_view aliases = "";
 };
 
+template <class Member>  // clang 14, which fuzzes, does not deduce aggregates by itself
+Field(std::string_view, Member, Range, Need = Need::optional, std::string_view = "")->Field<Member>;
+
 inline constexpr Range kAnyText{0, 4000};
 inline constexpr Range kName{1, 100};
 inline constexpr Range kPath{1, 1000};
