@@ -200,7 +200,7 @@ Value Evaluator::call(const Macro& macro, const GivenArguments& arguments) {
                             std::to_string(macro.parameters.size()) + " arguments");
   }
   for (const auto& [name, value] : arguments.named) {
-    const auto known = [&](const auto& parameter) { return parameter.first == name; };
+    const auto known = [wanted = name](const auto& parameter) { return parameter.first == wanted; };
     if (std::none_of(macro.parameters.begin(), macro.parameters.end(), known)) {
       throw ChatTemplateError(macro.name + " has no parameter '" + std::string(name) + "'");
     }
