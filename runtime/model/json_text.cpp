@@ -65,8 +65,11 @@ std::optional<int> JsonReader::find_int(const char* key) const {
   const nlohmann::json* value = find(key);
   if (!value) return std::nullopt;
   constexpr int kMax = std::numeric_limits<int>::max();
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > kMax)
-    refuse(key, "an integer from 0 to 2^31 - 1");
+  const bool fits = value->is_number_unsigned()
+                        ? value->get<std::uint64_t>() <= kMax
+                        : value->is_number_integer() && value->get<std::int64_t>() >= 0 &&
+                              value->get<std::int64_t>() <= kMax;
+  if (!fits) refuse(key, "an integer from 0 to 2^31 - 1");
   return value->get<int>();
 }
 

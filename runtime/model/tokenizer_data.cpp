@@ -59,8 +59,7 @@ void finish_tokenizer(TokenizerData& data, int vocab_size, const std::string& wh
     }
   }
   std::ranges::sort(data.eog_ids);
-  const auto duplicates = std::ranges::unique(data.eog_ids);
-  data.eog_ids.erase(duplicates.begin(), duplicates.end());
+  data.eog_ids.erase(std::unique(data.eog_ids.begin(), data.eog_ids.end()), data.eog_ids.end());
   for (const int id : data.eog_ids) check_id("end-of-generation", id);
   require(data.eog_ids.empty() || data.eog_ids.front() >= 0,
           "an end-of-generation token is negative");
