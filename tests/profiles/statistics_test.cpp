@@ -25,7 +25,7 @@ TEST(Percentile, IsTheNearestRank) {
   EXPECT_EQ(percentile(ascending(1), 0.999).value, 1);
 }
 
-TEST(Percentile, IntervalOfTheMedianIsTheTabledOne) {
+TEST(Percentile, IntervalIsTheTabledOne) {
   // Binomial tables (e.g. Conover, Practical Nonparametric Statistics, section 3.2): of 10 samples
   // the 2nd to the 9th (97.9 %), of 20 the 6th to the 15th (95.9 %).
   const Estimate ten = percentile(ascending(10), 0.5);
@@ -34,6 +34,11 @@ TEST(Percentile, IntervalOfTheMedianIsTheTabledOne) {
   const Estimate twenty = percentile(ascending(20), 0.5);
   EXPECT_EQ(twenty.low, 6);
   EXPECT_EQ(twenty.high, 15);
+  // Of 100 samples of p95, P(B >= 99) is 3.7 % and P(B >= 100) 0.6 %; P(B <= 90) is 2.8 %, which
+  // is within the 4.4 % that are left, and P(B <= 91) 6.3 %.
+  const Estimate hundred = percentile(ascending(100), 0.95);
+  EXPECT_EQ(hundred.low, 91);
+  EXPECT_EQ(hundred.high, 100);
 }
 
 TEST(Percentile, IsBoundedFromTheSamplesNeededOn) {
