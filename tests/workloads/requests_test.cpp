@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -83,6 +84,35 @@ TEST(Requests, AnotherLawForOneLengthLeavesTheOthers) {
     EXPECT_EQ(after[i].arrival_s, before[i].arrival_s);
     EXPECT_EQ(after[i].output_tokens, after[i].traffic_class == 0 ? 33 : before[i].output_tokens);
   }
+}
+
+TEST(Requests, DrawEachThingFromAStreamOfItsOwn) {
+  Workload w;
+  const LengthSpec law{.law = &kUniformLength, .min = 1, .max = 1000};
+  w.traffic = {{.name = "a", .share = 0.5, .input_seq_len = law, .output_seq_len = law},
+               {.name = "b", .share = 0.5, .input_seq_len = law, .output_seq_len = law}};
+  w.arrival.process = &kPoisson;
+  constexpr int kRequests = 10'000;
+  std::array<std::vector<double>, 4> columns;  // class, input, output, gap: one of each per request
+  double last_s = 0;
+  for (const RequestSpec& r : make_requests(w, 1, kRequests)) {
+    columns[0].push_back(r.traffic_class);
+    columns[1].push_back(r.input_tokens);
+    columns[2].push_back(r.output_tokens);
+    columns[3].push_back(r.arrival_s - last_s);
+    last_s = r.arrival_s;
+  }
+  const auto correlation = [](const std::vector<double>& x, const std::vector<double>& y) {
+    double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      sx += x[i], sy += y[i], sxx += x[i] * x[i], syy += y[i] * y[i], sxy += x[i] * y[i];
+    const double n = double(x.size());
+    return (sxy - sx * sy / n) / std::sqrt((sxx - sx * sx / n) * (syy - sy * sy / n));
+  };
+  for (std::size_t a = 0; a < columns.size(); ++a)
+    for (std::size_t b = 0; b < a; ++b)
+      EXPECT_NEAR(correlation(columns[a], columns[b]), 0, 5 / std::sqrt(kRequests))
+          << a << " and " << b;
 }
 
 TEST(Requests, ArriveInOrderAtTheRate) {
