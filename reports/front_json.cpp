@@ -1,7 +1,6 @@
 // front.json, "paretune.front/1": every key is documented in reports/front.schema.json. Numbers
 // that are not finite (the open end of an interval) are null.
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "reports/facts.h"
@@ -13,11 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json estimate(const Estimate& e) {
-  return {{"value", number(e.value)}, {"low", number(e.low)}, {"high", number(e.high)}};
-}
+Json estimate(const Estimate& e) { return {{"value", e.value}, {"low", e.low}, {"high", e.high}}; }
 
 Json objectives_of(const Study& study) {
   Json out = Json::array();
@@ -41,7 +36,7 @@ Json latency(const LoadRun& run) {
       percentiles[std::string(kPercentiles[i].name)] = std::move(p);
     }
     out[std::string(metric.name)] = {
-        {"samples", d.samples}, {"mean", number(d.mean)}, {"percentiles", std::move(percentiles)}};
+        {"samples", d.samples}, {"mean", d.mean}, {"percentiles", std::move(percentiles)}};
   }
   return out;
 }
@@ -51,9 +46,9 @@ Json capabilities(const Quality& quality) {
   for (const Capability& c : quality.capabilities) {
     out.push_back({{"name", c.name},
                    {"items", c.items},
-                   {"accuracy", number(c.accuracy)},
-                   {"standard_error", number(c.standard_error)},
-                   {"reference_accuracy", number(c.reference_accuracy)},
+                   {"accuracy", c.accuracy},
+                   {"standard_error", c.standard_error},
+                   {"reference_accuracy", c.reference_accuracy},
                    {"broken", c.broken},
                    {"mended", c.mended}});
   }
@@ -63,7 +58,7 @@ Json capabilities(const Quality& quality) {
 Json metrics_of(const Trial& trial) {
   Json out = Json::object();
   for (const TrialColumn& column : trial_columns())
-    out[std::string(column.name)] = number(column.value(trial));
+    out[std::string(column.name)] = column.value(trial);
   return out;
 }
 
@@ -109,9 +104,9 @@ Json verification_of(const Verification& verification) {
   Json metrics = Json::array();
   for (const VerifiedMetric& metric : verification.metrics) {
     metrics.push_back({{"name", metric.name},
-                       {"promised", number(metric.promised)},
-                       {"verified", number(metric.verified)},
-                       {"difference", number(metric.difference())}});
+                       {"promised", metric.promised},
+                       {"verified", metric.verified},
+                       {"difference", metric.difference()}});
   }
   return {{"seed", verification.seed},
           {"meets_slo", verification.meets_slo},
@@ -135,7 +130,7 @@ Json space_of(const Study& study) {
   for (const SpaceSize& size : study.space) {
     out.push_back({{"after", size.after},
                    {"reason", size.reason},
-                   {"configs", number(size.configs)},
+                   {"configs", size.configs},
                    {"exact", size.exact}});
   }
   return out;
@@ -148,7 +143,7 @@ Json manifest_of(const Study& study) {
       {"build", study.build},
       {"started_at", study.started_at},
       {"finished_at", study.finished_at},
-      {"seconds", number(study.seconds)},
+      {"seconds", study.seconds},
       {"stop_reason", study.stop_reason},
       {"strategy", study.strategy},
       {"seed", study.seed},
