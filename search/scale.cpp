@@ -6,30 +6,28 @@
 
 namespace paretune {
 
-Scale::Scale(std::span<const Trial> trials, int n_objectives) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  for (std::size_t j = 0; j < std::size_t(n_objectives); ++j) {
-    double low = kInfinity, high = -kInfinity;
+Scale::Scale(std::span<const Trial> trials, int n_objectives) : axes_(std::size_t(n_objectives)) {
+  for (std::size_t j = 0; j < axes_.size(); ++j) {
+    std::vector<double> scores;
     for (const Trial& trial : trials) {
-      if (!trial.scores) continue;
-      low = std::min(low, (*trial.scores)[j]);
-      high = std::max(high, (*trial.scores)[j]);
+      if (trial.scores) scores.push_back((*trial.scores)[j]);
     }
-    const bool logarithmic = low > 0 && low < kInfinity;
-    if (logarithmic) {
-      low = std::log(low);
-      high = std::log(high);
-    }
-    axes_.push_back({logarithmic, low, high > low ? high - low : 1.0});
+    if (scores.empty()) continue;
+    std::ranges::sort(scores);
+    Axis& axis = axes_[j];
+    if (scores.front() >= 0) axis.offset = scores[scores.size() / 2] * 1e-3;
+    axis.low = axis.of(scores.front());
+    const double high = axis.of(scores.back());
+    if (high > axis.low) axis.range = high - axis.low;
   }
 }
 
+double Scale::Axis::of(double score) const { return offset > 0 ? std::log(score + offset) : score; }
+
 Scores Scale::operator()(const Scores& scores) const {
   Scores scaled(scores.size());
-  for (std::size_t j = 0; j < scores.size(); ++j) {
-    const double value = axes_[j].logarithmic ? std::log(scores[j]) : scores[j];
-    scaled[j] = (value - axes_[j].low) / axes_[j].range;
-  }
+  for (std::size_t j = 0; j < scores.size(); ++j)
+    scaled[j] = (axes_[j].of(scores[j]) - axes_[j].low) / axes_[j].range;
   return scaled;
 }
 

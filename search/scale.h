@@ -1,6 +1,7 @@
-// Scores made comparable: each objective's best and worst so far become 0 and 1, on a log scale
-// where all are positive, since times and costs range over orders of magnitude and their ratios are
-// what matters.
+// Scores made comparable: each objective's best and worst so far become 0 and 1. Scores that are
+// never negative, as times, costs and losses, go on a log scale first: they range over orders of
+// magnitude and their ratios matter. A thousandth of the median is added before the logarithm, so
+// that a loss of 0 or 1e-12 does not take up the whole range.
 #pragma once
 
 #include <span>
@@ -18,8 +19,10 @@ class Scale {
 
  private:
   struct Axis {
-    bool logarithmic;
-    double low, range;  // after the logarithm; range > 0
+    double offset = 0;          // > 0: the scale is logarithmic
+    double low = 0, range = 1;  // after the logarithm; range > 0
+
+    double of(double score) const;
   };
   std::vector<Axis> axes_;
 };

@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kForest = 0xf0, kMove = 0xf1;  // keys of draws
 constexpr double kReserve = 0.1;                       // share of moves left to chance
 constexpr int kRandomCandidates = 512;
+constexpr std::size_t kNeighbours = 1024;  // candidates beside the front, at most
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
 
@@ -89,7 +90,7 @@ class Surrogate final : public SequentialStrategy {
     return fresh_random();
   }
 
-  // All that differ from a member of the front in one dimension, and random ones.
+  // Points that differ from a member of the front in one dimension, and random ones.
   std::vector<Point> candidates(Rng& draws) const {
     std::vector<Point> pool;
     std::unordered_set<Point, PointHash> seen;
@@ -105,6 +106,12 @@ class Surrogate final : public SequentialStrategy {
           add(point);
         }
       }
+    }
+    if (pool.size() > kNeighbours) {
+      for (std::size_t i = 0; i < kNeighbours; ++i) {
+        std::swap(pool[i], pool[i + std::size_t(draws.below(int(pool.size() - i)))]);
+      }
+      pool.resize(kNeighbours);
     }
     for (int i = 0; i < kRandomCandidates; ++i) add(random_point(draws));
     return pool;
