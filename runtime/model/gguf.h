@@ -1,9 +1,10 @@
 // GGUF, llama.cpp's model file (versions 2 and 3, little-endian):
 //   "GGUF", u32 version, u64 n_tensors, u64 n_pairs
-//   n_pairs  x { string key, u32 type, value }               string: u64 length, bytes; array: u32
-//   type, u64 n, values n_tensors x { string name, u32 n_dims, u64 dims[n_dims] (fastest first),
-//   u32 type, u64 offset } padding to general.alignment (default 32), then the tensors, each padded
-//   to the alignment
+//   n_pairs of { string key, u32 type, value }
+//   n_tensors of { string name, u32 n_dims, u64 dims[n_dims] (fastest first), u32 type, u64 offset
+//   } the tensors' bytes; they begin at, and each is padded to, general.alignment (default 32)
+// A string is { u64 length, bytes }, an array { u32 type, u64 length, values }.
+//
 // Source: ggml/docs/gguf.md. Every count and size is checked against the bytes that remain before
 // it is used.
 #pragma once

@@ -154,7 +154,7 @@ TEST(HuggingFaceFolder, TokenizerIsCompletedFromTheOtherFiles) {
   TinyFolder tiny;
   tiny.folder.write(
       "tokenizer_config.json",
-      R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "pad_token": null, "add_bos_token": true,
+      R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "pad_token": "[none]", "add_bos_token": true,
                         "chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]})");
   tiny.folder.write("generation_config.json", R"({"eos_token_id": [1, 2], "bos_token_id": 2})");
   const auto source = tiny.open();
