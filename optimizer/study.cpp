@@ -1,6 +1,7 @@
 #include "optimizer/study.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace paretune {
 
@@ -30,7 +31,11 @@ std::vector<TrialColumn> trial_columns() {
        [](const Trial& t) { return t.measurement.speed.at_workload.latency.e2e_latency_ms.percentiles[2].value; }},
       {"same_top1_fraction", "same top-1", [](const Trial& t) { return t.measurement.quality.same_top1_fraction; }},
       {"perplexity_ratio", "perplexity ratio", [](const Trial& t) { return t.measurement.quality.perplexity_ratio; }},
-      {"accuracy", "accuracy", [](const Trial& t) { return t.measurement.quality.accuracy; }},
+      {"accuracy", "accuracy", [](const Trial& t) {
+         // No questions, no accuracy.
+         return t.measurement.quality.capabilities.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                                           : t.measurement.quality.accuracy;
+       }},
       {"peak_memory_bytes", "peak memory, bytes",
        [](const Trial& t) { return static_cast<double>(t.measurement.speed.peak_memory_bytes); }},
       {"load_s", "load, s", [](const Trial& t) { return t.measurement.speed.load_s; }},

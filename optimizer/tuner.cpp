@@ -1,7 +1,8 @@
 #include "optimizer/tuner.h"
 
 #include <algorithm>
-#include <functional>
+#include <cstdio>
+#include <filesystem>
 
 #include "optimizer/config_space.h"
 #include "optimizer/judge.h"
@@ -19,11 +20,18 @@ namespace {
 // Verification measures two configs twice at two loads each, without a search: about as long as this many trials.
 constexpr double kVerificationTrials = 3;
 
+std::string minutes_text(double minutes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", minutes);
+  return text;
+}
+
 std::string study_id(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
   Workload identity = workload;
   identity.budget = {};  // a study with more time is the same study
   return digest({profiler.model_hash(), profiler.target().machine.fingerprint, canonical_json(identity), profiler.build(),
-                 options.strategy, std::to_string(options.seed)});
+                 options.strategy, std::to_string(options.seed),
+                 profiler.quality_plan().hash()});
 }
 
 // A config of the study's space: itself where its values are choices, else the nearest of its meaning.
@@ -87,7 +95,7 @@ Study plan_study(const Workload& workload, const TuneOptions& options, const Pro
   Study study{.id = study_id(workload, options, profiler),
               .workload = workload,
               .workload_json = canonical_json(workload),
-              .model_path = workload.model_path.string(),
+              .model_path = std::filesystem::absolute(workload.model_path).lexically_normal().string(),
               .model_hash = profiler.model_hash(),
               .model_format = profiler.model_format(),
               .model = profiler.target().model,
@@ -119,7 +127,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (workload.budget.trials && static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason = "the budget of " + std::to_string(*workload.budget.trials) + " trials is used";
     } else if (!study.trials.empty() && trials.spent() + reserve > 60 * workload.budget.minutes) {
-      study.stop_reason = "the budget of " + std::to_string(workload.budget.minutes).substr(0, 4) + " minutes is used";
+      study.stop_reason = "the budget of " + minutes_text(workload.budget.minutes) + " minutes is used";
     }
     return !study.stop_reason.empty();
   };

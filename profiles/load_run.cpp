@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <unordered_map>
 
 #include "profiles/statistics.h"
 
@@ -152,120 +151,188 @@ void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests)
     miss(1.0001, "saturated: the queue grew to the end of the run");
 }
 
-LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
-                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock) {
-  const std::vector<RequestSpec> specs = stream(workload, level, seed);
-  const auto first_counted = static_cast<std::size_t>(workload.warmup_requests);
-  const std::size_t end_counted = first_counted + static_cast<std::size_t>(workload.num_requests);
+namespace {
 
-  // Prompts are made before the clock starts.
-  std::vector<Request> requests;
-  for (const RequestSpec& spec : specs) {
-    Request request{.id = static_cast<std::uint64_t>(spec.id),
-                    .prompt = prompt_tokens(spec, vocabulary)};
-    request.sampling.max_tokens = spec.output_tokens;
-    request.sampling.ignore_eos = true;
-    requests.push_back(std::move(request));
+// The requests of one run on their way through the engine.
+class Traffic {
+ public:
+  Traffic(Engine& engine, const Workload& workload, const LoadLevel& level, std::uint64_t seed,
+          std::span<const std::int32_t> vocabulary)
+      : engine_(engine),
+        workload_(workload),
+        level_(level),
+        specs_(stream(workload, level, seed)),
+        times_(specs_.size()),
+        last_token_(specs_.size()),
+        refused_(specs_.size()) {
+    for (const RequestSpec& spec : specs_) {
+      Request request{.id = static_cast<std::uint64_t>(spec.id),
+                      .prompt = prompt_tokens(spec, vocabulary)};
+      request.sampling.max_tokens = spec.output_tokens;
+      request.sampling.ignore_eos = true;
+      requests_.push_back(std::move(request));
+    }
   }
 
+  bool done() const { return counted_done_ == workload_.num_requests; }
+  bool exhausted() const { return next_ == specs_.size(); }
+  double next_arrival() const { return specs_[next_].arrival_s; }
+
+  // Submits what has arrived by now (open loop) or what keeps the concurrency (closed loop).
+  void arrive(double now) {
+    if (level_.rate) {
+      while (!exhausted() && next_arrival() <= now) submit(next_arrival());
+    } else {
+      while (!exhausted() && in_flight_ < level_.concurrency) submit(now);
+    }
+  }
+
+  void take(const TokenEvent& event, double now) {
+    const auto i = static_cast<std::size_t>(event.request_id);
+    RequestTimes& request = times_[i];
+    if (request.output_tokens++ == 0) {
+      request.first = now;
+      if (counted(i)) check(kTtft, 1e3 * (now - request.arrival));
+    } else {
+      request.gaps_ms.push_back(1e3 * (now - last_token_[i]));
+    }
+    last_token_[i] = now;
+    if (window_begin_ >= 0) token_times_.push_back(now);
+    if (event.finish == FinishReason::none) return;
+    request.last = now;
+    --in_flight_;
+    if (!counted(i)) return;
+    ++counted_done_;
+    window_inputs_ += specs_[i].input_tokens;
+    window_end_ = now;
+    check(kE2e, 1e3 * (now - request.arrival));
+    if (request.output_tokens > 1) {
+      check(kTpot, 1e3 * (now - request.first) / (request.output_tokens - 1));
+    }
+  }
+
+  // Some bound of a per-request metric is missed whatever the other requests do.
+  bool hopeless() const { return hopeless_; }
+
+  LoadRun result() {
+    for (const Request& request : requests_) engine_.cancel(request.id);  // the tail
+    LoadRun run{.offered_rate = level_.rate.value_or(0),
+                .concurrency = level_.rate ? 0 : level_.concurrency,
+                .failed = failed_};
+    std::vector<RequestTimes> finished;
+    std::vector<double> ttft, itl, tpot, e2e;
+    for (std::size_t i = 0; i < specs_.size(); ++i) {
+      const RequestTimes& t = times_[i];
+      if (!counted(i) || refused_[i] || t.last == 0) continue;
+      finished.push_back(t);
+      ttft.push_back(1e3 * (t.first - t.arrival));
+      e2e.push_back(1e3 * (t.last - t.arrival));
+      if (t.output_tokens > 1) tpot.push_back((e2e.back() - ttft.back()) / (t.output_tokens - 1));
+      itl.insert(itl.end(), t.gaps_ms.begin(), t.gaps_ms.end());
+    }
+    run.latency.ttft_ms = summarize(std::move(ttft));
+    run.latency.itl_ms = summarize(std::move(itl));
+    run.latency.tpot_ms = summarize(std::move(tpot));
+    run.latency.e2e_latency_ms = summarize(std::move(e2e));
+    run.requests = static_cast<int>(finished.size());
+    run.seconds = std::max(window_end_ - window_begin_, 1e-9);
+    run.request_rate = run.requests / run.seconds;
+    const auto tokens = std::ranges::upper_bound(token_times_, window_end_) - token_times_.begin();
+    run.output_tokens_per_s = static_cast<double>(tokens) / run.seconds;
+    run.output_tokens_standard_error =
+        rate_standard_error(token_times_, window_begin_, window_end_);
+    run.input_tokens_per_s = window_inputs_ / run.seconds;
+    run.saturated = level_.rate && queue_grows(in_system_, 4);
+    judge(run, workload_.slo, finished);
+    if (hopeless_ && run.meets_slo) {
+      run.meets_slo = false;
+      run.missed = missed_;
+    }
+    return run;
+  }
+
+ private:
+  bool counted(std::size_t i) const {
+    const auto first = static_cast<std::size_t>(workload_.warmup_requests);
+    return i >= first && i < first + static_cast<std::size_t>(workload_.num_requests);
+  }
+
+  void submit(double arrival) {
+    const std::size_t i = next_++;
+    times_[i].arrival = arrival;
+    if (counted(i)) {
+      if (window_begin_ < 0) window_begin_ = arrival;
+      in_system_.push_back(in_flight_);
+    }
+    if (!engine_.refuse_reason(requests_[i]).empty()) {
+      refused_[i] = true;
+      if (counted(i)) {
+        ++failed_;
+        ++counted_done_;
+      }
+      return;
+    }
+    engine_.submit(requests_[i]);
+    ++in_flight_;
+  }
+
+  void check(const LatencyMetric& metric, double value) {
+    const auto& bounds = workload_.slo.bounds;
+    misses_.resize(bounds.size());
+    for (std::size_t b = 0; b < bounds.size(); ++b) {
+      if (bounds[b].metric != &metric || value <= bounds[b].max_ms) continue;
+      const double allowed = (1 - bounds[b].percentile.percent / 100) * workload_.num_requests;
+      if (++misses_[b] <= allowed || hopeless_) continue;
+      hopeless_ = true;
+      char text[160];
+      std::snprintf(text, sizeof text, "%s %s: %.4g > %.4g", std::string(metric.name).c_str(),
+                    std::string(bounds[b].percentile.name).c_str(), value, bounds[b].max_ms);
+      missed_ = text;
+    }
+  }
+
+  Engine& engine_;
+  const Workload& workload_;
+  LoadLevel level_;
+  std::vector<RequestSpec> specs_;
+  std::vector<Request> requests_;
+  std::vector<RequestTimes> times_;
+  std::vector<double> last_token_;
+  std::vector<bool> refused_;
+  std::vector<double> in_system_;    // seen by each counted arrival
+  std::vector<double> token_times_;  // of all requests, from the first counted arrival on
+  std::vector<int> misses_;          // per bound of the SLO
+  std::string missed_;
+  std::size_t next_ = 0;
+  int counted_done_ = 0, in_flight_ = 0, failed_ = 0;
+  double window_begin_ = -1, window_end_ = 0, window_inputs_ = 0;
+  bool hopeless_ = false;
+};
+
+}  // namespace
+
+LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
+                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
+                 bool stop_when_missed) {
+  Traffic traffic(engine, workload, level, seed, vocabulary);  // prompts are made before time runs
   engine.clear_prefix_cache();
   const EngineStats before = engine.stats();
   const CpuTicks ticks_before = cpu_ticks();
 
-  LoadRun run{.offered_rate = level.rate.value_or(0),
-              .concurrency = level.rate ? 0 : level.concurrency};
-  std::vector<RequestTimes> times(specs.size());
-  std::vector<double> last_token(specs.size());
-  std::vector<double> in_system;  // seen by each counted arrival
-  std::vector<bool> refused(specs.size());
-  std::size_t next = 0, counted_done = 0;
-  int in_flight = 0;
-  double window_begin = -1, window_end = 0;
-  std::vector<double> token_times;  // of all requests, from the first counted arrival on
-  double window_inputs = 0;
-
   const double start = clock.now();
-  const auto arrive = [&](double arrival) {
-    const std::size_t i = next++;
-    times[i].arrival = arrival;
-    if (i >= first_counted && i < end_counted) {
-      if (window_begin < 0) window_begin = arrival;
-      in_system.push_back(in_flight);
-    }
-    if (!engine.refuse_reason(requests[i]).empty()) {
-      refused[i] = true;
-      if (i >= first_counted && i < end_counted) {
-        ++run.failed;
-        ++counted_done;
-      }
-      return;
-    }
-    engine.submit(requests[i]);
-    ++in_flight;
-  };
-
-  while (counted_done < static_cast<std::size_t>(workload.num_requests)) {
-    double now = clock.now() - start;
-    if (level.rate) {
-      while (next < specs.size() && specs[next].arrival_s <= now) arrive(specs[next].arrival_s);
-      if (engine.idle()) {
-        if (next == specs.size()) break;
-        clock.wait_until(start + specs[next].arrival_s);
-        continue;
-      }
-    } else {
-      while (next < specs.size() && in_flight < level.concurrency) arrive(now);
-      if (engine.idle() && next == specs.size()) break;
+  while (!traffic.done() && !(stop_when_missed && traffic.hopeless())) {
+    traffic.arrive(clock.now() - start);
+    if (engine.idle()) {
+      if (traffic.done() || traffic.exhausted()) break;
+      clock.wait_until(start + traffic.next_arrival());
+      continue;
     }
     const std::span<const TokenEvent> events = engine.step();
-    now = clock.now() - start;
-    for (const TokenEvent& event : events) {
-      const auto i = static_cast<std::size_t>(event.request_id);
-      RequestTimes& request = times[i];
-      if (request.output_tokens == 0) {
-        request.first = now;
-      } else {
-        request.gaps_ms.push_back(1e3 * (now - last_token[i]));
-      }
-      last_token[i] = now;
-      ++request.output_tokens;
-      if (window_begin >= 0) token_times.push_back(now);
-      if (event.finish == FinishReason::none) continue;
-      request.last = now;
-      --in_flight;
-      if (i >= first_counted && i < end_counted) {
-        ++counted_done;
-        window_inputs += specs[i].input_tokens;
-        window_end = now;
-      }
-    }
+    const double now = clock.now() - start;
+    for (const TokenEvent& event : events) traffic.take(event, now);
   }
-  for (const Request& request : requests) engine.cancel(request.id);  // the tail
 
-  std::vector<RequestTimes> counted;
-  std::vector<double> ttft, itl, tpot, e2e;
-  for (std::size_t i = first_counted; i < end_counted; ++i) {
-    const RequestTimes& t = times[i];
-    if (refused[i]) continue;
-    counted.push_back(t);
-    ttft.push_back(1e3 * (t.first - t.arrival));
-    e2e.push_back(1e3 * (t.last - t.arrival));
-    if (t.output_tokens > 1) tpot.push_back((e2e.back() - ttft.back()) / (t.output_tokens - 1));
-    itl.insert(itl.end(), t.gaps_ms.begin(), t.gaps_ms.end());
-  }
-  run.latency.ttft_ms = summarize(std::move(ttft));
-  run.latency.itl_ms = summarize(std::move(itl));
-  run.latency.tpot_ms = summarize(std::move(tpot));
-  run.latency.e2e_latency_ms = summarize(std::move(e2e));
-  run.requests = static_cast<int>(counted.size());
-  run.seconds = std::max(window_end - window_begin, 1e-9);
-  run.request_rate = run.requests / run.seconds;
-  const auto counted_tokens =
-      std::ranges::upper_bound(token_times, window_end) - token_times.begin();
-  run.output_tokens_per_s = static_cast<double>(counted_tokens) / run.seconds;
-  run.output_tokens_standard_error = rate_standard_error(token_times, window_begin, window_end);
-  run.input_tokens_per_s = window_inputs / run.seconds;
-  run.saturated = level.rate && queue_grows(in_system, 4);
+  LoadRun run = traffic.result();
   const EngineStats after = engine.stats();
   run.prefix_cache_queries = after.prefix_cache_queries - before.prefix_cache_queries;
   run.prefix_cache_hits = after.prefix_cache_hits - before.prefix_cache_hits;
@@ -274,7 +341,6 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
     run.steal_fraction =
         (ticks_after.steal - ticks_before.steal) / (ticks_after.all - ticks_before.all);
   }
-  judge(run, workload.slo, counted);
   return run;
 }
 

@@ -30,9 +30,11 @@ std::optional<LoadLevel> workload_level(const Workload& workload);
 
 // Runs workload.num_requests counted requests drawn with `seed`; prompts are of ordinary tokens
 // (`vocabulary`). Every config of a study sees the same requests for the same seed, only arrival
-// times scale with the rate.
+// times scale with the rate. stop_when_missed: ends as soon as so many requests are beyond a limit
+// that no outcome of the others can keep the SLO; the run is then judged by those that finished.
 LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
-                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock);
+                 std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
+                 bool stop_when_missed = false);
 
 // What the SLO says about a run: fills goodput, slo_attainment, meets_slo and missed.
 struct RequestTimes {

@@ -5,11 +5,14 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "profiles/digest.h"
 #include "profiles/isolate.h"
 #include "profiles/measurement_json.h"
 #include "profiles/quality.h"
 #include "profiles/speed.h"
 #include "runtime/deployment.h"
+#include "workloads/evals.h"
+#include "workloads/requests.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
@@ -22,11 +25,26 @@ std::uint64_t resident_bytes() {
   return resident * 4096;
 }
 
+// A request that no config can answer is the workload's mistake, told before anything is measured.
+void check_lengths(const Workload& workload, const ModelShape& shape) {
+  const int n = workload.warmup_requests + workload.num_requests;
+  for (const RequestSpec& request : make_requests(workload, workload.seed, n)) {
+    if (request.input_tokens + request.output_tokens <= shape.max_seq_len) continue;
+    throw std::runtime_error(
+        workload.file.string() + (workload.trace.empty() ? ": $.traffic" : ": $.arrival.clip") +
+        ": found a request of " + std::to_string(request.input_tokens) + " + " +
+        std::to_string(request.output_tokens) + " tokens, allowed: at most " +
+        std::to_string(shape.max_seq_len) + " together, the model's context; " +
+        (workload.trace.empty() ? "set a smaller max" : "clip longer rows"));
+  }
+}
+
 // Opens the model for one config and answers one token: what a server does before it is ready.
 LoadedModel load_and_warm(const std::filesystem::path& path, const DeployConfig& config,
                           Clock& clock, double& load_s) {
   const double begin = clock.now();
   LoadedModel model = load_model(open_model(path), config);
+  model.source->release_pages();  // what was packed need not stay resident
   const std::unique_ptr<Engine> engine = model.engine(config);
   engine->submit({.id = 0, .prompt = {0}, .sampling = {.max_tokens = 1}});
   while (!engine->idle()) engine->step();
@@ -45,7 +63,16 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
       model_path_(workload.model_path),
       source_(open_model(model_path_)),
       target_{this_machine(), source_->shape()},
-      model_hash_(store.model_hash(*source_)) {
+      model_hash_(store.model_hash(*source_)),
+      usd_per_hour_(workload.cost.usd_per_hour) {
+  load_evals(workload);  // refuses floors on capabilities that no question has
+  check_lengths(workload, target_.model);
+  std::string rows;
+  for (const TraceRow& row : workload.trace) {
+    rows += std::to_string(row.arrival_s) + ' ' + std::to_string(row.input_tokens) + ' ' +
+            std::to_string(row.output_tokens) + '\n';
+  }
+  trace_hash_ = digest({rows});
   const Tokenizer tokenizer(source_->tokenizer());
   vocabulary_ = ordinary_tokens(tokenizer);
   std::optional<ChatTemplate> chat;
@@ -92,26 +119,22 @@ bool Profiler::prepare_reference() {
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,
                        std::uint64_t seed) const {
-  // What a workload is called, how long one may search and where, do not change what a config
-  // measures.
-  Workload measured = workload;
-  measured.name.clear();
-  measured.description.clear();
-  measured.budget = {};
-  measured.space.clear();
+  // Only what a measurement depends on: names, floors, prices and budgets may change at no cost.
   return {.kind = std::move(kind),
           .model = model_hash_,
           .machine = target_.machine.fingerprint,
           .config = to_json(config),
-          .workload = canonical_json(measured),
+          .workload = canonical_speed_json(workload) + trace_hash_ + plan_.hash(),
           .build = build_,
           .seed = seed};
 }
 
 Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                        bool keep_quality, const Work& work) {
-  if (std::optional<Measurement> found = store_.find(key))
+  if (std::optional<Measurement> found = store_.find(key)) {
+    price(found->speed, usd_per_hour_);
     return {.measurement = std::move(*found), .from_store = true};
+  }
 
   const std::string memo = quality_key(model_hash_, config, plan_.hash(), build_);
   std::optional<std::string> known_quality;
@@ -150,6 +173,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
     store_.put_blob(memo, to_json(result.measurement.quality));
   }
   store_.put(key, result.measurement);
+  price(result.measurement.speed, usd_per_hour_);
   return result;
 }
 

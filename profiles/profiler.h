@@ -69,6 +69,8 @@ class Profiler {
   std::unique_ptr<ModelSource> source_;
   Target target_;
   std::string model_hash_;
+  std::string trace_hash_;  // of the rows that arrivals replay
+  double usd_per_hour_;
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
   QualityReference reference_;

@@ -34,26 +34,17 @@ class Bisection {
   int best_ = -1;
 };
 
-// Chooses the run that the cost axis reads, `fallback` where none met the SLOs, and prices it.
-void settle(Speed& speed, const LoadRun& fallback, const LoadedModel& model, const Engine& engine,
-            const Workload& workload) {
-  // The SLOs may allow several loads; the cheapest token is at the one with the most of them.
+// Chooses the run that the cost axis reads: the SLOs may allow several loads, the cheapest token is
+// at the one with the most of them. `fallback` where none met the SLOs.
+void settle(Speed& speed, const LoadRun& fallback, const LoadedModel& model, const Engine& engine) {
   const LoadRun* best = nullptr;
   for (const LoadRun& tried : speed.rate_search) {
-    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s))
+    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s)) {
       best = &tried;
+    }
   }
   speed.at_max_rate = best ? *best : fallback;
   speed.max_rate = best ? best->request_rate : 0;
-  const double usd = workload.cost.usd_per_hour;
-  speed.usd_per_million_output_tokens =
-      usd_per_million_output_tokens(usd, speed.at_max_rate.output_tokens_per_s);
-  // t quantile of 7 degrees of freedom: the standard error comes from eight parts.
-  const double spread = 2.365 * speed.at_max_rate.output_tokens_standard_error;
-  const double rate = speed.at_max_rate.output_tokens_per_s;
-  speed.cost = {speed.usd_per_million_output_tokens,
-                usd_per_million_output_tokens(usd, rate + spread),
-                usd_per_million_output_tokens(usd, std::max(rate - spread, 1e-9 * rate))};
   speed.weight_bytes = model.model->weight_bytes();
   speed.kv_bytes = engine.stats().kv_bytes;
 }
@@ -68,8 +59,8 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
                     std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
                     int rate_steps) {
   const std::unique_ptr<Engine> engine = model.engine(config);
-  const auto run = [&](const LoadLevel& level) {
-    return run_load(*engine, workload, level, seed, vocabulary, clock);
+  const auto run = [&](const LoadLevel& level, bool stop_when_missed) {
+    return run_load(*engine, workload, level, seed, vocabulary, clock, stop_when_missed);
   };
   const bool closed = workload.arrival.process == &kClosedLoop;
   const std::optional<LoadLevel> own = workload_level(workload);
@@ -79,8 +70,8 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
   if (closed) {
     // More requests in flight than the batch holds only wait.
     const int most = config.max_batch_size;
-    const auto try_concurrency = [&](int n) { search.add(n, run({.concurrency = n})); };
-    speed.at_workload = run(*own);
+    const auto try_concurrency = [&](int n) { search.add(n, run({.concurrency = n}, true)); };
+    speed.at_workload = run(*own, false);
     search.add(own->concurrency, speed.at_workload);
     if (most > own->concurrency && speed.at_workload.meets_slo) try_concurrency(most);
     for (int step = 0; step < rate_steps; ++step) {
@@ -90,30 +81,29 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
       try_concurrency((low + high) / 2);
     }
   } else {
-    const LoadRun saturated = run({.concurrency = 2 * config.max_batch_size});
+    const LoadRun saturated = run({.concurrency = 2 * config.max_batch_size}, false);
     const double ceiling = saturated.request_rate;
     if (workload.slo.bounds.empty() && !workload.slo.attainment_fraction) {
       search.add(ceiling, saturated);  // nothing limits the queue: capacity is the highest rate
     }
     if (own) {
-      speed.at_workload = run(*own);
+      speed.at_workload = run(*own, false);
       search.add(*own->rate, speed.at_workload);
     }
     for (int step = 0; step < rate_steps; ++step) {
       const double low = search.best_x(), high = search.lowest_miss(ceiling);
       if (high - low < 0.02 * ceiling) break;
       // SLOs bind near saturation: look at the upper half first.
-      const double rate = low == 0 && step == 0 ? 0.8 * high : (low + high) / 2;
-      search.add(rate, run({.rate = rate}));
+      const double rate = step == 0 ? std::max(0.8 * high, (low + high) / 2) : (low + high) / 2;
+      search.add(rate, run({.rate = rate}, true));
     }
     if (!own) {
       // Half of what this config can take: a load that the study then holds every config to.
-      speed.at_workload = run({.rate = 0.5 * (search.best() ? search.best_x() : ceiling)});
+      speed.at_workload = run({.rate = 0.5 * (search.best() ? search.best_x() : ceiling)}, false);
       search.add(speed.at_workload.offered_rate, speed.at_workload);
     }
   }
-
-  settle(speed, speed.at_workload, model, *engine, workload);
+  settle(speed, speed.at_workload, model, *engine);
   return speed;
 }
 
@@ -130,8 +120,20 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
       run(closed ? LoadLevel{.concurrency = static_cast<int>(level)} : LoadLevel{.rate = level}));
   const std::optional<LoadLevel> own = workload_level(workload);
   speed.at_workload = own ? run(*own) : speed.rate_search.front();
-  settle(speed, speed.rate_search.front(), model, *engine, workload);
+  settle(speed, speed.rate_search.front(), model, *engine);
   return speed;
+}
+
+void price(Speed& speed, double usd_per_hour) {
+  const LoadRun& run = speed.at_max_rate;
+  // t quantile of 7 degrees of freedom: the standard error comes from eight parts of the run.
+  const double spread = 2.365 * run.output_tokens_standard_error;
+  const double rate = run.output_tokens_per_s;
+  const auto usd = [&](double tokens_per_s) {
+    return usd_per_million_output_tokens(usd_per_hour, std::max(tokens_per_s, 1e-9 * rate));
+  };
+  speed.usd_per_million_output_tokens = usd(rate);
+  speed.cost = {usd(rate), usd(rate + spread), usd(rate - spread)};
 }
 
 std::vector<std::int32_t> ordinary_tokens(const Tokenizer& tokenizer) {

@@ -14,7 +14,7 @@ namespace paretune {
 // usd_per_hour / 3600 / output_tokens_per_s * 1e6
 double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s);
 
-// Everything but load_s and peak memory, which belong to the process. Loads are tried in this
+// Everything but prices, and load_s and peak memory, which belong to the process. Loads are tried in this
 // order: the workload's own; saturation (the engine never without a waiting request), which bounds
 // the rate from above; then `rate_steps` of a bisection between them. The workload's arrival
 // process says what a load is: a request rate, or requests in flight. Where the workload leaves the
@@ -28,6 +28,10 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
                        const Workload& workload, double level, std::uint64_t seed,
                        std::span<const std::int32_t> vocabulary, Clock& clock);
+
+// Fills what tokens cost, from the run at the highest rate. A price is not measured: measurements are
+// kept without one.
+void price(Speed& speed, double usd_per_hour);
 
 // The ids that prompts of load tests are made of: ordinary tokens, no control tokens.
 std::vector<std::int32_t> ordinary_tokens(const Tokenizer& tokenizer);
