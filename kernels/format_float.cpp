@@ -36,7 +36,7 @@ std::size_t packed_bytes(int n, int k) {
 }
 
 template <class Codec>
-void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
+void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin, int row_end,
           std::span<std::byte> packed) {
   assert(packed.size() == packed_bytes<Codec>(n, k) &&
          w.size() == std::size_t(row_end - row_begin) * k);
@@ -53,9 +53,9 @@ void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
 }
 
 template <class Codec>
-void unpack_row(std::span<const std::byte> packed, int n, int k, int row, std::span<float> out) {
+void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k, int row,
+                std::span<float> out) {
   assert(packed.size() == packed_bytes<Codec>(n, k) && row < n && out.size() == std::size_t(k));
-  (void)n;
   const auto* panel = reinterpret_cast<const typename Codec::Code*>(
       packed.data() + std::size_t(row / kPanelColumns) * panel_bytes<Codec>(k));
   for (int i = 0; i < k; ++i) out[i] = Codec::decode(panel[Codec::index(i, row % kPanelColumns)]);

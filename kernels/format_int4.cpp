@@ -44,11 +44,10 @@ void pack_group(const float* w, int begin, int count, int column, std::uint8_t* 
 }
 
 template <int Group>
-void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
+void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin, int row_end,
           std::span<std::byte> packed) {
   assert(packed.size() == packed_bytes<Group>(n, k) &&
          w.size() == std::size_t(row_end - row_begin) * k);
-  (void)n;
   const Int4Layout layout(k, Group);
   for (int first = row_begin; first < row_end; first += kPanelColumns) {
     std::byte* bytes = packed.data() + std::size_t(first / kPanelColumns) * layout.panel_bytes;
@@ -73,9 +72,9 @@ void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
 }
 
 template <int Group>
-void unpack_row(std::span<const std::byte> packed, int n, int k, int row, std::span<float> out) {
+void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k, int row,
+                std::span<float> out) {
   assert(packed.size() == packed_bytes<Group>(n, k) && row < n && out.size() == std::size_t(k));
-  (void)n;
   const Int4Layout layout(k, Group);
   const std::byte* bytes = packed.data() + std::size_t(row / kPanelColumns) * layout.panel_bytes;
   const auto* codes = reinterpret_cast<const std::uint8_t*>(bytes);

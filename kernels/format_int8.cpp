@@ -12,10 +12,9 @@ namespace {
 
 std::size_t packed_bytes(int n, int k) { return std::size_t(panel_count(n)) * int8_panel_bytes(k); }
 
-void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
+void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin, int row_end,
           std::span<std::byte> packed) {
   assert(packed.size() == packed_bytes(n, k) && w.size() == std::size_t(row_end - row_begin) * k);
-  (void)n;
   for (int first = row_begin; first < row_end; first += kPanelColumns) {
     std::byte* bytes = packed.data() + std::size_t(first / kPanelColumns) * int8_panel_bytes(k);
     std::memset(bytes, 0, int8_panel_bytes(k));
@@ -35,9 +34,9 @@ void pack(std::span<const float> w, int n, int k, int row_begin, int row_end,
   }
 }
 
-void unpack_row(std::span<const std::byte> packed, int n, int k, int row, std::span<float> out) {
+void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k, int row,
+                std::span<float> out) {
   assert(packed.size() == packed_bytes(n, k) && row < n && out.size() == std::size_t(k));
-  (void)n;
   const std::byte* bytes = packed.data() + std::size_t(row / kPanelColumns) * int8_panel_bytes(k);
   const auto* codes = reinterpret_cast<const std::int8_t*>(bytes);
   const auto* scales =
