@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
+#include <ostream>
 #include <set>
 #include <stdexcept>
 
@@ -14,6 +14,11 @@
 #include "tests/search/problems.h"
 
 namespace paretune {
+
+void PrintTo(const StrategyRow& row, std::ostream* out) {
+  *out << row.name;
+}  // GoogleTest looks for it by name
+
 namespace {
 
 struct Told {
@@ -233,6 +238,18 @@ TEST(Nsga2, ReachesKnownFrontsFarFromRandom) {
     EXPECT_LE(ours / best, 1 + 1e-12) << known.name << ": more than the front itself";
     EXPECT_LE(random / best, known.random_at_most) << known.name;
   }
+}
+
+TEST(Learning, PaysWithinAFewTrials) {
+  const Problem problem = zdt(1, 8, 11);
+  const double best = hypervolume(front_of(problem, 1, 0), {1.1, 1.1});
+  const auto share = [&](std::string_view name) {
+    return median_hypervolume(name, problem, 150, {1.1, 1.1}) / best;
+  };
+  EXPECT_LT(share("random"), 0.1);
+  EXPECT_GT(share("nsga2"), 0.35);
+  EXPECT_GT(share("coordinate"), 0.8);
+  EXPECT_GT(share("surrogate"), 0.7);
 }
 
 TEST(Exhaustive, FindsTheExactFront) {
