@@ -132,10 +132,11 @@ struct Avx512 {
                                      int head_dim, int dp, float* out) {
     for (int i = 0; i < count; ++i, stored += bytes, out += dp) {
       const Load<Format> load(stored);
-      for (int d = 0; d < dp; d += 16) {
-        const int left = head_dim - d;
-        const auto mask = static_cast<__mmask16>(left < 16 ? (1u << left) - 1 : 0xffffu);
-        _mm512_storeu_ps(out + d, load(d, mask));
+      int d = 0;
+      for (; d + 16 <= head_dim; d += 16) _mm512_storeu_ps(out + d, load(d, 0xffff));
+      if (d < dp) {
+        const auto rest = static_cast<__mmask16>((1u << (head_dim - d)) - 1);
+        _mm512_storeu_ps(out + d, load(d, rest));
       }
     }
   }

@@ -241,6 +241,18 @@ TEST(ResolveMatmul, FallsToTheNextFamilyThatRuns) {
   EXPECT_EQ(resolve_matmul("openblas", kInt8, Activations::f32).family, "scalar");
 }
 
+// What resolve_matmul() relies on.
+TEST(Matmul, RowsOfTheCatalogAreInTheOrderOfFamilies) {
+  for (const MatmulVariant& a : matmul_variants()) {
+    for (const MatmulVariant& b : matmul_variants()) {
+      if (&a < &b && a.weights == b.weights && a.activations == b.activations) {
+        EXPECT_LT(std::ranges::find(kKernelFamilies, a.family),
+                  std::ranges::find(kKernelFamilies, b.family));
+      }
+    }
+  }
+}
+
 TEST(ResolveMatmul, RefusesUnknownFamilies) {
   try {
     resolve_matmul("cuda", kF32, Activations::f32);
