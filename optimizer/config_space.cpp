@@ -18,11 +18,13 @@ std::string joined(const std::vector<std::string>& values) {
 
 }  // namespace
 
-ConfigSpace::ConfigSpace(const Target& target, const std::map<std::string, std::vector<std::string>>& restriction,
+ConfigSpace::ConfigSpace(const Target& target,
+                         const std::map<std::string, std::vector<std::string>>& restriction,
                          const std::string& where)
     : target_(target) {
   for_each_knob([&](const auto& knob) {
-    KnobDomain domain{std::string(knob.name), std::string(effect_name(knob.effect)), std::string(knob.help), {}};
+    KnobDomain domain{
+        std::string(knob.name), std::string(effect_name(knob.effect)), std::string(knob.help), {}};
     DeployConfig config;
     for (const auto& value : knob.choices(target)) {
       config.*knob.field = value;
@@ -36,15 +38,18 @@ ConfigSpace::ConfigSpace(const Target& target, const std::map<std::string, std::
     if (knob == knobs_.end()) {
       std::string known;
       for (const KnobDomain& k : knobs_) known += (known.empty() ? "" : ", ") + k.name;
-      throw std::runtime_error(where + ": $.space: found the unknown knob \"" + name + "\", allowed: " + known);
+      throw std::runtime_error(where + ": $.space: found the unknown knob \"" + name +
+                               "\", allowed: " + known);
     }
     for (const std::string& value : values) {
       if (std::ranges::find(knob->choices, value) == knob->choices.end()) {
-        throw std::runtime_error(where + ": $.space." + name + ": found \"" + value + "\", allowed on this target: " +
-                                 joined(knob->choices));
+        throw std::runtime_error(where + ": $.space." + name + ": found \"" + value +
+                                 "\", allowed on this target: " + joined(knob->choices));
       }
     }
-    std::erase_if(knob->choices, [&](const std::string& choice) { return std::ranges::find(values, choice) == values.end(); });
+    std::erase_if(knob->choices, [&](const std::string& choice) {
+      return std::ranges::find(values, choice) == values.end();
+    });
   }
 }
 
@@ -62,7 +67,8 @@ Space ConfigSpace::space() const {
 DeployConfig ConfigSpace::config(const Point& point) const {
   DeployConfig config;
   for (std::size_t i = 0; i < knobs_.size(); ++i) {
-    set_knob(config, knobs_[i].name, knobs_[i].choices[static_cast<std::size_t>(point[i])], knobs_[i].name);
+    set_knob(config, knobs_[i].name, knobs_[i].choices[static_cast<std::size_t>(point[i])],
+             knobs_[i].name);
   }
   return config;
 }
@@ -124,7 +130,8 @@ std::vector<SpaceSize> ConfigSpace::sizes(double exact_limit) const {
     }
   }
   for (std::size_t j = 0; j < rules.size(); ++j) {
-    sizes.push_back({std::string(rules[j].name), std::string(rules[j].reason), kept[j] / seen * raw, exact});
+    sizes.push_back(
+        {std::string(rules[j].name), std::string(rules[j].reason), kept[j] / seen * raw, exact});
   }
   return sizes;
 }

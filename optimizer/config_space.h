@@ -13,9 +13,11 @@ namespace paretune {
 
 class ConfigSpace {
  public:
-  // restriction: knob name to the values to try, as text; knobs without an entry keep their whole domain. Throws
-  // std::runtime_error where it names an unknown knob or a value outside the knob's domain on this target.
-  ConfigSpace(const Target& target, const std::map<std::string, std::vector<std::string>>& restriction,
+  // restriction: knob name to the values to try, as text; knobs without an entry keep their whole
+  // domain. Throws std::runtime_error where it names an unknown knob or a value outside the knob's
+  // domain on this target.
+  ConfigSpace(const Target& target,
+              const std::map<std::string, std::vector<std::string>>& restriction,
               const std::string& where);
 
   // Refers to this ConfigSpace, which must outlive it.
@@ -23,11 +25,13 @@ class ConfigSpace {
   DeployConfig config(const Point& point) const;
   // nullopt: some value of the config is not among the choices.
   std::optional<Point> point(const DeployConfig& config) const;
-  // The canonical point of the same meaning; nullopt where a constraint leads outside a restricted domain.
+  // The canonical point of the same meaning; nullopt where a constraint leads outside a restricted
+  // domain.
   std::optional<Point> canonical(const Point& point) const;
 
   const std::vector<KnobDomain>& knobs() const { return knobs_; }
-  // Raw, then after each constraint. Counted one by one up to `exact_limit` points, else estimated from a seeded sample.
+  // Raw, then after each constraint. Counted one by one up to `exact_limit` points, else estimated
+  // from a seeded sample.
   std::vector<SpaceSize> sizes(double exact_limit = 200'000) const;
 
  private:

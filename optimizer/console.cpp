@@ -1,8 +1,8 @@
 #include "optimizer/console.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <cmath>
+#include <cstdarg>
 
 #include "runtime/deployment.h"
 
@@ -30,7 +30,8 @@ std::string objectives_text(const Trial& trial, const std::string& latency_objec
     return std::string(outcome_name(trial.measurement.outcome)) + ": " + trial.measurement.detail;
   }
   return format("$%.4g/M tokens, %s %.3g, KL %.2g", trial.objectives.usd_per_million_output_tokens,
-                latency_objective.c_str(), trial.objectives.latency_ms, trial.objectives.kl_divergence);
+                latency_objective.c_str(), trial.objectives.latency_ms,
+                trial.objectives.kl_divergence);
 }
 
 std::string count(double n) {
@@ -50,7 +51,11 @@ std::string differences(const DeployConfig& config, const DeployConfig& base) {
 }
 
 Console::Console(std::FILE* out, bool terminal, Clock& clock, const Workload& workload)
-    : out_(out), terminal_(terminal), clock_(clock), begin_(clock.now()), budget_s_(60 * workload.budget.minutes) {}
+    : out_(out),
+      terminal_(terminal),
+      clock_(clock),
+      begin_(clock.now()),
+      budget_s_(60 * workload.budget.minutes) {}
 
 void Console::line(const std::string& text) {
   if (status_shown_) std::fputs("\r\x1b[K", out_);
@@ -66,53 +71,70 @@ void Console::status(const std::string& text) {
   status_shown_ = true;
 }
 
-std::string Console::time_left(const Study& study) const { return duration(budget_s_ - study.seconds) + " left"; }
+std::string Console::time_left(const Study& study) const {
+  return duration(budget_s_ - study.seconds) + " left";
+}
 
 void Console::phase(const std::string& what) { line(what + " …"); }
 
 void Console::trial_begins(const Study& study, const DeployConfig& config) {
-  const std::string base = study.trials.empty() ? "the default" : differences(config, study.trials.front().config);
-  status(format("[%s, front of %zu] trial %zu: ", time_left(study).c_str(), study.front.size(), study.trials.size()) + base);
+  const std::string base =
+      study.trials.empty() ? "the default" : differences(config, study.trials.front().config);
+  status(format("[%s, front of %zu] trial %zu: ", time_left(study).c_str(), study.front.size(),
+                study.trials.size()) +
+         base);
 }
 
 void Console::trial_ended(const Study& study, const Trial& trial, bool from_store) {
   std::string mark = trial.on_front ? "*" : " ";
   std::string why;
   if (!trial.violations.empty()) why = "  misses " + trial.violations.front();
-  line(format("%s trial %-3d %s%s", mark.c_str(), trial.id, objectives_text(trial, study.latency_objective).c_str(), why.c_str()) +
+  line(format("%s trial %-3d %s%s", mark.c_str(), trial.id,
+              objectives_text(trial, study.latency_objective).c_str(), why.c_str()) +
        (from_store ? "  (measured before)" : "") +
        (terminal_ ? "" : "  [" + time_left(study) + format(", front of %zu]", study.front.size())));
-  line("            " + (trial.id == 0 ? "the default: what one would start with, untuned" : differences(trial.config, study.trials.front().config)));
+  line("            " + (trial.id == 0 ? "the default: what one would start with, untuned"
+                                       : differences(trial.config, study.trials.front().config)));
 }
 
 void Console::plan(const Study& study, double seconds_per_trial) {
   const Workload& w = study.workload;
   line("workload   " + w.name + " (" + w.file.string() + ")");
-  line("model      " + study.model_path + format(": %s, %.3g M parameters, stored as %s", study.model.architecture.c_str(),
-                                                  static_cast<double>(parameter_count(study.model)) / 1e6, study.model_format.c_str()));
-  line("machine    " + study.machine.cpu + format(", %d cores, %.0f GiB, ", study.machine.cores,
-                                                  static_cast<double>(study.machine.memory_bytes) / (1u << 30)) + study.machine.isa);
-  line("axes       cost ($/M output tokens), latency (" + study.latency_objective + "), quality (KL divergence)");
+  line("model      " + study.model_path +
+       format(": %s, %.3g M parameters, stored as %s", study.model.architecture.c_str(),
+              static_cast<double>(parameter_count(study.model)) / 1e6, study.model_format.c_str()));
+  line("machine    " + study.machine.cpu +
+       format(", %d cores, %.0f GiB, ", study.machine.cores,
+              static_cast<double>(study.machine.memory_bytes) / (1u << 30)) +
+       study.machine.isa);
+  line("axes       cost ($/M output tokens), latency (" + study.latency_objective +
+       "), quality (KL divergence)");
   std::string limits;
   for (const SloBound& bound : w.slo.bounds) {
-    limits += (limits.empty() ? "" : ", ") + std::string(bound.metric->name) + " " + std::string(bound.percentile.name) + format(" <= %g", bound.max_ms);
+    limits += (limits.empty() ? "" : ", ") + std::string(bound.metric->name) + " " +
+              std::string(bound.percentile.name) + format(" <= %g", bound.max_ms);
   }
   line("limits     " + (limits.empty() ? "no SLO" : limits));
   for (const SpaceSize& size : study.space) {
-    line(format("space      %s%s configs: %s (%s)", size.exact ? "" : "about ", count(size.configs).c_str(), size.after.c_str(), size.reason.c_str()));
+    line(format("space      %s%s configs: %s (%s)", size.exact ? "" : "about ",
+                count(size.configs).c_str(), size.after.c_str(), size.reason.c_str()));
   }
-  const std::string each = seconds_per_trial > 0 ? format("; %.1f s a trial last time, so about %.0f trials", seconds_per_trial,
-                                                          std::max(1.0, budget_s_ / seconds_per_trial - 3))
-                                                 : "; how many trials fit is known after the first";
-  line("budget     " + duration(budget_s_) + (w.budget.trials ? format(" or %d trials", *w.budget.trials) : "") + each);
+  const std::string each =
+      seconds_per_trial > 0
+          ? format("; %.1f s a trial last time, so about %.0f trials", seconds_per_trial,
+                   std::max(1.0, budget_s_ / seconds_per_trial - 3))
+          : "; how many trials fit is known after the first";
+  line("budget     " + duration(budget_s_) +
+       (w.budget.trials ? format(" or %d trials", *w.budget.trials) : "") + each);
 }
 
 void Console::summary(const Study& study, const std::string& folder) {
   line("");
-  line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(), duration(study.seconds).c_str(),
-              study.resumed_trials, study.stop_reason.c_str()));
+  line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(),
+              duration(study.seconds).c_str(), study.resumed_trials, study.stop_reason.c_str()));
   if (study.trials.empty()) return;
-  line(study.feasible ? "front, by cost:" : "no config meets every limit; the front of those that ran, by cost:");
+  line(study.feasible ? "front, by cost:"
+                      : "no config meets every limit; the front of those that ran, by cost:");
   for (const int id : study.front) {
     const Trial& trial = study.trials[static_cast<std::size_t>(id)];
     std::string names;
@@ -123,12 +145,13 @@ void Console::summary(const Study& study, const std::string& folder) {
   }
   if (!study.feasible) {
     line("binding    " + study.binding_constraint);
-    for (const Pick& pick : study.picks) line(pick.name + format(": trial %d, ", pick.trial) + pick.reason);
+    for (const Pick& pick : study.picks)
+      line(pick.name + format(": trial %d, ", pick.trial) + pick.reason);
   }
   line("verified   " + study.verification.verdict);
   for (const VerifiedMetric& metric : study.verification.metrics) {
-    line(format("  %-32s promised %-12.5g verified %-12.5g difference %+.1f %%", metric.name.c_str(), metric.promised,
-                metric.verified, 100 * metric.difference()));
+    line(format("  %-32s promised %-12.5g verified %-12.5g difference %+.1f %%",
+                metric.name.c_str(), metric.promised, metric.verified, 100 * metric.difference()));
   }
   line("reports    " + folder + "/report.html, report.md, front.json, front.csv");
   if (study.find_pick("recommended")) line("next       ./dev serve " + folder + "/deploy.json");

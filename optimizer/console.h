@@ -18,7 +18,8 @@ class Console : public TuneObserver {
   void trial_begins(const Study& study, const DeployConfig& config) override;
   void trial_ended(const Study& study, const Trial& trial, bool from_store) override;
 
-  void plan(const Study& study, double seconds_per_trial);  // what is about to happen; 0: no trial's time is known yet
+  void plan(const Study& study,
+            double seconds_per_trial);  // what is about to happen; 0: no trial's time is known yet
   void summary(const Study& study, const std::string& folder);
 
  private:
@@ -34,7 +35,8 @@ class Console : public TuneObserver {
   bool status_shown_ = false;
 };
 
-// The knobs in which a config differs from another, as "mlp_weights=int8 max_batch_size=32"; "as the default" if none.
+// The knobs in which a config differs from another, as "mlp_weights=int8 max_batch_size=32"; "as
+// the default" if none.
 std::string differences(const DeployConfig& config, const DeployConfig& base);
 
 }  // namespace paretune

@@ -19,31 +19,40 @@ std::string number(double value) {
 }
 
 // Adds "<what>: <found> > <limit>" where it is.
-void at_most(std::vector<std::string>& violations, const std::string& what, double found, double limit) {
+void at_most(std::vector<std::string>& violations, const std::string& what, double found,
+             double limit) {
   if (found > limit) violations.push_back(what + ": " + number(found) + " > " + number(limit));
 }
-void at_least(std::vector<std::string>& violations, const std::string& what, double found, double limit) {
+void at_least(std::vector<std::string>& violations, const std::string& what, double found,
+              double limit) {
   if (found < limit) violations.push_back(what + ": " + number(found) + " < " + number(limit));
 }
 
 bool no_floor(const QualityFloors& f) { return f == QualityFloors{}; }
 
-void check_quality(std::vector<std::string>& violations, const Quality& q, const QualityFloors& floors) {
+void check_quality(std::vector<std::string>& violations, const Quality& q,
+                   const QualityFloors& floors) {
   QualityFloors f = floors;
   if (no_floor(f)) {
     f.max_kl_divergence = kDefaultMaxKl;
     f.max_drop = kDefaultMaxDrop;
   }
-  if (f.max_kl_divergence) at_most(violations, "KL divergence", q.kl_divergence, *f.max_kl_divergence);
-  if (f.min_same_top1_fraction) at_least(violations, "same top-1", q.same_top1_fraction, *f.min_same_top1_fraction);
-  if (f.max_perplexity_ratio) at_most(violations, "perplexity ratio", q.perplexity_ratio, *f.max_perplexity_ratio);
+  if (f.max_kl_divergence)
+    at_most(violations, "KL divergence", q.kl_divergence, *f.max_kl_divergence);
+  if (f.min_same_top1_fraction)
+    at_least(violations, "same top-1", q.same_top1_fraction, *f.min_same_top1_fraction);
+  if (f.max_perplexity_ratio)
+    at_most(violations, "perplexity ratio", q.perplexity_ratio, *f.max_perplexity_ratio);
   if (f.min_accuracy) at_least(violations, "accuracy", q.accuracy, *f.min_accuracy);
   for (const Capability& c : q.capabilities) {
     const auto own = f.capabilities.find(c.name);
     const CapabilityFloor floor = own == f.capabilities.end() ? CapabilityFloor{} : own->second;
-    if (floor.min_accuracy) at_least(violations, "accuracy of " + c.name, c.accuracy, *floor.min_accuracy);
+    if (floor.min_accuracy)
+      at_least(violations, "accuracy of " + c.name, c.accuracy, *floor.min_accuracy);
     const std::optional<double> drop = floor.max_drop ? floor.max_drop : f.max_drop;
-    if (drop) at_most(violations, "accuracy lost on " + c.name, c.reference_accuracy - c.accuracy, *drop + 1e-12);
+    if (drop)
+      at_most(violations, "accuracy lost on " + c.name, c.reference_accuracy - c.accuracy,
+              *drop + 1e-12);
   }
 }
 
@@ -52,24 +61,32 @@ double excess(const std::string& violation) {
   double found = 0, limit = 0;
   const auto colon = violation.rfind(": ");
   if (colon == std::string::npos) return 2;
-  if (std::sscanf(violation.c_str() + colon + 2, "%lf > %lf", &found, &limit) == 2 && limit > 0) return found / limit;
-  if (std::sscanf(violation.c_str() + colon + 2, "%lf < %lf", &found, &limit) == 2 && found > 0) return limit / found;
+  if (std::sscanf(violation.c_str() + colon + 2, "%lf > %lf", &found, &limit) == 2 && limit > 0)
+    return found / limit;
+  if (std::sscanf(violation.c_str() + colon + 2, "%lf < %lf", &found, &limit) == 2 && found > 0)
+    return limit / found;
   return 2;
 }
 
 Scores raw_scores(const Trial& trial) {
-  return {trial.objectives.usd_per_million_output_tokens, trial.objectives.latency_ms, trial.objectives.kl_divergence};
+  return {trial.objectives.usd_per_million_output_tokens, trial.objectives.latency_ms,
+          trial.objectives.kl_divergence};
 }
 
-const Trial& trial_of(const Study& study, int id) { return study.trials[static_cast<std::size_t>(id)]; }
+const Trial& trial_of(const Study& study, int id) {
+  return study.trials[static_cast<std::size_t>(id)];
+}
 
 // "what" of "what: found > limit".
-std::string limit_name(const std::string& violation) { return violation.substr(0, violation.rfind(": ")); }
+std::string limit_name(const std::string& violation) {
+  return violation.substr(0, violation.rfind(": "));
+}
 
 // Sum of log excesses: how far a trial is from meeting everything.
 double distance(const Trial& trial) {
   double sum = 0;
-  for (const std::string& violation : trial.violations) sum += std::log(std::max(1.0, excess(violation)));
+  for (const std::string& violation : trial.violations)
+    sum += std::log(std::max(1.0, excess(violation)));
   return sum;
 }
 
@@ -91,7 +108,8 @@ void trace_progress(Study& study) {
   for (const Trial& trial : study.trials) {
     seconds += trial.measurement.seconds;
     if (trial.measurement.outcome == Outcome::ok && (trial.feasible || !study.feasible)) {
-      points.push_back({ratio(trial.objectives.usd_per_million_output_tokens, base.objectives.usd_per_million_output_tokens),
+      points.push_back({ratio(trial.objectives.usd_per_million_output_tokens,
+                              base.objectives.usd_per_million_output_tokens),
                         ratio(trial.objectives.latency_ms, base.objectives.latency_ms),
                         trial.objectives.kl_divergence / worst_kl});
     }
@@ -110,10 +128,12 @@ void judge_trial(Trial& trial, const Workload& workload) {
       std::ranges::find(kPercentiles, workload.objective.percentile) - kPercentiles.begin());
   trial.objectives = {
       .usd_per_million_output_tokens = m.speed.usd_per_million_output_tokens,
-      .latency_ms = m.speed.at_workload.latency.of(*workload.objective.metric).percentiles[percentile].value,
+      .latency_ms =
+          m.speed.at_workload.latency.of(*workload.objective.metric).percentiles[percentile].value,
       .kl_divergence = std::max(0.0, m.quality.kl_divergence)};
   if (workload_limits(workload) && m.speed.max_rate == 0) {
-    trial.violations.push_back(m.speed.at_workload.missed.empty() ? "SLO: no load meets it" : m.speed.at_workload.missed);
+    trial.violations.push_back(m.speed.at_workload.missed.empty() ? "SLO: no load meets it"
+                                                                  : m.speed.at_workload.missed);
   } else if (!m.speed.at_workload.meets_slo) {
     trial.violations.push_back(m.speed.at_workload.missed);
   }
@@ -137,11 +157,18 @@ std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended)
   std::vector<Pick> picks;
   if (study.front.empty()) return picks;
   const auto least = [&](auto value) {
-    return *std::ranges::min_element(study.front, {}, [&](int id) { return value(trial_of(study, id).objectives); });
+    return *std::ranges::min_element(study.front, {},
+                                     [&](int id) { return value(trial_of(study, id).objectives); });
   };
-  const auto cost = [](const Objectives& o) { return std::tuple(o.usd_per_million_output_tokens, o.latency_ms); };
-  const auto latency = [](const Objectives& o) { return std::tuple(o.latency_ms, o.usd_per_million_output_tokens); };
-  const auto loss = [](const Objectives& o) { return std::tuple(o.kl_divergence, o.usd_per_million_output_tokens); };
+  const auto cost = [](const Objectives& o) {
+    return std::tuple(o.usd_per_million_output_tokens, o.latency_ms);
+  };
+  const auto latency = [](const Objectives& o) {
+    return std::tuple(o.latency_ms, o.usd_per_million_output_tokens);
+  };
+  const auto loss = [](const Objectives& o) {
+    return std::tuple(o.kl_divergence, o.usd_per_million_output_tokens);
+  };
   std::vector<Scores> logs;
   for (const int id : study.front) logs.push_back(*search_scores(trial_of(study, id)));
 
@@ -154,8 +181,10 @@ std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended)
                                         : "the cheapest that held up when it was measured again"});
     picks.push_back({"cheapest", cheapest, "the lowest cost of those that meet every limit"});
     picks.push_back({"fastest", least(latency), "the lowest " + study.latency_objective});
-    picks.push_back({"best_quality", least(loss), "the lowest KL divergence, the cheapest of equals"});
-    picks.push_back({"knee", study.front[knee_point(logs)], "nearest to the best of all three axes at once"});
+    picks.push_back(
+        {"best_quality", least(loss), "the lowest KL divergence, the cheapest of equals"});
+    picks.push_back(
+        {"knee", study.front[knee_point(logs)], "nearest to the best of all three axes at once"});
   } else {
     // Nothing meets the limits: the nearest, by the sum of the logarithms of all excesses.
     const Trial* nearest = nullptr;
@@ -164,7 +193,8 @@ std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended)
       if (!nearest || distance(trial) < distance(*nearest)) nearest = &trial;
     }
     std::string why = "the nearest to meeting every limit";
-    for (const std::string& violation : nearest->violations) why += (&violation == nearest->violations.data() ? "; it misses " : ", ") + violation;
+    for (const std::string& violation : nearest->violations)
+      why += (&violation == nearest->violations.data() ? "; it misses " : ", ") + violation;
     picks.push_back({"nearest", nearest->id, why});
   }
   if (study.trials[0].measurement.outcome == Outcome::ok) {
@@ -188,7 +218,9 @@ void conclude(Study& study) {
     study.trials[static_cast<std::size_t>(candidates[i])].on_front = true;
     study.front.push_back(candidates[i]);
   }
-  std::ranges::sort(study.front, {}, [&](int id) { return std::pair(trial_of(study, id).objectives.usd_per_million_output_tokens, id); });
+  std::ranges::sort(study.front, {}, [&](int id) {
+    return std::pair(trial_of(study, id).objectives.usd_per_million_output_tokens, id);
+  });
 
   study.binding_constraint.clear();
   if (!study.feasible) {
@@ -203,10 +235,12 @@ void conclude(Study& study) {
         if (best.empty() || excess(violation) < excess(best)) best = violation;
       }
     }
-    const auto worst = std::ranges::max_element(missed, {}, [](const auto& entry) { return entry.second; });
+    const auto worst =
+        std::ranges::max_element(missed, {}, [](const auto& entry) { return entry.second; });
     if (worst != missed.end()) {
-      study.binding_constraint = worst->first + " is missed by " + std::to_string(worst->second) + " of " +
-                                 std::to_string(candidates.size()) + " configs; the nearest: " + nearest[worst->first];
+      study.binding_constraint = worst->first + " is missed by " + std::to_string(worst->second) +
+                                 " of " + std::to_string(candidates.size()) +
+                                 " configs; the nearest: " + nearest[worst->first];
     }
   }
   if (!study.trials.empty()) trace_progress(study);

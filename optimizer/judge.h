@@ -1,4 +1,5 @@
-// From a measurement to a verdict: objectives, violated limits, the front, the picks. Pure functions.
+// From a measurement to a verdict: objectives, violated limits, the front, the picks. Pure
+// functions.
 #pragma once
 
 #include <optional>
@@ -10,7 +11,8 @@
 
 namespace paretune {
 
-// Where the workload sets no quality floor at all, a config may lose this much: KL in nats, drop of each capability.
+// Where the workload sets no quality floor at all, a config may lose this much: KL in nats, drop of
+// each capability.
 inline constexpr double kDefaultMaxKl = 0.02;
 inline constexpr double kDefaultMaxDrop = 0.01;
 
@@ -20,15 +22,17 @@ void judge_trial(Trial& trial, const Workload& workload);
 // Whether the workload sets any limit on latency.
 bool workload_limits(const Workload& workload);
 
-// What a strategy is told: log cost, log latency, log of (KL + 1e-6), each raised by how far the trial is from meeting its
-// limits, so that a miss is dominated by what meets them and still points the way. nullopt: it did not run.
+// What a strategy is told: log cost, log latency, log of (KL + 1e-6), each raised by how far the
+// trial is from meeting its limits, so that a miss is dominated by what meets them and still points
+// the way. nullopt: it did not run.
 std::optional<Scores> search_scores(const Trial& trial);
 
-// Marks on_front and fills study.front, picks, feasible, binding_constraint and progress from study.trials.
+// Marks on_front and fills study.front, picks, feasible, binding_constraint and progress from
+// study.trials.
 void conclude(Study& study);
 
-// Named picks among the front's trials, "default" always among them. recommended: the id that verification settled on, or
-// the cheapest.
+// Named picks among the front's trials, "default" always among them. recommended: the id that
+// verification settled on, or the cheapest.
 std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended = std::nullopt);
 
 }  // namespace paretune

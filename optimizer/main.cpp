@@ -82,23 +82,29 @@ struct UsageError : std::runtime_error {
 std::string help() {
   std::string text =
       "usage: tune WORKLOAD.json [options]\n\n"
-      "Measures deployments of the workload's model on this machine and writes the Pareto front over cost, latency and\n"
+      "Measures deployments of the workload's model on this machine and writes the Pareto front "
+      "over cost, latency and\n"
       "quality, a report, and the config to serve.\n\n"
       "  --out DIR        where the results go (default: paretune-out/<workload name>)\n"
       "  --minutes M      time budget, instead of the workload's\n"
       "  --trials N       trial budget, instead of the workload's\n"
       "  --strategy NAME  how to search (default: nsga2):\n";
   for (const StrategyRow& row : kStrategies) {
-    text += "                     " + std::string(row.name) + std::string(row.name.size() < 12 ? 12 - row.name.size() : 1, ' ') +
+    text += "                     " + std::string(row.name) +
+            std::string(row.name.size() < 12 ? 12 - row.name.size() : 1, ' ') +
             std::string(row.summary) + "\n";
   }
   text +=
       "  --seed N         of the search (default: 1)\n"
-      "  --store FILE     where measurements are kept (default: ~/.cache/paretune/paretune.sqlite)\n"
-      "  --dry-run        print the plan, the size of the space and the expected time, and measure nothing\n"
+      "  --store FILE     where measurements are kept (default: "
+      "~/.cache/paretune/paretune.sqlite)\n"
+      "  --dry-run        print the plan, the size of the space and the expected time, and measure "
+      "nothing\n"
       "  --help           this text\n\n"
-      "A study that was stopped goes on when it is run again. Exit codes: 0 an answer, 1 an error, 2 wrong usage,\n"
-      "3 no deployment meets the limits (the nearest is reported), 130 interrupted (the answer so far is written).\n"
+      "A study that was stopped goes on when it is run again. Exit codes: 0 an answer, 1 an error, "
+      "2 wrong usage,\n"
+      "3 no deployment meets the limits (the nearest is reported), 130 interrupted (the answer so "
+      "far is written).\n"
       "Set PARETUNE_MAX_ISA=avx2 (baseline, avx512, …) to tune for a lesser CPU.\n";
   return text;
 }
@@ -107,8 +113,10 @@ template <class T>
 T parse_number(const std::string& flag, const std::string& text, T least) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least) || !(value < T(1e9))) {
-    throw UsageError(flag + ": found \"" + text + "\", allowed: a number of at least " + std::to_string(least));
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= least) ||
+      !(value < T(1e9))) {
+    throw UsageError(flag + ": found \"" + text + "\", allowed: a number of at least " +
+                     std::to_string(least));
   }
   return value;
 }
@@ -138,20 +146,25 @@ Flags parse_flags(const std::vector<std::string>& arguments) {
     } else if (flag == "--strategy") {
       flags.options.strategy = find_strategy(value()).name;
     } else if (flag.starts_with("-")) {
-      throw UsageError("unknown option " + flag + "; allowed: --out, --minutes, --trials, --strategy, --seed, --store, --dry-run, --help");
+      throw UsageError(
+          "unknown option " + flag +
+          "; allowed: --out, --minutes, --trials, --strategy, --seed, --store, --dry-run, --help");
     } else if (flags.workload.empty()) {
       flags.workload = flag;
     } else {
       throw UsageError("one workload at a time: found " + flags.workload + " and " + flag);
     }
   }
-  if (flags.workload.empty() && !flags.help) throw UsageError("which workload? For example: tune workloads/demo/chat.json");
+  if (flags.workload.empty() && !flags.help)
+    throw UsageError("which workload? For example: tune workloads/demo/chat.json");
   return flags;
 }
 
 std::filesystem::path default_store() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return std::filesystem::path(cache) / "paretune" / "paretune.sqlite";
-  if (const char* home = std::getenv("HOME"); home && *home) return std::filesystem::path(home) / ".cache" / "paretune" / "paretune.sqlite";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
+    return std::filesystem::path(cache) / "paretune" / "paretune.sqlite";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return std::filesystem::path(home) / ".cache" / "paretune" / "paretune.sqlite";
   return "paretune.sqlite";
 }
 
@@ -181,7 +194,9 @@ int run(const std::vector<std::string>& arguments) {
   Workload workload = load_workload(flags.workload);
   if (flags.minutes) workload.budget.minutes = *flags.minutes;
   if (flags.trials) workload.budget.trials = *flags.trials;
-  const std::filesystem::path out = flags.out.empty() ? std::filesystem::path("paretune-out") / folder_name(workload.name) : flags.out;
+  const std::filesystem::path out =
+      flags.out.empty() ? std::filesystem::path("paretune-out") / folder_name(workload.name)
+                        : flags.out;
 
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -193,15 +208,18 @@ int run(const std::vector<std::string>& arguments) {
   Profiler profiler(workload, store, clock, build_id(), stop_requested);
   Console console(stdout, isatty(STDOUT_FILENO), clock, workload);
 
-  const std::string pace_key = digest({"seconds per trial", profiler.model_hash(), profiler.target().machine.fingerprint});
+  const std::string pace_key =
+      digest({"seconds per trial", profiler.model_hash(), profiler.target().machine.fingerprint});
   const std::optional<std::string> pace = store.find_blob(pace_key);
-  console.plan(plan_study(workload, flags.options, profiler), pace ? std::strtod(pace->c_str(), nullptr) : 0);
+  console.plan(plan_study(workload, flags.options, profiler),
+               pace ? std::strtod(pace->c_str(), nullptr) : 0);
   if (flags.dry_run) return 0;
 
   std::filesystem::create_directories(out);
   const Study study = tune(workload, flags.options, profiler, clock, stop_requested, console);
   double measured = 0;
-  for (const Trial& trial : study.trials) measured += trial.measurement.seconds / static_cast<double>(study.trials.size());
+  for (const Trial& trial : study.trials)
+    measured += trial.measurement.seconds / static_cast<double>(study.trials.size());
   if (measured > 0) store.put_blob(pace_key, std::to_string(measured));
 
   write_reports(study, out);

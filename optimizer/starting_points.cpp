@@ -11,7 +11,8 @@ DeployConfig apply(const StartingPoint& point, const Target& target) {
   for (const std::string_view setting : point.settings) {
     if (setting.empty()) break;
     const auto equals = setting.find('=');
-    set_knob(config, setting.substr(0, equals), setting.substr(equals + 1), std::string(point.name));
+    set_knob(config, setting.substr(0, equals), setting.substr(equals + 1),
+             std::string(point.name));
   }
   return canonical(config, target);
 }

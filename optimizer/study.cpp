@@ -14,27 +14,43 @@ std::vector<TrialColumn> trial_columns() {
   return {
       {"usd_per_million_output_tokens", "$/M output tokens",
        [](const Trial& t) { return t.measurement.speed.usd_per_million_output_tokens; }},
-      {"latency_ms", "latency objective, ms", [](const Trial& t) { return t.objectives.latency_ms; }},
-      {"kl_divergence", "KL divergence, nats", [](const Trial& t) { return t.measurement.quality.kl_divergence; }},
+      {"latency_ms", "latency objective, ms",
+       [](const Trial& t) { return t.objectives.latency_ms; }},
+      {"kl_divergence", "KL divergence, nats",
+       [](const Trial& t) { return t.measurement.quality.kl_divergence; }},
       {"max_rate", "max requests/s", [](const Trial& t) { return t.measurement.speed.max_rate; }},
       {"output_tokens_per_s", "output tokens/s",
        [](const Trial& t) { return t.measurement.speed.at_max_rate.output_tokens_per_s; }},
-      {"goodput", "goodput, requests/s", [](const Trial& t) { return t.measurement.speed.at_max_rate.goodput; }},
-      {"slo_attainment", "SLO attainment", [](const Trial& t) { return t.measurement.speed.at_workload.slo_attainment; }},
+      {"goodput", "goodput, requests/s",
+       [](const Trial& t) { return t.measurement.speed.at_max_rate.goodput; }},
+      {"slo_attainment", "SLO attainment",
+       [](const Trial& t) { return t.measurement.speed.at_workload.slo_attainment; }},
       {"ttft_ms_p95", "TTFT p95, ms",
-       [](const Trial& t) { return t.measurement.speed.at_workload.latency.ttft_ms.percentiles[2].value; }},
+       [](const Trial& t) {
+         return t.measurement.speed.at_workload.latency.ttft_ms.percentiles[2].value;
+       }},
       {"itl_ms_p95", "ITL p95, ms",
-       [](const Trial& t) { return t.measurement.speed.at_workload.latency.itl_ms.percentiles[2].value; }},
+       [](const Trial& t) {
+         return t.measurement.speed.at_workload.latency.itl_ms.percentiles[2].value;
+       }},
       {"tpot_ms_p95", "TPOT p95, ms",
-       [](const Trial& t) { return t.measurement.speed.at_workload.latency.tpot_ms.percentiles[2].value; }},
+       [](const Trial& t) {
+         return t.measurement.speed.at_workload.latency.tpot_ms.percentiles[2].value;
+       }},
       {"e2e_latency_ms_p95", "E2E p95, ms",
-       [](const Trial& t) { return t.measurement.speed.at_workload.latency.e2e_latency_ms.percentiles[2].value; }},
-      {"same_top1_fraction", "same top-1", [](const Trial& t) { return t.measurement.quality.same_top1_fraction; }},
-      {"perplexity_ratio", "perplexity ratio", [](const Trial& t) { return t.measurement.quality.perplexity_ratio; }},
-      {"accuracy", "accuracy", [](const Trial& t) {
+       [](const Trial& t) {
+         return t.measurement.speed.at_workload.latency.e2e_latency_ms.percentiles[2].value;
+       }},
+      {"same_top1_fraction", "same top-1",
+       [](const Trial& t) { return t.measurement.quality.same_top1_fraction; }},
+      {"perplexity_ratio", "perplexity ratio",
+       [](const Trial& t) { return t.measurement.quality.perplexity_ratio; }},
+      {"accuracy", "accuracy",
+       [](const Trial& t) {
          // No questions, no accuracy.
-         return t.measurement.quality.capabilities.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                                           : t.measurement.quality.accuracy;
+         return t.measurement.quality.capabilities.empty()
+                    ? std::numeric_limits<double>::quiet_NaN()
+                    : t.measurement.quality.accuracy;
        }},
       {"peak_memory_bytes", "peak memory, bytes",
        [](const Trial& t) { return static_cast<double>(t.measurement.speed.peak_memory_bytes); }},

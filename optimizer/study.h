@@ -1,4 +1,5 @@
-// A study: everything `tune` found out about one workload on one target. Reports are pure functions of this value.
+// A study: everything `tune` found out about one workload on one target. Reports are pure functions
+// of this value.
 #pragma once
 
 #include <array>
@@ -29,7 +30,7 @@ struct Trial {
   Objectives objectives;                // meaningless unless the outcome is ok
   bool feasible = false;                // meets SLOs and quality floors
   std::vector<std::string> violations;  // why not: "ttft_ms p95: 512 > 300"
-  bool on_front = false;                // of the feasible trials, or of all that ran where none is feasible
+  bool on_front = false;  // of the feasible trials, or of all that ran where none is feasible
 };
 
 // A trial that answers a question a user would ask.
@@ -39,7 +40,8 @@ struct Pick {
   std::string reason;  // one plain sentence
 };
 
-// The recommended config launched as emitted and measured again on traffic that the search never saw.
+// The recommended config launched as emitted and measured again on traffic that the search never
+// saw.
 struct VerifiedMetric {
   std::string name;  // with unit
   double promised = 0;
@@ -60,7 +62,8 @@ struct Verification {
 struct SpaceSize {
   std::string after;  // "all combinations", then the name of each rule
   std::string reason;
-  double configs = 0;  // exact where it could be counted, else estimated from a sample (then `exact` is false)
+  double configs =
+      0;  // exact where it could be counted, else estimated from a sample (then `exact` is false)
   bool exact = true;
 };
 
@@ -86,8 +89,8 @@ struct Study {
   std::string model_format;  // as stored: "BF16"
   ModelShape model;
   Machine machine;
-  std::string build;     // version and compiler
-  std::string command;   // that made this study
+  std::string build;    // version and compiler
+  std::string command;  // that made this study
   std::string started_at, finished_at;
   std::string strategy;
   std::uint64_t seed = 0;
@@ -99,7 +102,8 @@ struct Study {
   std::vector<int> front;     // trial ids, by cost
   std::vector<Pick> picks;    // "recommended" first
   bool feasible = false;      // some trial meets SLOs and floors
-  std::string binding_constraint;  // where none does: the limit that keeps most from it, in plain words
+  std::string
+      binding_constraint;  // where none does: the limit that keeps most from it, in plain words
   Verification verification;
   std::vector<FrontStep> progress;
   double seconds = 0;       // wall time of the study, resumed parts included

@@ -17,8 +17,9 @@
 namespace paretune {
 namespace {
 
-// Verification measures two configs twice at two loads each, without a search: about as long as this many trials.
-constexpr double kVerificationTrials = 3;
+// Verification measures two configs twice at two loads each, without a search: about as long as so
+// many trials.
+constexpr double kVerificationTrials = 2;
 
 std::string minutes_text(double minutes) {
   char text[32];
@@ -26,26 +27,35 @@ std::string minutes_text(double minutes) {
   return text;
 }
 
-std::string study_id(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
+std::string study_id(const Workload& workload, const TuneOptions& options,
+                     const Profiler& profiler) {
   Workload identity = workload;
   identity.budget = {};  // a study with more time is the same study
-  return digest({profiler.model_hash(), profiler.target().machine.fingerprint, canonical_json(identity), profiler.build(),
-                 options.strategy, std::to_string(options.seed),
-                 profiler.quality_plan().hash()});
+  return digest({profiler.model_hash(), profiler.target().machine.fingerprint,
+                 canonical_json(identity), profiler.build(), options.strategy,
+                 std::to_string(options.seed), profiler.quality_plan().hash()});
 }
 
-// A config of the study's space: itself where its values are choices, else the nearest of its meaning.
+// A config of the study's space: itself where its values are choices, else the nearest of its
+// meaning.
 class Trials {
  public:
   Trials(Study& study, Workload workload, Profiler& profiler, Clock& clock, TuneObserver& observer)
-      : study_(study), rated_(std::move(workload)), profiler_(profiler), clock_(clock), observer_(observer), begin_(clock.now()) {}
+      : study_(study),
+        rated_(std::move(workload)),
+        profiler_(profiler),
+        clock_(clock),
+        observer_(observer),
+        begin_(clock.now()) {}
 
   // False: interrupted.
   bool run(const DeployConfig& config) {
     observer_.trial_begins(study_, config);
     const Profiled profiled = profiler_.measure(config, rated_, study_.workload.seed, timeout());
     if (profiled.interrupted) return false;
-    Trial trial{.id = static_cast<int>(study_.trials.size()), .config = config, .measurement = profiled.measurement};
+    Trial trial{.id = static_cast<int>(study_.trials.size()),
+                .config = config,
+                .measurement = profiled.measurement};
     judge_trial(trial, rated_);
     if (profiled.from_store) {
       ++study_.resumed_trials;
@@ -70,10 +80,12 @@ class Trials {
     for (const Trial& trial : study_.trials) sum += trial.measurement.seconds;
     return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
   }
-  // A config that takes far longer than others is no candidate; before any has run, the whole budget is the limit.
+  // A config that takes far longer than others is no candidate; before any has run, the whole
+  // budget is the limit.
   double timeout() const {
     const double budget = 60 * study_.workload.budget.minutes;
-    return slowest_ == 0 ? std::max(60.0, budget) : std::clamp(10 * slowest_, 30.0, std::max(30.0, budget));
+    return slowest_ == 0 ? std::max(60.0, budget)
+                         : std::clamp(10 * slowest_, 30.0, std::max(30.0, budget));
   }
   const Workload& rated() const { return rated_; }
 
@@ -92,19 +104,21 @@ class Trials {
 
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
   const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
-  Study study{.id = study_id(workload, options, profiler),
-              .workload = workload,
-              .workload_json = canonical_json(workload),
-              .model_path = std::filesystem::absolute(workload.model_path).lexically_normal().string(),
-              .model_hash = profiler.model_hash(),
-              .model_format = profiler.model_format(),
-              .model = profiler.target().model,
-              .machine = profiler.target().machine,
-              .build = profiler.build(),
-              .command = options.command};
+  Study study{
+      .id = study_id(workload, options, profiler),
+      .workload = workload,
+      .workload_json = canonical_json(workload),
+      .model_path = std::filesystem::absolute(workload.model_path).lexically_normal().string(),
+      .model_hash = profiler.model_hash(),
+      .model_format = profiler.model_format(),
+      .model = profiler.target().model,
+      .machine = profiler.target().machine,
+      .build = profiler.build(),
+      .command = options.command};
   study.strategy = find_strategy(options.strategy).name;
   study.seed = options.seed;
-  study.latency_objective = std::string(workload.objective.metric->name) + " " + std::string(workload.objective.percentile.name);
+  study.latency_objective = std::string(workload.objective.metric->name) + " " +
+                            std::string(workload.objective.percentile.name);
   study.knobs = space.knobs();
   study.space = space.sizes();
   return study;
@@ -115,32 +129,39 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   Study study = plan_study(workload, options, profiler);
   study.started_at = clock.utc();
   const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
-  const std::unique_ptr<Strategy> strategy = find_strategy(options.strategy).make(space.space(), 3, options.seed);
+  const std::unique_ptr<Strategy> strategy =
+      find_strategy(options.strategy).make(space.space(), 3, options.seed);
   Trials trials(study, workload, profiler, clock, observer);
 
-  observer.phase("measuring the full-precision model on " + std::to_string(profiler.quality_plan().predicted_tokens()) +
-                 " tokens and " + std::to_string(profiler.quality_plan().questions.size()) + " questions");
+  observer.phase("measuring the full-precision model on " +
+                 std::to_string(profiler.quality_plan().predicted_tokens()) + " tokens and " +
+                 std::to_string(profiler.quality_plan().questions.size()) + " questions");
   bool interrupted = !profiler.prepare_reference();
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds();
-    if (workload.budget.trials && static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
-      study.stop_reason = "the budget of " + std::to_string(*workload.budget.trials) + " trials is used";
+    if (workload.budget.trials &&
+        static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
+      study.stop_reason =
+          "the budget of " + std::to_string(*workload.budget.trials) + " trials is used";
     } else if (!study.trials.empty() && trials.spent() + reserve > 60 * workload.budget.minutes) {
-      study.stop_reason = "the budget of " + minutes_text(workload.budget.minutes) + " minutes is used";
+      study.stop_reason =
+          "the budget of " + minutes_text(workload.budget.minutes) + " minutes is used";
     }
     return !study.stop_reason.empty();
   };
   const auto measure = [&](const DeployConfig& config) {
     interrupted = interrupted || stop.load() || !trials.run(config);
     if (interrupted) return false;
-    if (const std::optional<Point> point = space.point(config)) strategy->tell(*point, search_scores(study.trials.back()));
+    if (const std::optional<Point> point = space.point(config))
+      strategy->tell(*point, search_scores(study.trials.back()));
     return true;
   };
 
   // The default is always trial 0, whatever the restrictions of the space.
   std::vector<DeployConfig> seen;
-  if (!interrupted && measure(default_config(profiler.target()))) seen.push_back(study.trials[0].config);
+  if (!interrupted && measure(default_config(profiler.target())))
+    seen.push_back(study.trials[0].config);
   for (const StartingPoint& start : kStartingPoints) {
     const DeployConfig config = apply(start, profiler.target());
     if (interrupted || out_of_budget()) break;
@@ -158,9 +179,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
-  if (study.feasible && !interrupted) verify(study, trials.rated(), profiler, trials.timeout(), observer, stop);
+  if (study.feasible && !interrupted)
+    verify(study, trials.rated(), profiler, trials.timeout(), observer, stop);
   if (!study.verification.done && study.verification.verdict.empty()) {
-    study.verification.verdict = interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";
+    study.verification.verdict =
+        interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";
   }
   study.seconds = trials.spent();
   study.finished_at = clock.utc();

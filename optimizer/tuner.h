@@ -1,7 +1,8 @@
 // Runs a study: asks a strategy for configs, measures them, and concludes.
 //
-// The next config is a pure function of workload, seed and the measurements so far, and every measurement is kept in the
-// store. So a study that was killed goes on by being run again: what it had measured is found, not repeated.
+// The next config is a pure function of workload, seed and the measurements so far, and every
+// measurement is kept in the store. So a study that was killed goes on by being run again: what it
+// had measured is found, not repeated.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,8 @@ struct TuneOptions {
   std::string command;  // as typed, for the manifest
 };
 
-// Told what happens, as it happens. The study is the one so far: its front and picks are those of the finished trials.
+// Told what happens, as it happens. The study is the one so far: its front and picks are those of
+// the finished trials.
 class TuneObserver {
  public:
   virtual ~TuneObserver() = default;
@@ -28,10 +30,12 @@ class TuneObserver {
   virtual void trial_ended(const Study& study, const Trial& trial, bool from_store) = 0;
 };
 
-// The study before its first trial: target, space, domains. Throws where workload.space does not fit the target.
+// The study before its first trial: target, space, domains. Throws where workload.space does not
+// fit the target.
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler);
 
-// Runs until the budget is used, nothing is left to try or `stop` is true; then the answer so far is concluded.
+// Runs until the budget is used, nothing is left to try or `stop` is true; then the answer so far
+// is concluded.
 Study tune(const Workload& workload, const TuneOptions& options, Profiler& profiler, Clock& clock,
            const std::atomic<bool>& stop, TuneObserver& observer);
 

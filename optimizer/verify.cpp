@@ -10,13 +10,14 @@ namespace paretune {
 namespace {
 
 constexpr int kCandidates = 3;
-constexpr int kBlocks = 2;              // fresh request streams; each runs both configs
-constexpr double kRateStep = 0.9;       // a missed SLO lowers the rate by this factor,
-constexpr int kRateSteps = 3;           // so often at most
+constexpr int kBlocks = 2;                        // fresh request streams; each runs both configs
+constexpr double kRateStep = 0.9;                 // a missed SLO lowers the rate by this factor,
+constexpr int kRateSteps = 3;                     // so often at most
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
 
 // What is compared and promised: name with unit, value.
-std::vector<std::pair<std::string, double>> promises(const Trial& trial, const std::string& latency_objective) {
+std::vector<std::pair<std::string, double>> promises(const Trial& trial,
+                                                     const std::string& latency_objective) {
   const Measurement& m = trial.measurement;
   return {{"usd_per_million_output_tokens", trial.objectives.usd_per_million_output_tokens},
           {latency_objective, trial.objectives.latency_ms},
@@ -47,30 +48,34 @@ struct Verified {
 
 class Verifier {
  public:
-  Verifier(Study& study, const Workload& rated, Profiler& profiler, double timeout_s, const std::atomic<bool>& stop)
+  Verifier(Study& study, const Workload& rated, Profiler& profiler, double timeout_s,
+           const std::atomic<bool>& stop)
       : study_(study), rated_(rated), profiler_(profiler), timeout_s_(timeout_s), stop_(stop) {}
 
   // nullopt: interrupted.
-  std::optional<Trial> run(const Trial& trial, double level, int block) {
+  std::optional<Trial> run(const Trial& trial, double level, int block, bool fresh_quality) {
     if (stop_.load()) return std::nullopt;
-    const Profiled profiled = profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_);
+    const Profiled profiled = profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_,
+                                               block == 0 && fresh_quality);
     if (profiled.interrupted) return std::nullopt;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);
     return again;
   }
-  std::uint64_t seed(int block) const { return study_.workload.seed + kSeedStride * static_cast<std::uint64_t>(1 + block); }
+  std::uint64_t seed(int block) const {
+    return study_.workload.seed + kSeedStride * static_cast<std::uint64_t>(1 + block);
+  }
 
   // Both configs on the same fresh streams, in the order A B, B A. False: interrupted.
   bool compare(const Trial& candidate, double level, const Trial& base, Verified& a, Verified& b) {
     for (int block = 0; block < kBlocks; ++block) {
       std::optional<Trial> first, second;
       if (block % 2 == 0) {
-        first = run(candidate, level, block);
-        second = run(base, level_of(base), block);
+        first = run(candidate, level, block, true);
+        second = run(base, level_of(base), block, false);
       } else {
-        second = run(base, level_of(base), block);
-        first = run(candidate, level, block);
+        second = run(base, level_of(base), block, false);
+        first = run(candidate, level, block, true);
       }
       if (!first || !second) return false;
       a.blocks.push_back(std::move(*first));
@@ -89,7 +94,8 @@ class Verifier {
 };
 
 // Means over the blocks beside what the search promised.
-void report(Verification& verification, const Trial& promised, const Verified& verified, const std::string& latency_objective) {
+void report(Verification& verification, const Trial& promised, const Verified& verified,
+            const std::string& latency_objective) {
   verification.metrics.clear();
   for (const auto& [name, value] : promises(promised, latency_objective)) {
     verification.metrics.push_back({.name = name, .promised = value});
@@ -97,28 +103,35 @@ void report(Verification& verification, const Trial& promised, const Verified& v
   for (const Trial& block : verified.blocks) {
     const auto values = promises(block, latency_objective);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      verification.metrics[i].verified += values[i].second / static_cast<double>(verified.blocks.size());
+      verification.metrics[i].verified +=
+          values[i].second / static_cast<double>(verified.blocks.size());
     }
   }
 }
 
-std::string percent(double ratio) { return std::to_string(static_cast<int>(std::lround(100 * std::abs(ratio)))) + " %"; }
+std::string percent(double ratio) {
+  return std::to_string(static_cast<int>(std::lround(100 * std::abs(ratio)))) + " %";
+}
 
 }  // namespace
 
-void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s, TuneObserver& observer,
-            const std::atomic<bool>& stop) {
+void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s,
+            TuneObserver& observer, const std::atomic<bool>& stop) {
   Verifier verifier(study, rated, profiler, timeout_s, stop);
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
-  std::vector<int> candidates(study.front.begin(), study.front.begin() + std::min<std::ptrdiff_t>(kCandidates, std::ssize(study.front)));
-  if (base.feasible && std::ranges::find(candidates, 0) == candidates.end()) candidates.push_back(0);
+  std::vector<int> candidates(
+      study.front.begin(),
+      study.front.begin() + std::min<std::ptrdiff_t>(kCandidates, std::ssize(study.front)));
+  if (base.feasible && std::ranges::find(candidates, 0) == candidates.end())
+    candidates.push_back(0);
 
   for (const int id : candidates) {
     const Trial& candidate = study.trials[static_cast<std::size_t>(id)];
     double level = level_of(candidate);
     for (int step = 0; step <= kRateSteps; ++step) {
-      observer.phase("verifying config " + std::to_string(id) + " on fresh traffic, side by side with the default");
+      observer.phase("verifying config " + std::to_string(id) +
+                     " on fresh traffic, side by side with the default");
       Verified a, b;
       if (!verifier.compare(candidate, level, base, a, b)) {
         out.verdict = "not verified: interrupted";
@@ -136,8 +149,10 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
       if (out.meets_slo && not_worse) {
         const double gain = 1 - a.mean_cost() / b.mean_cost();
         out.verdict = "holds on " + std::to_string(kBlocks) + " fresh streams of requests";
-        if (step > 0) out.verdict += ", at " + percent(level / level_of(candidate)) + " of the promised rate";
-        if (id != 0 && base_holds) out.verdict += "; " + percent(gain) + " cheaper than the default measured beside it";
+        if (step > 0)
+          out.verdict += ", at " + percent(level / level_of(candidate)) + " of the promised rate";
+        if (id != 0 && base_holds)
+          out.verdict += "; " + percent(gain) + " cheaper than the default measured beside it";
         if (!base_holds) out.verdict += "; the default does not meet the limits";
         study.picks = make_picks(study, id);
         return;
@@ -146,7 +161,9 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
         out.verdict = "costs more than the default measured beside it";
         break;  // a lower rate costs more still
       }
-      out.verdict = a.blocks.back().violations.empty() ? "failed when it was measured again" : "missed " + a.blocks.back().violations.front();
+      out.verdict = a.blocks.back().violations.empty()
+                        ? "failed when it was measured again"
+                        : "missed " + a.blocks.back().violations.front();
       const double lower = level * kRateStep;
       level = rated.arrival.process == &kClosedLoop ? std::floor(lower) : lower;
       if (level < 1e-6 || (rated.arrival.process == &kClosedLoop && level < 1)) break;

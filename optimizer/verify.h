@@ -1,5 +1,5 @@
-// The recommended config, launched as emitted and measured again on traffic that the search never saw, side by side with
-// the default.
+// The recommended config, launched as emitted and measured again on traffic that the search never
+// saw, side by side with the default.
 #pragma once
 
 #include <atomic>
@@ -10,11 +10,12 @@
 
 namespace paretune {
 
-// Tries the feasible front from the cheapest on, at most three, until one keeps the SLOs and costs no more than the
-// default measured in the same minutes; where none does, the default is recommended. A config that misses the SLOs at its
-// promised rate is tried again at lower ones, and the cost that is verified is that of the rate that held.
-// Fills study.verification and study.picks. rated: the workload with its rate settled.
-void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s, TuneObserver& observer,
-            const std::atomic<bool>& stop);
+// Tries the feasible front from the cheapest on, at most three, until one keeps the SLOs and costs
+// no more than the default measured in the same minutes; where none does, the default is
+// recommended. A config that misses the SLOs at its promised rate is tried again at lower ones, and
+// the cost that is verified is that of the rate that held. Fills study.verification and
+// study.picks. rated: the workload with its rate settled.
+void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s,
+            TuneObserver& observer, const std::atomic<bool>& stop);
 
 }  // namespace paretune

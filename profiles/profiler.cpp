@@ -130,7 +130,7 @@ TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workl
 }
 
 Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
-                       bool keep_quality, const Work& work) {
+                       bool fresh_quality, const MeasureSpeed& measure_speed) {
   if (std::optional<Measurement> found = store_.find(key)) {
     price(found->speed, usd_per_hour_);
     return {.measurement = std::move(*found), .from_store = true};
@@ -138,73 +138,56 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
 
   const std::string memo = quality_key(model_hash_, config, plan_.hash(), build_);
   std::optional<std::string> known_quality;
-  if (keep_quality) known_quality = store_.find_blob(memo);
+  if (!fresh_quality) known_quality = store_.find_blob(memo);
 
   const double begin = clock_.now();
   const ChildResult child = run_isolated(
       [&] {
         const std::uint64_t resident_before = resident_bytes();
         std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
-        Measurement measurement = work(config);
-        // What this process needed beyond what it was born with.
-        measurement.speed.peak_memory_bytes -=
-            std::min(measurement.speed.peak_memory_bytes, resident_before);
-        if (known_quality) {
-          measurement.quality = parse_quality(*known_quality, "the store's memo of qualities");
-        } else {
-          const LoadedModel model = load_model(open_model(model_path_), config);
-          measurement.quality = measure_quality(model, config, plan_, reference_);
-        }
-        return to_json(measurement);
+        Measurement m;
+        double load_s = 0;
+        const LoadedModel model = load_and_warm(model_path_, config, clock_, load_s);
+        m.speed = measure_speed(model);
+        m.speed.load_s = load_s;
+        // What serving needed beyond what the process was born with.
+        const std::uint64_t peak = peak_memory_bytes();
+        m.speed.peak_memory_bytes = peak - std::min(peak, resident_before);
+        m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
+                                  : measure_quality(model, config, plan_, reference_);
+        return to_json(m);
       },
       timeout_s, stop_);
   if (child.interrupted) return {.interrupted = true};
 
-  Profiled result;
-  if (child.outcome == Outcome::ok) {
-    result.measurement = parse_measurement(child.output, "the trial's child process");
-  } else {
-    result.measurement.outcome = child.outcome;
-    result.measurement.detail = child.detail;
-  }
-  result.measurement.seconds = clock_.now() - begin;
-  result.measurement.measured_at = clock_.utc();
-  if (child.outcome == Outcome::ok && keep_quality && !known_quality) {
-    store_.put_blob(memo, to_json(result.measurement.quality));
-  }
-  store_.put(key, result.measurement);
-  price(result.measurement.speed, usd_per_hour_);
-  return result;
+  Measurement m;
+  if (child.outcome == Outcome::ok) m = parse_measurement(child.output, "the trial's process");
+  m.outcome = child.outcome;
+  m.detail = child.detail;
+  m.seconds = clock_.now() - begin;
+  m.measured_at = clock_.utc();
+  if (m.outcome == Outcome::ok && !known_quality) store_.put_blob(memo, to_json(m.quality));
+  store_.put(key, m);
+  price(m.speed, usd_per_hour_);
+  return {.measurement = std::move(m)};
 }
 
 Profiled Profiler::measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
                            double timeout_s) {
-  return run(key("trial", config, workload, seed), config, timeout_s, true,
-             [&](const DeployConfig& c) {
-               Measurement measurement;
-               double load_s = 0;
-               const LoadedModel model = load_and_warm(model_path_, c, clock_, load_s);
-               measurement.speed = measure_speed(model, c, workload, seed, vocabulary_, clock_);
-               measurement.speed.load_s = load_s;
-               measurement.speed.peak_memory_bytes = peak_memory_bytes();
-               return measurement;
+  return run(key("trial", config, workload, seed), config, timeout_s, false,
+             [&](const LoadedModel& model) {
+               return measure_speed(model, config, workload, seed, vocabulary_, clock_);
              });
 }
 
 Profiled Profiler::verify(const DeployConfig& config, const Workload& workload, double level,
-                          std::uint64_t seed, double timeout_s) {
+                          std::uint64_t seed, double timeout_s, bool fresh_quality) {
   char kind[64];
   std::snprintf(kind, sizeof kind, "verify %.17g", level);
-  return run(
-      key(kind, config, workload, seed), config, timeout_s, false, [&](const DeployConfig& c) {
-        Measurement measurement;
-        double load_s = 0;
-        const LoadedModel model = load_and_warm(model_path_, c, clock_, load_s);
-        measurement.speed = measure_speed_at(model, c, workload, level, seed, vocabulary_, clock_);
-        measurement.speed.load_s = load_s;
-        measurement.speed.peak_memory_bytes = peak_memory_bytes();
-        return measurement;
-      });
+  return run(key(kind, config, workload, seed), config, timeout_s, fresh_quality,
+             [&](const LoadedModel& model) {
+               return measure_speed_at(model, config, workload, level, seed, vocabulary_, clock_);
+             });
 }
 
 }  // namespace paretune

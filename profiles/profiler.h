@@ -20,6 +20,8 @@
 
 namespace paretune {
 
+struct LoadedModel;
+
 struct Profiled {
   Measurement measurement;
   bool from_store = false;   // measured by an earlier run
@@ -50,14 +52,15 @@ class Profiler {
   Profiled measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
                    double timeout_s);
 
-  // Speed at two given loads and no search; quality by these very kernels. For verification.
-  Profiled verify(const DeployConfig& config, const Workload& workload, double rate_or_concurrency,
-                  std::uint64_t seed, double timeout_s);
+  // Speed at two given loads and no search (measure_speed_at). fresh_quality: measured anew by
+  // these very kernels; otherwise that of the config's quality knobs, if known.
+  Profiled verify(const DeployConfig& config, const Workload& workload, double level,
+                  std::uint64_t seed, double timeout_s, bool fresh_quality);
 
  private:
-  using Work = std::function<Measurement(const DeployConfig&)>;
-  Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s, bool keep_quality,
-               const Work& work);
+  using MeasureSpeed = std::function<Speed(const LoadedModel&)>;
+  Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s,
+               bool fresh_quality, const MeasureSpeed& measure_speed);
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
                std::uint64_t seed) const;
 

@@ -94,7 +94,7 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
       const double low = search.best_x(), high = search.lowest_miss(ceiling);
       if (high - low < 0.02 * ceiling) break;
       // SLOs bind near saturation: look at the upper half first.
-      const double rate = step == 0 ? std::max(0.8 * high, (low + high) / 2) : (low + high) / 2;
+      const double rate = step == 0 ? std::max(0.85 * high, (low + high) / 2) : (low + high) / 2;
       search.add(rate, run({.rate = rate}, true));
     }
     if (!own) {

@@ -14,14 +14,14 @@ namespace paretune {
 // usd_per_hour / 3600 / output_tokens_per_s * 1e6
 double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s);
 
-// Everything but prices, and load_s and peak memory, which belong to the process. Loads are tried in this
-// order: the workload's own; saturation (the engine never without a waiting request), which bounds
-// the rate from above; then `rate_steps` of a bisection between them. The workload's arrival
+// Everything but prices, and load_s and peak memory, which belong to the process. Loads are tried
+// in this order: the workload's own; saturation (the engine never without a waiting request), which
+// bounds the rate from above; then `rate_steps` of a bisection between them. The workload's arrival
 // process says what a load is: a request rate, or requests in flight. Where the workload leaves the
 // rate open, its own load is half of the highest rate found.
 Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const Workload& workload,
                     std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
-                    int rate_steps = 3);
+                    int rate_steps = 2);
 
 // The same at a level found before (requests/s, or requests in flight in a closed loop) and with no
 // search: the workload's own load and that level, each run once.
@@ -29,8 +29,8 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
                        const Workload& workload, double level, std::uint64_t seed,
                        std::span<const std::int32_t> vocabulary, Clock& clock);
 
-// Fills what tokens cost, from the run at the highest rate. A price is not measured: measurements are
-// kept without one.
+// Fills what tokens cost, from the run at the highest rate. A price is not measured: measurements
+// are kept without one.
 void price(Speed& speed, double usd_per_hour);
 
 // The ids that prompts of load tests are made of: ordinary tokens, no control tokens.

@@ -6,14 +6,16 @@ namespace paretune {
 namespace {
 
 bool runs_here(std::string_view family) {
-  return std::ranges::any_of(matmul_variants(),
-                             [&](const MatmulVariant& v) { return v.family == family && cpu_has(v.needs); });
+  return std::ranges::any_of(matmul_variants(), [&](const MatmulVariant& v) {
+    return v.family == family && cpu_has(v.needs);
+  });
 }
 
 // A resolved kernel for each weight format the config uses; equal lists mean equal kernels.
 std::vector<const MatmulVariant*> resolved(const DeployConfig& config, std::string_view family) {
   std::vector<const MatmulVariant*> kernels;
-  for (const WeightFormat* format : {config.attention_weights, config.mlp_weights, config.output_weights}) {
+  for (const WeightFormat* format :
+       {config.attention_weights, config.mlp_weights, config.output_weights}) {
     kernels.push_back(&resolve_matmul(family, *format, effective_activations(config, *format)));
   }
   return kernels;
@@ -32,22 +34,27 @@ void canonical_kernel(DeployConfig& config, OneOf<kKernelFamilies> DeployConfig:
 
 constexpr std::array kConstraints{
     Constraint{"activations need a partner",
-               "a cast of activations acts only where weights of its kind exist: int8 with integer weights, bf16 with "
+               "a cast of activations acts only where weights of its kind exist: int8 with integer "
+               "weights, bf16 with "
                "bf16 weights",
                [](DeployConfig& c, const Target&) {
                  bool integer = false, bf16 = false;
-                 for (const WeightFormat* format : {c.attention_weights, c.mlp_weights, c.output_weights}) {
+                 for (const WeightFormat* format :
+                      {c.attention_weights, c.mlp_weights, c.output_weights}) {
                    integer |= format->integer;
                    bf16 |= format == &kBf16;
                  }
                  if (c.activations.name == "int8" && !integer) c.activations.name = "bf16";
                  if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
                }},
-    Constraint{"one name per prefill kernel", "families that fall back to the same kernels are the same",
-               [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
-    Constraint{"one name per decode kernel", "families that fall back to the same kernels are the same",
-               [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::decode_kernel); }},
-    Constraint{"one name per attention kernel", "kernels that fall back to the same one are the same",
+    Constraint{
+        "one name per prefill kernel", "families that fall back to the same kernels are the same",
+        [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
+    Constraint{
+        "one name per decode kernel", "families that fall back to the same kernels are the same",
+        [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::decode_kernel); }},
+    Constraint{"one name per attention kernel",
+               "kernels that fall back to the same one are the same",
                [](DeployConfig& c, const Target&) {
                  const auto& kernel = resolve_attention(c.attention_kernel.name, *c.kv_cache);
                  for (const std::string_view name : kAttentionKernels) {
@@ -57,8 +64,11 @@ constexpr std::array kConstraints{
                    }
                  }
                }},
-    Constraint{"a step holds a batch", "the token budget of a step covers one token for each running sequence",
-               [](DeployConfig& c, const Target&) { c.prefill_chunk = std::max(c.prefill_chunk, c.max_batch_size); }},
+    Constraint{"a step holds a batch",
+               "the token budget of a step covers one token for each running sequence",
+               [](DeployConfig& c, const Target&) {
+                 c.prefill_chunk = std::max(c.prefill_chunk, c.max_batch_size);
+               }},
     Constraint{"a page fits the context", "a page longer than the context wastes the rest of it",
                [](DeployConfig& c, const Target& t) {
                  c.kv_page_tokens = std::min(c.kv_page_tokens, std::max(1, t.model.max_seq_len));
@@ -77,7 +87,8 @@ std::vector<int> powers_of_two(int from, int to) {
   return values;
 }
 
-// Names of a list, in reverse: domains are ordered from plain to ambitious where the lists are best first.
+// Names of a list, in reverse: domains are ordered from plain to ambitious where the lists are best
+// first.
 template <const auto& kList>
 std::vector<OneOf<kList>> every() {
   std::vector<OneOf<kList>> values;
@@ -98,9 +109,15 @@ Activations effective_activations(const DeployConfig& config, const WeightFormat
   return Activations::f32;
 }
 
-std::vector<const WeightFormat*> weight_choices(const Target&) { return {kWeightFormats.begin(), kWeightFormats.end()}; }
-std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) { return every<kActivationCasts>(); }
-std::vector<const KvFormat*> kv_choices(const Target&) { return {kKvFormats.begin(), kKvFormats.end()}; }
+std::vector<const WeightFormat*> weight_choices(const Target&) {
+  return {kWeightFormats.begin(), kWeightFormats.end()};
+}
+std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) {
+  return every<kActivationCasts>();
+}
+std::vector<const KvFormat*> kv_choices(const Target&) {
+  return {kKvFormats.begin(), kKvFormats.end()};
+}
 
 // "scalar" is the reference that tests compare with; where anything faster runs, nobody deploys it.
 std::vector<OneOf<kKernelFamilies>> kernel_choices(const Target&) {
@@ -138,11 +155,13 @@ std::vector<int> chunk_choices(const Target& target) {
 
 std::vector<int> page_choices(const Target&) { return powers_of_two(16, 64); }
 
-// As many tokens as the largest batch of whole contexts needs, or as a quarter of the memory holds in f32.
+// As many tokens as the largest batch of whole contexts needs, or as a quarter of the memory holds
+// in f32.
 std::vector<int> cache_choices(const Target& target) {
   const ModelShape& m = target.model;
   const double token_bytes = 2.0 * m.n_layers * m.n_kv_heads * m.head_dim * sizeof(float);
-  const double fits = 0.25 * static_cast<double>(target.machine.memory_bytes) / std::max(1.0, token_bytes);
+  const double fits =
+      0.25 * static_cast<double>(target.machine.memory_bytes) / std::max(1.0, token_bytes);
   const double wanted = 64.0 * m.max_seq_len;
   return {static_cast<int>(std::clamp(std::min(fits, wanted), 256.0, 1e9))};
 }

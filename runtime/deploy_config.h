@@ -1,5 +1,6 @@
-// A deployment as a value: every field is a knob, and one row of kKnobs says all there is to say about it.
-// The runtime reads these fields where it acts on them; search space, flags, JSON, store and reports walk kKnobs.
+// A deployment as a value: every field is a knob, and one row of kKnobs says all there is to say
+// about it. The runtime reads these fields where it acts on them; search space, flags, JSON, store
+// and reports walk kKnobs.
 #pragma once
 
 #include <array>
@@ -23,13 +24,14 @@ struct OneOf {
   static constexpr const auto& all() { return kList; }
 };
 
-// What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where weights are bf16;
-// int8 does that too and quantizes per token where weights are integers.
+// What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where
+// weights are bf16; int8 does that too and quantizes per token where weights are integers.
 inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16", "int8"};
-inline constexpr std::array<std::string_view, 5> kAttentionKernels{"plain_avx512", "tiled_avx512", "plain_avx2",
-                                                                   "tiled_avx2", "scalar"};
-// mixed: each step decodes all running sequences and fills the token budget with prompt chunks (Sarathi-Serve).
-// prefill_first: while prompts wait, steps hold prompt chunks only; decodes pause (vLLM v0).
+inline constexpr std::array<std::string_view, 5> kAttentionKernels{
+    "plain_avx512", "tiled_avx512", "plain_avx2", "tiled_avx2", "scalar"};
+// mixed: each step decodes all running sequences and fills the token budget with prompt chunks
+// (Sarathi-Serve). prefill_first: while prompts wait, steps hold prompt chunks only; decodes pause
+// (vLLM v0).
 inline constexpr std::array<std::string_view, 2> kSchedules{"mixed", "prefill_first"};
 
 struct DeployConfig {
@@ -43,7 +45,7 @@ struct DeployConfig {
   OneOf<kAttentionKernels> attention_kernel;
   int prefill_threads = 1;
   int decode_threads = 1;
-  int max_batch_size = 8;  // sequences that run at once
+  int max_batch_size = 8;   // sequences that run at once
   int prefill_chunk = 256;  // tokens per step, decodes included
   OneOf<kSchedules> schedule;
   int kv_page_tokens = 32;
@@ -80,35 +82,43 @@ std::vector<int> cache_choices(const Target&);
 std::vector<bool> on_off(const Target&);
 
 inline constexpr std::tuple kKnobs{
-    Knob<const WeightFormat*>{"attention_weights", &DeployConfig::attention_weights, Effect::quality,
-                              "format of the q, k, v and attention output projections", weight_choices},
+    Knob<const WeightFormat*>{
+        "attention_weights", &DeployConfig::attention_weights, Effect::quality,
+        "format of the q, k, v and attention output projections", weight_choices},
     Knob<const WeightFormat*>{"mlp_weights", &DeployConfig::mlp_weights, Effect::quality,
                               "format of the MLP's gate, up and down projections", weight_choices},
     Knob<const WeightFormat*>{"output_weights", &DeployConfig::output_weights, Effect::quality,
                               "format of the output head", weight_choices},
-    Knob<OneOf<kActivationCasts>>{"activations", &DeployConfig::activations, Effect::quality,
-                                  "lowest precision that activations are cast to before a matrix product",
-                                  activation_choices},
-    Knob<const KvFormat*>{"kv_cache", &DeployConfig::kv_cache, Effect::quality, "format of cached keys and values",
-                          kv_choices},
-    Knob<OneOf<kKernelFamilies>>{"prefill_kernel", &DeployConfig::prefill_kernel, Effect::rounding,
-                                 "matrix kernels of steps that hold prompt tokens", kernel_choices},
-    Knob<OneOf<kKernelFamilies>>{"decode_kernel", &DeployConfig::decode_kernel, Effect::rounding,
-                                 "matrix kernels of steps that only decode", kernel_choices},
-    Knob<OneOf<kAttentionKernels>>{"attention_kernel", &DeployConfig::attention_kernel, Effect::rounding,
-                                   "attention kernel: plain for short contexts, tiled for long ones", attention_choices},
+    Knob<OneOf<kActivationCasts>>{
+        "activations", &DeployConfig::activations, Effect::quality,
+        "lowest precision that activations are cast to before a matrix product",
+        activation_choices},
+    Knob<const KvFormat*>{"kv_cache", &DeployConfig::kv_cache, Effect::quality,
+                          "format of cached keys and values", kv_choices},
+    Knob<OneOf<kKernelFamilies>>{
+        "prefill_kernel", &DeployConfig::prefill_kernel, Effect::rounding,
+        "matrix kernels of steps that hold prompt tokens, or the next best for a format they lack",
+        kernel_choices},
+    Knob<OneOf<kKernelFamilies>>{
+        "decode_kernel", &DeployConfig::decode_kernel, Effect::rounding,
+        "matrix kernels of steps that only decode, or the next best for a format they lack",
+        kernel_choices},
+    Knob<OneOf<kAttentionKernels>>{
+        "attention_kernel", &DeployConfig::attention_kernel, Effect::rounding,
+        "attention kernel: plain for short contexts, tiled for long ones", attention_choices},
     Knob<int>{"prefill_threads", &DeployConfig::prefill_threads, Effect::exact,
               "pinned threads in steps that hold prompt tokens", thread_choices},
-    Knob<int>{"decode_threads", &DeployConfig::decode_threads, Effect::exact, "pinned threads in steps that only decode",
-              thread_choices},
-    Knob<int>{"max_batch_size", &DeployConfig::max_batch_size, Effect::rounding, "sequences that run at once",
-              batch_choices},
-    Knob<int>{"prefill_chunk", &DeployConfig::prefill_chunk, Effect::rounding, "token budget of one step",
-              chunk_choices},
+    Knob<int>{"decode_threads", &DeployConfig::decode_threads, Effect::exact,
+              "pinned threads in steps that only decode", thread_choices},
+    Knob<int>{"max_batch_size", &DeployConfig::max_batch_size, Effect::rounding,
+              "sequences that run at once", batch_choices},
+    Knob<int>{"prefill_chunk", &DeployConfig::prefill_chunk, Effect::rounding,
+              "token budget of one step", chunk_choices},
     Knob<OneOf<kSchedules>>{"schedule", &DeployConfig::schedule, Effect::rounding,
-                            "mixed: prompt chunks ride with decodes; prefill_first: decodes wait", schedule_choices},
-    Knob<int>{"kv_page_tokens", &DeployConfig::kv_page_tokens, Effect::exact, "tokens per page of the KV cache",
-              page_choices},
+                            "mixed: prompt chunks ride with decodes; prefill_first: decodes wait",
+                            schedule_choices},
+    Knob<int>{"kv_page_tokens", &DeployConfig::kv_page_tokens, Effect::exact,
+              "tokens per page of the KV cache", page_choices},
     Knob<int>{"kv_cache_tokens", &DeployConfig::kv_cache_tokens, Effect::exact,
               "tokens the KV cache holds, all sequences together", cache_choices},
     Knob<bool>{"prefix_caching", &DeployConfig::prefix_caching, Effect::rounding,
@@ -135,12 +145,15 @@ consteval std::size_t count_fields() {
   }
 }
 }  // namespace internal
-static_assert(std::tuple_size_v<decltype(kKnobs)> == internal::count_fields<DeployConfig>(), "a field without a knob");
+static_assert(std::tuple_size_v<decltype(kKnobs)> == internal::count_fields<DeployConfig>(),
+              "a field without a knob");
 
-// What an engineer would start with, untuned: bf16 weights, every core, the best kernels of the machine.
+// What an engineer would start with, untuned: bf16 weights, every core, the best kernels of the
+// machine.
 DeployConfig default_config(const Target& target);
 
-// A rule between knobs, with its reason. Applying it rewrites a config into the one that means the same.
+// A rule between knobs, with its reason. Applying it rewrites a config into the one that means the
+// same.
 struct Constraint {
   std::string_view name;
   std::string_view reason;
@@ -148,8 +161,8 @@ struct Constraint {
 };
 std::span<const Constraint> constraints();
 
-// All constraints applied, in order: two configs mean the same on this target if and only if their canonical forms are
-// equal. Idempotent.
+// All constraints applied, in order: two configs mean the same on this target if and only if their
+// canonical forms are equal. Idempotent.
 DeployConfig canonical(DeployConfig config, const Target& target);
 
 // The activations that matrix products with these weights get under this config.

@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kSchema = "paretune.deploy/1";
 constexpr int kMaxInt = 1 << 30;  // of any integer knob
 
-[[noreturn]] void fail(const std::string& where, const std::string& found, const std::string& allowed) {
+[[noreturn]] void fail(const std::string& where, const std::string& found,
+                       const std::string& allowed) {
   throw std::runtime_error(where + ": found " + found + ", allowed: " + allowed);
 }
 
@@ -43,7 +44,9 @@ std::string joined(const List& list, Name name) {
 template <class T, class List>
 void from_catalog(T& value, const List& list, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find_if(list, [&](const auto* row) { return row->name == text; });
-  if (found == list.end()) fail(where, in_quotes(text), joined(list, [](const auto* row) { return std::string(row->name); }));
+  if (found == list.end())
+    fail(where, in_quotes(text),
+         joined(list, [](const auto* row) { return std::string(row->name); }));
   value = *found;
 }
 
@@ -68,13 +71,16 @@ void set_value(bool& v, std::string_view text, const std::string& where) {
 template <const auto& kList>
 void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find(kList, text);
-  if (found == kList.end()) fail(where, in_quotes(text), joined(kList, [](std::string_view name) { return std::string(name); }));
+  if (found == kList.end())
+    fail(where, in_quotes(text),
+         joined(kList, [](std::string_view name) { return std::string(name); }));
   v.name = *found;
 }
 
 std::string known_knobs() {
   std::string all;
-  for_each_knob([&](const auto& knob) { all += (all.empty() ? "" : ", ") + std::string(knob.name); });
+  for_each_knob(
+      [&](const auto& knob) { all += (all.empty() ? "" : ", ") + std::string(knob.name); });
   return all;
 }
 
@@ -110,7 +116,8 @@ Json parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    throw std::runtime_error(where + ": not JSON: byte " + std::to_string(error.byte) + ": " + error.what());
+    throw std::runtime_error(where + ": not JSON: byte " + std::to_string(error.byte) + ": " +
+                             error.what());
   }
 }
 
@@ -123,7 +130,8 @@ class Members {
   const Json& require(const std::string& key) {
     known_.push_back(key);
     const auto found = json_.find(key);
-    if (found == json_.end()) throw std::runtime_error(where_ + ": the key " + in_quotes(key) + " is missing");
+    if (found == json_.end())
+      throw std::runtime_error(where_ + ": the key " + in_quotes(key) + " is missing");
     return *found;
   }
   std::string string(const std::string& key) {
@@ -134,7 +142,8 @@ class Members {
   void refuse_others() const {
     for (const auto& [key, value] : json_.items()) {
       if (std::ranges::find(known_, key) == known_.end()) {
-        fail(where_, "the unknown key " + in_quotes(key), joined(known_, [](const std::string& k) { return k; }));
+        fail(where_, "the unknown key " + in_quotes(key),
+             joined(known_, [](const std::string& k) { return k; }));
       }
     }
   }
@@ -156,7 +165,8 @@ std::string knob_text(const DeployConfig& config, std::string_view name) {
   return text;
 }
 
-void set_knob(DeployConfig& config, std::string_view name, std::string_view text, const std::string& where) {
+void set_knob(DeployConfig& config, std::string_view name, std::string_view text,
+              const std::string& where) {
   bool found = false;
   for_each_knob([&](const auto& knob) {
     if (knob.name != name) return;
@@ -168,7 +178,8 @@ void set_knob(DeployConfig& config, std::string_view name, std::string_view text
 
 std::string to_json(const DeployConfig& config) { return config_json(config).dump(); }
 
-DeployConfig parse_config(std::string_view json, const std::string& where, const DeployConfig& base) {
+DeployConfig parse_config(std::string_view json, const std::string& where,
+                          const DeployConfig& base) {
   return config_from(parse_json(json, where), where, base);
 }
 
@@ -212,7 +223,8 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   d.config = config_from(config, where + ".config", {});
 
   const Json& promised = top.require("promised");
-  if (!promised.is_object()) fail(where + ".promised", promised.type_name(), "an object of numbers");
+  if (!promised.is_object())
+    fail(where + ".promised", promised.type_name(), "an object of numbers");
   for (const auto& [name, value] : promised.items()) {
     if (!value.is_number()) fail(where + ".promised." + name, value.dump(), "a number");
     d.promised[name] = value.get<double>();
@@ -223,14 +235,17 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   return d;
 }
 
-std::vector<std::string> mismatches(const Deployment& d, const std::string& model_hash, const Machine& machine) {
+std::vector<std::string> mismatches(const Deployment& d, const std::string& model_hash,
+                                    const Machine& machine) {
   std::vector<std::string> all;
   if (d.model_hash != model_hash) {
-    all.push_back("the model's content hash is " + model_hash + "; the config was measured with " + d.model_hash);
+    all.push_back("the model's content hash is " + model_hash + "; the config was measured with " +
+                  d.model_hash);
   }
   if (d.machine_fingerprint != machine.fingerprint) {
-    all.push_back("this machine (" + machine.cpu + ", " + std::to_string(machine.cores) + " cores, fingerprint " +
-                  machine.fingerprint + ") is not the one the config was measured on (" + d.machine_cpu +
+    all.push_back("this machine (" + machine.cpu + ", " + std::to_string(machine.cores) +
+                  " cores, fingerprint " + machine.fingerprint +
+                  ") is not the one the config was measured on (" + d.machine_cpu +
                   ", fingerprint " + d.machine_fingerprint + ")");
   }
   return all;

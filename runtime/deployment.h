@@ -17,25 +17,30 @@ struct Deployment {
   std::string machine_fingerprint;   // of the machine it was measured on
   std::string machine_cpu;
   DeployConfig config;
-  std::map<std::string, double> promised;  // metric name with unit -> value measured by the study, for people
-  std::string study;                 // name of the workload and id of the study
-  std::string build;                 // version of paretune that measured it
+  std::map<std::string, double>
+      promised;       // metric name with unit -> value measured by the study, for people
+  std::string study;  // name of the workload and id of the study
+  std::string build;  // version of paretune that measured it
 };
 
 // Both refuse unknown keys and values with the known ones, naming `file` and the JSON path.
 Deployment parse_deployment(std::string_view json, const std::filesystem::path& file);
 std::string to_json(const Deployment& deployment);
 
-// A config alone, as a JSON object with the knobs in the order of kKnobs. Missing knobs of a parsed one keep `base`.
+// A config alone, as a JSON object with the knobs in the order of kKnobs. Missing knobs of a parsed
+// one keep `base`.
 std::string to_json(const DeployConfig& config);
-DeployConfig parse_config(std::string_view json, const std::string& where, const DeployConfig& base);
+DeployConfig parse_config(std::string_view json, const std::string& where,
+                          const DeployConfig& base);
 
-// A knob's value as text ("int4_g32", "256", "true"), and back; text that is not a legal value throws with those that
-// are. An unknown knob throws with the known ones.
+// A knob's value as text ("int4_g32", "256", "true"), and back; text that is not a legal value
+// throws with those that are. An unknown knob throws with the known ones.
 std::string knob_text(const DeployConfig& config, std::string_view knob);
-void set_knob(DeployConfig& config, std::string_view knob, std::string_view text, const std::string& where);
+void set_knob(DeployConfig& config, std::string_view knob, std::string_view text,
+              const std::string& where);
 
 // In what way this model and machine differ from those of the measurement; empty if they do not.
-std::vector<std::string> mismatches(const Deployment& deployment, const std::string& model_hash, const Machine& machine);
+std::vector<std::string> mismatches(const Deployment& deployment, const std::string& model_hash,
+                                    const Machine& machine);
 
 }  // namespace paretune

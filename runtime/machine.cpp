@@ -1,4 +1,5 @@
-// The machine as this process may use it: cores and memory after affinity and cgroups, instruction sets after the cap.
+// The machine as this process may use it: cores and memory after affinity and cgroups, instruction
+// sets after the cap.
 #include <sched.h>
 #include <unistd.h>
 
@@ -30,7 +31,8 @@ std::string cpuinfo(const std::string& key) {
 int affinity_cores() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0)
+    return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   return CPU_COUNT(&mask);
 }
 
@@ -64,9 +66,10 @@ Machine this_machine() {
     machine.isa += isa_name(isa);
   }
   // Memory in GiB: a reboot moves the exact figure by some pages.
-  const std::string identity = machine.cpu + '\n' + cpuinfo("cpu family") + '.' + cpuinfo("model\t") + '.' +
-                               cpuinfo("stepping") + '\n' + std::to_string(machine.cores) + '\n' +
-                               std::to_string((machine.memory_bytes + (1u << 29)) >> 30) + '\n' + machine.isa;
+  const std::string identity =
+      machine.cpu + '\n' + cpuinfo("cpu family") + '.' + cpuinfo("model\t") + '.' +
+      cpuinfo("stepping") + '\n' + std::to_string(machine.cores) + '\n' +
+      std::to_string((machine.memory_bytes + (1u << 29)) >> 30) + '\n' + machine.isa;
   const XXH128_hash_t hash = XXH3_128bits(identity.data(), identity.size());
   char text[33];
   std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high64),

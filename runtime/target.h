@@ -9,11 +9,12 @@
 namespace paretune {
 
 struct Machine {
-  std::string cpu;               // the brand string
-  int cores = 1;                 // usable by this process: affinity mask and cgroup quota
+  std::string cpu;                 // the brand string
+  int cores = 1;                   // usable by this process: affinity mask and cgroup quota
   std::uint64_t memory_bytes = 0;  // usable: physical or cgroup limit, whichever is less
-  std::string isa;               // "avx2 avx512 avx512_vnni …": what kernels may use here, the cap included
-  std::string fingerprint;       // hash of the above: measurements of one machine never pass as another's
+  std::string isa;  // "avx2 avx512 avx512_vnni …": what kernels may use here, the cap included
+  std::string
+      fingerprint;  // hash of the above: measurements of one machine never pass as another's
 };
 
 Machine this_machine();

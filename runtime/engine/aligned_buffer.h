@@ -1,4 +1,5 @@
-// Memory for packed weights and kernel scratch: aligned to cache lines, in huge pages where the kernel grants them.
+// Memory for packed weights and kernel scratch: aligned to cache lines, in huge pages where the
+// kernel grants them.
 #pragma once
 
 #include <sys/mman.h>

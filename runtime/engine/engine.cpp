@@ -23,8 +23,8 @@ struct Sequence {
   int max_pages = 0;  // reserved at admission, so a running sequence never lacks a page
   std::vector<KvPool::PageId> pages;
   std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page]
-  std::uint64_t prefix_key = 0;  // of the last published page
-  int published = 0;             // pages
+  std::uint64_t prefix_key = 0;                      // of the last published page
+  int published = 0;                                 // pages
 
   int prompt_size() const { return static_cast<int>(request.prompt.size()); }
   bool decoding() const { return generated > 0; }
@@ -34,10 +34,14 @@ struct Sequence {
 
 struct Engine::State {
   State(const Model& m, const DeployConfig& c, ThreadPool& p)
-      : model(m), config(c), pool(p), kv(m.shape(), *c.kv_cache, c.kv_page_tokens, c.kv_cache_tokens) {}
+      : model(m),
+        config(c),
+        pool(p),
+        kv(m.shape(), *c.kv_cache, c.kv_page_tokens, c.kv_cache_tokens) {}
 
   int tokens_at_most(const Request& request) const {
-    return std::min(static_cast<int>(request.prompt.size()) + request.sampling.max_tokens, model.shape().max_seq_len);
+    return std::min(static_cast<int>(request.prompt.size()) + request.sampling.max_tokens,
+                    model.shape().max_seq_len);
   }
   void admit();
   bool try_admit(Request& request);
@@ -69,17 +73,19 @@ std::string Engine::refuse_reason(const Request& request) const {
   if (request.sampling.max_tokens < 1) return "max_tokens must be at least 1";
   for (const int token : request.prompt) {
     if (token < 0 || token >= shape.vocab_size) {
-      return "token id " + std::to_string(token) + " is not in the vocabulary of " + std::to_string(shape.vocab_size);
+      return "token id " + std::to_string(token) + " is not in the vocabulary of " +
+             std::to_string(shape.vocab_size);
     }
   }
   const auto limit = static_cast<std::size_t>(shape.max_seq_len);
   if (prompt >= limit) {
-    return "the prompt has " + std::to_string(prompt) + " tokens; the context holds " + std::to_string(limit) +
-           " with at least one of them generated";
+    return "the prompt has " + std::to_string(prompt) + " tokens; the context holds " +
+           std::to_string(limit) + " with at least one of them generated";
   }
   if (state_->kv.pages_for(state_->tokens_at_most(request)) > state_->kv.pages()) {
     return "prompt and max_tokens need " + std::to_string(state_->tokens_at_most(request)) +
-           " tokens of KV cache; kv_cache_tokens is " + std::to_string(state_->config.kv_cache_tokens);
+           " tokens of KV cache; kv_cache_tokens is " +
+           std::to_string(state_->config.kv_cache_tokens);
   }
   return "";
 }
@@ -114,7 +120,8 @@ EngineStats Engine::stats() const {
 }
 
 void Engine::State::admit() {
-  while (!waiting.empty() && static_cast<int>(running.size()) < config.max_batch_size && try_admit(waiting.front())) {
+  while (!waiting.empty() && static_cast<int>(running.size()) < config.max_batch_size &&
+         try_admit(waiting.front())) {
     waiting.pop_front();
   }
 }
@@ -134,7 +141,9 @@ bool Engine::State::try_admit(Request& request) {
     stats.prefix_cache_queries += static_cast<std::uint64_t>(sequence.prompt_size());
     while (sequence.published < full) {
       const std::span<const int> page_tokens =
-          std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(kv.page_tokens()));
+          std::span(sequence.tokens)
+              .subspan(static_cast<std::size_t>(sequence.computed),
+                       static_cast<std::size_t>(kv.page_tokens()));
       const std::uint64_t key = KvPool::key(sequence.prefix_key, page_tokens);
       const KvPool::PageId page = kv.find(key, page_tokens);
       if (page < 0) break;
@@ -162,9 +171,12 @@ void Engine::State::publish_prompt_pages(Sequence& sequence) {
   const int size = kv.page_tokens();
   while ((sequence.published + 1) * size <= std::min(sequence.computed, sequence.prompt_size())) {
     const std::span<const int> page_tokens =
-        std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.published * size), static_cast<std::size_t>(size));
+        std::span(sequence.tokens)
+            .subspan(static_cast<std::size_t>(sequence.published * size),
+                     static_cast<std::size_t>(size));
     sequence.prefix_key = KvPool::key(sequence.prefix_key, page_tokens);
-    kv.publish(sequence.pages[static_cast<std::size_t>(sequence.published)], sequence.prefix_key, page_tokens);
+    kv.publish(sequence.pages[static_cast<std::size_t>(sequence.published)], sequence.prefix_key,
+               page_tokens);
     ++sequence.published;
   }
 }
@@ -181,7 +193,8 @@ FinishReason Engine::State::append(Sequence& sequence, int token) {
   ++sequence.generated;
   ++stats.generated_tokens;
   const auto& ends = model.source().tokenizer().eog_ids;
-  if (!sequence.request.sampling.ignore_eos && std::ranges::binary_search(ends, token)) return FinishReason::stop;
+  if (!sequence.request.sampling.ignore_eos && std::ranges::binary_search(ends, token))
+    return FinishReason::stop;
   if (sequence.generated >= sequence.request.sampling.max_tokens ||
       static_cast<int>(sequence.tokens.size()) >= model.shape().max_seq_len) {
     return FinishReason::length;
@@ -197,21 +210,27 @@ std::span<const TokenEvent> Engine::step() {
 
   std::vector<SequenceProgress> progress;
   for (const Sequence& sequence : s.running) {
-    progress.push_back({static_cast<int>(sequence.tokens.size()) - sequence.computed, sequence.decoding()});
+    progress.push_back(
+        {static_cast<int>(sequence.tokens.size()) - sequence.computed, sequence.decoding()});
   }
   const std::vector<Slice> plan =
-      plan_step(progress, std::max(s.config.prefill_chunk, static_cast<int>(s.running.size())), s.config.schedule.name);
+      plan_step(progress, std::max(s.config.prefill_chunk, static_cast<int>(s.running.size())),
+                s.config.schedule.name);
 
   std::vector<Segment> segments;
   Phase phase = Phase::decode;
   for (const Slice& slice : plan) {
     Sequence& sequence = s.running[static_cast<std::size_t>(slice.sequence)];
-    while (static_cast<int>(sequence.pages.size()) < s.kv.pages_for(sequence.computed + slice.tokens)) {
+    while (static_cast<int>(sequence.pages.size()) <
+           s.kv.pages_for(sequence.computed + slice.tokens)) {
       s.add_page(sequence, s.kv.allocate());
       --s.promised_pages;
     }
-    const bool complete = slice.tokens == progress[static_cast<std::size_t>(slice.sequence)].uncomputed;
-    segments.push_back({.tokens = std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(slice.tokens)),
+    const bool complete =
+        slice.tokens == progress[static_cast<std::size_t>(slice.sequence)].uncomputed;
+    segments.push_back({.tokens = std::span(sequence.tokens)
+                                      .subspan(static_cast<std::size_t>(sequence.computed),
+                                               static_cast<std::size_t>(slice.tokens)),
                         .past = sequence.computed,
                         .logits_from = complete ? slice.tokens - 1 : slice.tokens,
                         .layer_pages = sequence.layer_pages});

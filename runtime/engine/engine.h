@@ -1,7 +1,8 @@
-// Continuous batching: requests join and leave between steps; each step runs what the scheduler planned through the model
-// once and samples one token for every sequence whose prompt is complete.
+// Continuous batching: requests join and leave between steps; each step runs what the scheduler
+// planned through the model once and samples one token for every sequence whose prompt is complete.
 //
-// Not thread-safe: one thread owns the engine and calls submit, cancel and step. The model's threads are its own.
+// Not thread-safe: one thread owns the engine and calls submit, cancel and step. The model's
+// threads are its own.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct EngineStats {
   int waiting = 0;
   double kv_cache_usage = 0;  // fraction of pages held by running sequences
   std::uint64_t steps = 0;
-  std::uint64_t prompt_tokens = 0;       // prefilled, cached ones not counted
+  std::uint64_t prompt_tokens = 0;         // prefilled, cached ones not counted
   std::uint64_t prefix_cache_queries = 0;  // prompt tokens looked up
   std::uint64_t prefix_cache_hits = 0;     // of those, found
   std::uint64_t generated_tokens = 0;
@@ -35,15 +36,16 @@ class Engine {
   Engine(const Model& model, const DeployConfig& config, ThreadPool& pool);
   ~Engine();
 
-  // Why this request can never run (empty prompt, unknown token id, longer than the context or the cache), or "".
+  // Why this request can never run (empty prompt, unknown token id, longer than the context or the
+  // cache), or "".
   std::string refuse_reason(const Request& request) const;
 
-  void submit(Request request);      // refuse_reason must be empty
+  void submit(Request request);           // refuse_reason must be empty
   void cancel(std::uint64_t request_id);  // unknown or finished ids are ignored; no event follows
-  bool idle() const;                 // nothing runs or waits
+  bool idle() const;                      // nothing runs or waits
 
-  // One step. Returns its token events in the order of submission; empty if idle or if only prompt chunks ran.
-  // The span is valid until the next call.
+  // One step. Returns its token events in the order of submission; empty if idle or if only prompt
+  // chunks ran. The span is valid until the next call.
   std::span<const TokenEvent> step();
 
   // Drops all cached prefixes (between measurements, so that each starts cold).

@@ -10,7 +10,8 @@
 
 namespace paretune {
 
-KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens, int capacity_tokens)
+KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
+               int capacity_tokens)
     : page_tokens_(page_tokens),
       layer_bytes_(kv_page_bytes(format, page_tokens, shape.n_kv_heads, shape.head_dim)),
       page_bytes_(layer_bytes_ * static_cast<std::size_t>(shape.n_layers)),
@@ -71,7 +72,8 @@ std::uint64_t KvPool::key(std::uint64_t parent, std::span<const int> tokens) {
 KvPool::PageId KvPool::find(std::uint64_t key, std::span<const int> tokens) {
   const auto found = by_key_.find(key);
   // The tokens are compared as well: a 64-bit collision must not serve another prompt's cache.
-  if (found == by_key_.end() || !std::ranges::equal(pages_[static_cast<std::size_t>(found->second)].tokens, tokens)) {
+  if (found == by_key_.end() ||
+      !std::ranges::equal(pages_[static_cast<std::size_t>(found->second)].tokens, tokens)) {
     return -1;
   }
   retain(found->second);
@@ -100,12 +102,14 @@ void KvPool::clear_cache() {
   }
   cached_.clear();
   for (std::size_t id = 0; id < pages_.size(); ++id) {
-    if (pages_[id].key != 0) unpublish(static_cast<PageId>(id));  // still owned: freed by the last release
+    if (pages_[id].key != 0)
+      unpublish(static_cast<PageId>(id));  // still owned: freed by the last release
   }
 }
 
 std::byte* KvPool::layer(PageId page, int layer) const {
-  return pages_[static_cast<std::size_t>(page)].memory.get() + static_cast<std::size_t>(layer) * layer_bytes_;
+  return pages_[static_cast<std::size_t>(page)].memory.get() +
+         static_cast<std::size_t>(layer) * layer_bytes_;
 }
 
 }  // namespace paretune

@@ -1,8 +1,9 @@
-// The paged KV cache: pages of kv_page_tokens tokens for all layers, handed to sequences, shared between prompts that
-// begin alike, and evicted least recently used first.
+// The paged KV cache: pages of kv_page_tokens tokens for all layers, handed to sequences, shared
+// between prompts that begin alike, and evicted least recently used first.
 //
-// A page is named by the hash of all tokens up to its end (the chain of its predecessors), so a lookup of a prompt's
-// pages is one map lookup a page. Only full pages of prompts are shared; they are never written again.
+// A page is named by the hash of all tokens up to its end (the chain of its predecessors), so a
+// lookup of a prompt's pages is one map lookup a page. Only full pages of prompts are shared; they
+// are never written again.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +33,9 @@ class KvPool {
 
   // A page of one's own, evicting a cached prefix if need be. available() must be > 0.
   PageId allocate();
-  void retain(PageId page);   // one more owner
-  void release(PageId page);  // the last owner's release leaves a named page in the cache and frees another
+  void retain(PageId page);  // one more owner
+  void release(
+      PageId page);  // the last owner's release leaves a named page in the cache and frees another
 
   // Prefix cache. key(parent, tokens) chains hashes; parent of the first page is 0.
   static std::uint64_t key(std::uint64_t parent, std::span<const int> tokens);
@@ -48,7 +50,8 @@ class KvPool {
 
  private:
   struct Page {
-    std::unique_ptr<std::byte[], void (*)(std::byte*)> memory{nullptr, nullptr};  // allocated at first use
+    std::unique_ptr<std::byte[], void (*)(std::byte*)> memory{nullptr,
+                                                              nullptr};  // allocated at first use
     int owners = 0;
     std::uint64_t key = 0;  // 0: not published
     std::vector<int> tokens;

@@ -1,4 +1,5 @@
-// A model ready to answer: file, tokenizer, chat template, packed weights and threads, opened for one config.
+// A model ready to answer: file, tokenizer, chat template, packed weights and threads, opened for
+// one config.
 #pragma once
 
 #include <filesystem>
@@ -20,14 +21,16 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Model> model;
-  std::optional<ChatTemplate> chat;  // the model's own, or the built-in one that fits its vocabulary
-  std::string chat_error;            // why there is none: the model still completes plain text
+  std::optional<ChatTemplate>
+      chat;                // the model's own, or the built-in one that fits its vocabulary
+  std::string chat_error;  // why there is none: the model still completes plain text
 
   // A fresh engine with an empty cache.
   std::unique_ptr<Engine> engine(const DeployConfig& config) const;
 };
 
-// Opens the file and packs its weights as config says. Throws std::runtime_error naming the file and what is wrong.
+// Opens the file and packs its weights as config says. Throws std::runtime_error naming the file
+// and what is wrong.
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config);
 
 }  // namespace paretune

@@ -19,7 +19,8 @@ namespace paretune {
 
 enum class Phase { prefill, decode };  // decode: every segment is one token
 
-// Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages for all of these.
+// Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages
+// for all of these.
 struct Segment {
   std::span<const int> tokens;
   int past = 0;
@@ -27,12 +28,13 @@ struct Segment {
   std::span<const std::vector<std::byte*>> layer_pages;  // [layer][page]
 };
 
-// Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step seen.
+// Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step
+// seen.
 struct Workspace {
   std::vector<float> x, qkv, query, attention, gate, up, y;  // (rows, …)
-  std::vector<float> cosines, sines;                  // (rows, head_dim / 2)
-  std::vector<float> selected, logits;                // (rows that want logits, d_model | vocab_size)
-  std::vector<std::vector<float>> scratch;            // per thread
+  std::vector<float> cosines, sines;                         // (rows, head_dim / 2)
+  std::vector<float> selected, logits;      // (rows that want logits, d_model | vocab_size)
+  std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
   std::vector<int> row_segment, row_position, logit_rows;
   struct AttentionTask {
@@ -44,16 +46,17 @@ struct Workspace {
 
 class Model {
  public:
-  // Reads and packs all weights as config says, on the pool's threads. source must outlive the model: token embeddings
-  // are read from it. Throws std::bad_alloc where memory does not suffice.
+  // Reads and packs all weights as config says, on the pool's threads. source must outlive the
+  // model: token embeddings are read from it. Throws std::bad_alloc where memory does not suffice.
   Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool);
 
   const ModelSource& source() const { return source_; }
   const ModelShape& shape() const { return source_.shape(); }
   std::size_t weight_bytes() const { return weight_bytes_; }
 
-  // One pass. Afterwards the cache holds the segments' keys and values, and the result holds one row of vocab_size logits
-  // for each token that wanted them, in order (it lives in workspace.logits).
+  // One pass. Afterwards the cache holds the segments' keys and values, and the result holds one
+  // row of vocab_size logits for each token that wanted them, in order (it lives in
+  // workspace.logits).
   std::span<const float> forward(std::span<const Segment> segments, Phase phase, ThreadPool& pool,
                                  Workspace& workspace) const;
 
@@ -72,7 +75,8 @@ class Model {
     int layer;
   };
   Matrix pack(std::span<const Part> parts, const WeightFormat& format, ThreadPool& pool);
-  void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w, Team& team) const;
+  void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
+                 Team& team) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
 
   const ModelSource& source_;

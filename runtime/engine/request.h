@@ -24,11 +24,13 @@ struct Request {
 
 enum class FinishReason { none, stop, length, cancelled };  // none: goes on
 
-// One sampled token. On finish == stop the token is the end-of-generation token and not part of the text.
+// One sampled token. On finish == stop the token is the end-of-generation token and not part of the
+// text.
 struct TokenEvent {
   std::uint64_t request_id = 0;
   int token = 0;
-  float logprob = 0;  // natural log of its probability under the raw distribution (before temperature and cuts)
+  float logprob =
+      0;  // natural log of its probability under the raw distribution (before temperature and cuts)
   FinishReason finish = FinishReason::none;
 };
 

@@ -18,8 +18,9 @@ class Sampler {
     int token = 0;
     float logprob = 0;  // natural log, under softmax(logits) before temperature and cuts
   };
-  // logits: (vocab_size). Temperature, then top-k, then top-p, then min-p, as llama.cpp and vLLM order them; the first of
-  // equals wins under greedy. One draw of the request's own generator per token.
+  // logits: (vocab_size). Temperature, then top-k, then top-p, then min-p, as llama.cpp and vLLM
+  // order them; the first of equals wins under greedy. One draw of the request's own generator per
+  // token.
   Choice pick(std::span<const float> logits);
 
  private:

@@ -4,7 +4,8 @@
 
 namespace paretune {
 
-std::vector<Slice> plan_step(std::span<const SequenceProgress> running, int budget, std::string_view schedule) {
+std::vector<Slice> plan_step(std::span<const SequenceProgress> running, int budget,
+                             std::string_view schedule) {
   std::vector<Slice> plan;
   const bool any_prompt = std::ranges::any_of(running, [](const auto& s) { return !s.decoding; });
   const bool decode = schedule == "mixed" || !any_prompt;

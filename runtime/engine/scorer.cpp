@@ -19,10 +19,13 @@ struct Scorer::State {
 };
 
 Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool)
-    : state_(new State{model, config, pool,
+    : state_(new State{model,
+                       config,
+                       pool,
                        KvPool(model.shape(), *config.kv_cache, config.kv_page_tokens,
                               model.shape().max_seq_len + config.kv_page_tokens),
-                       {}, {}}) {
+                       {},
+                       {}}) {
   state_->layer_pages.resize(static_cast<std::size_t>(model.shape().n_layers));
 }
 Scorer::~Scorer() = default;
@@ -41,11 +44,13 @@ void Scorer::score(std::span<const int> tokens, int first,
   const auto vocab = static_cast<std::size_t>(s.model.shape().vocab_size);
   for (int past = 0; past < n;) {
     const int count = std::min(s.config.prefill_chunk, n - past);
-    const Segment segment{.tokens = tokens.subspan(static_cast<std::size_t>(past), static_cast<std::size_t>(count)),
-                          .past = past,
-                          .logits_from = std::clamp(first - past, 0, count),
-                          .layer_pages = s.layer_pages};
-    std::span<const float> logits = s.model.forward(std::span(&segment, 1), Phase::prefill, s.pool, s.workspace);
+    const Segment segment{
+        .tokens = tokens.subspan(static_cast<std::size_t>(past), static_cast<std::size_t>(count)),
+        .past = past,
+        .logits_from = std::clamp(first - past, 0, count),
+        .layer_pages = s.layer_pages};
+    std::span<const float> logits =
+        s.model.forward(std::span(&segment, 1), Phase::prefill, s.pool, s.workspace);
     for (int i = segment.logits_from; i < count; ++i) {
       visit(past + i, logits.first(vocab));
       logits = logits.subspan(vocab);

@@ -1,4 +1,5 @@
-// Logits of every position of a text, computed by the kernels, thread counts, chunks and cache format that serve.
+// Logits of every position of a text, computed by the kernels, thread counts, chunks and cache
+// format that serve.
 #pragma once
 
 #include <functional>
@@ -18,9 +19,11 @@ class Scorer {
   ~Scorer();
 
   // Runs tokens as one sequence from an empty cache, in chunks of config.prefill_chunk, and calls
-  // visit(i, logits) for i = first, first + 1, …, tokens.size() - 1, where logits (vocab_size) predict the token after
-  // tokens[i]. The logits are valid during the call only. tokens.size() <= the model's max_seq_len.
-  void score(std::span<const int> tokens, int first, const std::function<void(int, std::span<const float>)>& visit);
+  // visit(i, logits) for i = first, first + 1, …, tokens.size() - 1, where logits (vocab_size)
+  // predict the token after tokens[i]. The logits are valid during the call only. tokens.size() <=
+  // the model's max_seq_len.
+  void score(std::span<const int> tokens, int first,
+             const std::function<void(int, std::span<const float>)>& visit);
 
  private:
   struct State;

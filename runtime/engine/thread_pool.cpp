@@ -10,8 +10,8 @@
 namespace paretune {
 namespace {
 
-// About 20 µs of pause instructions: longer than the serial parts between two regions of a decode step, far shorter than
-// a time slice.
+// About 20 µs of pause instructions: longer than the serial parts between two regions of a decode
+// step, far shorter than a time slice.
 constexpr int kSpins = 2000;
 
 // Waits until value differs from old.
@@ -58,7 +58,9 @@ void Team::barrier() { barrier_.arrive_and_wait(size_); }
 
 Team::Range Team::share(int n, int grain) const {
   const long chunks = (n + grain - 1) / grain;
-  const auto edge = [&](long rank) { return static_cast<int>(std::min<long>(n, chunks * rank / size_ * grain)); };
+  const auto edge = [&](long rank) {
+    return static_cast<int>(std::min<long>(n, chunks * rank / size_ * grain));
+  };
   return {edge(rank_), edge(rank_ + 1)};
 }
 
@@ -113,7 +115,8 @@ void ThreadPool::run(int threads, const std::function<void(Team&)>& body) {
   epoch_.notify_all();
   Team team(0, active, barrier_, cursors_);
   body(team);
-  for (int left = remaining_.load(std::memory_order_acquire); left != 0;) left = wait_change(remaining_, left);
+  for (int left = remaining_.load(std::memory_order_acquire); left != 0;)
+    left = wait_change(remaining_, left);
 }
 
 }  // namespace paretune

@@ -1,7 +1,8 @@
 // A fixed pool of pinned threads that run one function together (SPMD), with barriers inside.
 //
-// A parallel region is one call of run(); what happens between its barriers is the caller's. Waiting spins for some
-// microseconds and then parks on a futex, so that a neighbour who takes a core costs one wake-up and not a time slice.
+// A parallel region is one call of run(); what happens between its barriers is the caller's.
+// Waiting spins for some microseconds and then parks on a futex, so that a neighbour who takes a
+// core costs one wake-up and not a time slice.
 #pragma once
 
 #include <atomic>
@@ -35,11 +36,14 @@ class Team {
   template <class Task>
   void dynamic(int n, Task&& task) {
     std::atomic<int>& cursor = cursors_[phase_++ % 2];
-    for (int i = cursor.fetch_add(1, std::memory_order_relaxed); i < n; i = cursor.fetch_add(1, std::memory_order_relaxed)) {
+    for (int i = cursor.fetch_add(1, std::memory_order_relaxed); i < n;
+         i = cursor.fetch_add(1, std::memory_order_relaxed)) {
       task(i);
     }
     barrier();
-    if (rank_ == 0) cursor.store(0, std::memory_order_relaxed);  // its next use is two dynamic() calls, one barrier, away
+    if (rank_ == 0)
+      cursor.store(
+          0, std::memory_order_relaxed);  // its next use is two dynamic() calls, one barrier, away
   }
 
  private:
@@ -62,8 +66,8 @@ class Barrier {
 
 class ThreadPool {
  public:
-  // threads >= 1, the caller's own included. Thread i is pinned to the i-th CPU of the process's affinity mask where it
-  // has that many; the caller is not pinned.
+  // threads >= 1, the caller's own included. Thread i is pinned to the i-th CPU of the process's
+  // affinity mask where it has that many; the caller is not pinned.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -71,8 +75,8 @@ class ThreadPool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Runs body(team) on `threads` threads (clamped to size()), the caller among them, and waits for all. body must not
-  // throw. Regions do not nest; one caller at a time.
+  // Runs body(team) on `threads` threads (clamped to size()), the caller among them, and waits for
+  // all. body must not throw. Regions do not nest; one caller at a time.
   void run(int threads, const std::function<void(Team&)>& body);
 
  private:

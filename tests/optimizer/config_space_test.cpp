@@ -15,14 +15,22 @@ Target target() {
   Target t;
   t.machine = this_machine();
   t.machine.cores = 2;
-  t.model = {.architecture = "llama", .n_layers = 8, .d_model = 256, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64,
-             .d_ff = 768, .vocab_size = 1536, .max_seq_len = 512};
+  t.model = {.architecture = "llama",
+             .n_layers = 8,
+             .d_model = 256,
+             .n_heads = 4,
+             .n_kv_heads = 2,
+             .head_dim = 64,
+             .d_ff = 768,
+             .vocab_size = 1536,
+             .max_seq_len = 512};
   return t;
 }
 
 Point random_point(const Space& space, std::mt19937_64& rng) {
   Point point;
-  for (const int n : space.n_choices) point.push_back(static_cast<int>(rng() % static_cast<std::uint64_t>(n)));
+  for (const int n : space.n_choices)
+    point.push_back(static_cast<int>(rng() % static_cast<std::uint64_t>(n)));
   return point;
 }
 
@@ -30,7 +38,8 @@ TEST(ConfigSpaceTest, HoldsMoreThanAHundredThousandConfigs) {
   const ConfigSpace space(target(), {}, "w.json");
   const auto sizes = space.sizes();
   EXPECT_GT(sizes.back().configs, 100'000);
-  for (std::size_t i = 1; i < sizes.size(); ++i) EXPECT_LE(sizes[i].configs, sizes[i - 1].configs) << sizes[i].after;
+  for (std::size_t i = 1; i < sizes.size(); ++i)
+    EXPECT_LE(sizes[i].configs, sizes[i - 1].configs) << sizes[i].after;
 }
 
 TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
@@ -44,9 +53,12 @@ TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
     EXPECT_EQ(configs.canonical(*once), once);
     const DeployConfig before = configs.config(point), after = configs.config(*once);
     // The same kernels for every weight format: that is what "means the same" promises.
-    for (const WeightFormat* format : {before.attention_weights, before.mlp_weights, before.output_weights}) {
-      EXPECT_EQ(&resolve_matmul(before.prefill_kernel.name, *format, effective_activations(before, *format)),
-                &resolve_matmul(after.prefill_kernel.name, *format, effective_activations(after, *format)));
+    for (const WeightFormat* format :
+         {before.attention_weights, before.mlp_weights, before.output_weights}) {
+      EXPECT_EQ(&resolve_matmul(before.prefill_kernel.name, *format,
+                                effective_activations(before, *format)),
+                &resolve_matmul(after.prefill_kernel.name, *format,
+                                effective_activations(after, *format)));
     }
     EXPECT_EQ(configs.point(after), once);
   }
@@ -90,14 +102,16 @@ TEST(ConfigSpaceTest, RestrictionsAreChecked) {
     ConfigSpace(target(), {{"mlp_weights", {"int7"}}}, "w.json");
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("$.space.mlp_weights"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("$.space.mlp_weights"), std::string::npos)
+        << error.what();
     EXPECT_NE(std::string(error.what()).find("int4_g128"), std::string::npos) << error.what();
   }
 }
 
 TEST(StartingPointsTest, AllAreLegalOnThisTarget) {
   const ConfigSpace space(target(), {}, "w.json");
-  for (const StartingPoint& start : kStartingPoints) EXPECT_TRUE(space.point(apply(start, target()))) << start.name;
+  for (const StartingPoint& start : kStartingPoints)
+    EXPECT_TRUE(space.point(apply(start, target()))) << start.name;
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ Trial trial(int id, double cost, double latency, double kl) {
   s.at_workload.latency.ttft_ms.samples = 100;
   for (auto& p : s.at_workload.latency.ttft_ms.percentiles) p = {latency, latency, latency};
   t.measurement.quality.kl_divergence = kl;
-  t.measurement.quality.capabilities = {{.name = "sort", .items = 50, .accuracy = .9, .reference_accuracy = .9}};
+  t.measurement.quality.capabilities = {
+      {.name = "sort", .items = 50, .accuracy = .9, .reference_accuracy = .9}};
   t.measurement.seconds = 1;
   return t;
 }
@@ -27,7 +28,8 @@ Study study(std::vector<Trial> trials, double ttft_limit = 100) {
     if (t.objectives.latency_ms == 0 && t.measurement.outcome == Outcome::ok) {
       t.measurement.speed.at_workload.meets_slo =
           t.measurement.speed.at_workload.latency.ttft_ms.percentiles[2].value <= ttft_limit;
-      if (!t.measurement.speed.at_workload.meets_slo) t.measurement.speed.at_workload.missed = "ttft_ms p95: 200 > 100";
+      if (!t.measurement.speed.at_workload.meets_slo)
+        t.measurement.speed.at_workload.missed = "ttft_ms p95: 200 > 100";
     }
     judge_trial(t, s.workload);
     s.trials.push_back(t);
@@ -37,8 +39,8 @@ Study study(std::vector<Trial> trials, double ttft_limit = 100) {
 }
 
 TEST(JudgeTest, FrontPicksAndDominance) {
-  const Study s = study({trial(0, 4, 40, .001), trial(1, 2, 50, .004), trial(2, 3, 20, .01), trial(3, 4, 45, .002),
-                         trial(4, 5, 60, 0)});
+  const Study s = study({trial(0, 4, 40, .001), trial(1, 2, 50, .004), trial(2, 3, 20, .01),
+                         trial(3, 4, 45, .002), trial(4, 5, 60, 0)});
   EXPECT_TRUE(s.feasible);
   EXPECT_EQ(s.front, (std::vector<int>{1, 2, 0, 4}));  // 3 is dominated by 0
   EXPECT_EQ(s.find_pick("recommended")->id, 1);
@@ -48,7 +50,8 @@ TEST(JudgeTest, FrontPicksAndDominance) {
   EXPECT_EQ(s.find_pick("default")->id, 0);
   EXPECT_EQ(s.find_pick("nonsense"), nullptr);
   ASSERT_EQ(s.progress.size(), 5u);
-  for (std::size_t i = 1; i < 5; ++i) EXPECT_GE(s.progress[i].hypervolume, s.progress[i - 1].hypervolume);
+  for (std::size_t i = 1; i < 5; ++i)
+    EXPECT_GE(s.progress[i].hypervolume, s.progress[i - 1].hypervolume);
   EXPECT_EQ(s.progress.back().seconds, 5);
 }
 
@@ -83,7 +86,8 @@ TEST(JudgeTest, FailuresStayAndTeach) {
   slow.measurement.speed.at_workload.meets_slo = false;
   judge_trial(slow, s.workload);
   // A miss is worse in every score than what meets the limits, however cheap.
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_GT((*search_scores(slow))[i], (*search_scores(s.trials[0]))[i]);
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_GT((*search_scores(slow))[i], (*search_scores(s.trials[0]))[i]);
 }
 
 TEST(JudgeTest, NothingRan) {

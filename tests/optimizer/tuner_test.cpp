@@ -31,7 +31,9 @@ class TestClock : public Clock {
 struct Silent : TuneObserver {
   void phase(const std::string&) override {}
   void trial_begins(const Study&, const DeployConfig&) override {}
-  void trial_ended(const Study&, const Trial&, bool from_store) override { measured += !from_store; }
+  void trial_ended(const Study&, const Trial&, bool from_store) override {
+    measured += !from_store;
+  }
   int measured = 0;
 };
 
@@ -53,7 +55,8 @@ constexpr std::string_view kSmall = R"({
 class TunerTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("paretune-tuner-" + std::to_string(getpid()));
+    folder_ =
+        std::filesystem::temp_directory_path() / ("paretune-tuner-" + std::to_string(getpid()));
     std::filesystem::remove_all(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -96,7 +99,8 @@ TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
   }
   // The full-precision starting point, found by its own knobs, loses nothing.
   for (const Trial& trial : study.trials) {
-    if (trial.config.mlp_weights == &kF32 && trial.config.attention_weights == &kF32 && trial.config.output_weights == &kF32) {
+    if (trial.config.mlp_weights == &kF32 && trial.config.attention_weights == &kF32 &&
+        trial.config.output_weights == &kF32) {
       EXPECT_LT(trial.objectives.kl_divergence, 1e-6);
     }
   }
@@ -152,7 +156,8 @@ TEST_F(TunerTest, ImpossibleLimitsAreExplained) {
   EXPECT_FALSE(study.feasible);
   EXPECT_EQ(study.find_pick("recommended"), nullptr);
   EXPECT_NE(study.find_pick("nearest"), nullptr);
-  EXPECT_NE(study.binding_constraint.find("e2e_latency_ms"), std::string::npos) << study.binding_constraint;
+  EXPECT_NE(study.binding_constraint.find("e2e_latency_ms"), std::string::npos)
+      << study.binding_constraint;
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ TEST(IsolateTest, BringsTheTextBack) {
 }
 
 TEST(IsolateTest, EveryEndIsAnOutcome) {
-  EXPECT_EQ(run_isolated([]() -> std::string { throw std::bad_alloc(); }, 60, kGoOn).outcome, Outcome::out_of_memory);
-  const ChildResult refused = run_isolated([]() -> std::string { throw std::runtime_error("no such kernel"); }, 60, kGoOn);
+  EXPECT_EQ(run_isolated([]() -> std::string { throw std::bad_alloc(); }, 60, kGoOn).outcome,
+            Outcome::out_of_memory);
+  const ChildResult refused =
+      run_isolated([]() -> std::string { throw std::runtime_error("no such kernel"); }, 60, kGoOn);
   EXPECT_EQ(refused.outcome, Outcome::refused);
   EXPECT_EQ(refused.detail, "no such kernel");
   const auto die_by = [](int signal_number) {

@@ -8,7 +8,8 @@
 namespace paretune {
 namespace {
 
-// Time that only steps move: every look at the clock is a millisecond, so a run takes the same time on every machine.
+// Time that only steps move: every look at the clock is a millisecond, so a run takes the same time
+// on every machine.
 class ManualClock : public Clock {
  public:
   double now() override { return time_ += 1e-3; }
@@ -57,7 +58,8 @@ TEST_F(LoadRunTest, CountsEveryRequestOnceAndByDefinition) {
   EXPECT_EQ(r.latency.itl_ms.samples, 40 * 4);
   EXPECT_NEAR(r.request_rate * r.seconds, 40, 1e-6);
   // E2E = TTFT + 4 gaps, and TPOT is the mean gap.
-  EXPECT_NEAR(r.latency.e2e_latency_ms.mean, r.latency.ttft_ms.mean + 4 * r.latency.itl_ms.mean, 1e-6);
+  EXPECT_NEAR(r.latency.e2e_latency_ms.mean, r.latency.ttft_ms.mean + 4 * r.latency.itl_ms.mean,
+              1e-6);
   EXPECT_NEAR(r.latency.tpot_ms.mean, r.latency.itl_ms.mean, 1e-6);
   EXPECT_TRUE(r.meets_slo);
 }
@@ -91,7 +93,8 @@ TEST(JudgeLoadTest, LimitsAndAttainment) {
   std::vector<double> ttft;
   for (int i = 0; i < 100; ++i) {
     const double first = i < 90 ? .1 : .3;
-    requests.push_back({.arrival = 0, .first = first, .last = first + .5, .gaps_ms = {500}, .output_tokens = 2});
+    requests.push_back(
+        {.arrival = 0, .first = first, .last = first + .5, .gaps_ms = {500}, .output_tokens = 2});
     ttft.push_back(1e3 * first);
   }
   LoadRun run{.requests = 100, .seconds = 10};

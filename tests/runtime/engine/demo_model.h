@@ -1,9 +1,8 @@
 // The demo model, and configs to run it with.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -49,8 +48,9 @@ inline std::vector<float> last_logits(const LoadedModel& model, const DeployConf
                                       const std::vector<int>& tokens) {
   Scorer scorer(*model.model, config, *model.pool);
   std::vector<float> result;
-  scorer.score(tokens, static_cast<int>(tokens.size()) - 1,
-               [&](int, std::span<const float> logits) { result.assign(logits.begin(), logits.end()); });
+  scorer.score(
+      tokens, static_cast<int>(tokens.size()) - 1,
+      [&](int, std::span<const float> logits) { result.assign(logits.begin(), logits.end()); });
   return result;
 }
 

@@ -35,7 +35,8 @@ class EngineTest : public testing::Test {
     return all;
   }
 
-  static std::map<std::uint64_t, std::vector<int>> run(Engine& engine, const std::vector<Request>& all) {
+  static std::map<std::uint64_t, std::vector<int>> run(Engine& engine,
+                                                       const std::vector<Request>& all) {
     std::map<std::uint64_t, std::vector<int>> tokens;
     for (const Request& request : all) engine.submit(request);
     while (!engine.idle()) {
@@ -67,9 +68,11 @@ TEST_F(EngineTest, BatchingChunksPagesAndSchedulesDoNotChangeTheAnswers) {
           config.prefill_chunk = chunk;
           config.kv_page_tokens = page;
           config.schedule.name = schedule;
-          // The model was packed for config_; pages are its Engine's and its forward's business alike.
+          // The model was packed for config_; pages are its Engine's and its forward's business
+          // alike.
           const LoadedModel model = load_model(open_model(kDemo), config);
-          EXPECT_EQ(run(*model.engine(config), all), expected) << batch << ' ' << chunk << ' ' << page << ' ' << schedule;
+          EXPECT_EQ(run(*model.engine(config), all), expected)
+              << batch << ' ' << chunk << ' ' << page << ' ' << schedule;
         }
       }
     }
@@ -99,7 +102,9 @@ TEST_F(EngineTest, ASmallCacheMakesRequestsWaitAndLosesNone) {
   const auto engine = model_->engine(small);
   EXPECT_EQ(run(*engine, all), run(*model_->engine(config_), all));
   EXPECT_EQ(engine->stats().kv_cache_usage, 0);
-  EXPECT_NE(engine->refuse_reason({.id = 1, .prompt = std::vector<int>(100, 5), .sampling = {.max_tokens = 100}}), "");
+  EXPECT_NE(engine->refuse_reason(
+                {.id = 1, .prompt = std::vector<int>(100, 5), .sampling = {.max_tokens = 100}}),
+            "");
 }
 
 TEST_F(EngineTest, CancelFreesEverything) {
@@ -126,13 +131,18 @@ TEST_F(EngineTest, RefusesWhatCanNeverRun) {
 
 TEST_F(EngineTest, StopsAtTheContextsEnd) {
   const auto engine = model_->engine(config_);
-  const Request request{.id = 3, .prompt = std::vector<int>(500, 5), .sampling = {.max_tokens = 100, .ignore_eos = true}};
+  const Request request{.id = 3,
+                        .prompt = std::vector<int>(500, 5),
+                        .sampling = {.max_tokens = 100, .ignore_eos = true}};
   EXPECT_EQ(run(*engine, {request}).at(3).size(), 12u);
 }
 
 TEST_F(EngineTest, SeededSamplingRepeats) {
   const auto engine = model_->engine(config_);
-  Request request{.id = 1, .prompt = {1, 279, 13}, .sampling = {.temperature = 1.5f, .seed = 5, .max_tokens = 40, .ignore_eos = true}};
+  Request request{
+      .id = 1,
+      .prompt = {1, 279, 13},
+      .sampling = {.temperature = 1.5f, .seed = 5, .max_tokens = 40, .ignore_eos = true}};
   const auto first = run(*engine, {request});
   EXPECT_EQ(run(*engine, {request}), first);
   request.sampling.seed = 6;

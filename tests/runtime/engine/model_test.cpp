@@ -20,7 +20,8 @@ double golden_error(const LoadedModel& model, const DeployConfig& config) {
     const auto ids = item["top_ids"].get<std::vector<int>>();
     const auto values = item["top_logits"].get<std::vector<double>>();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      worst = std::max(worst, std::abs(logits[static_cast<std::size_t>(ids[i])] - values[i]) / values[0]);
+      worst = std::max(worst,
+                       std::abs(logits[static_cast<std::size_t>(ids[i])] - values[i]) / values[0]);
     }
   }
   return worst;
@@ -39,8 +40,8 @@ TEST(ModelTest, Bf16WeightsAreExactForABf16File) {
   EXPECT_LT(golden_error(model, config), 1e-4);
 }
 
-// bf16 keeps 8 bits: each rounding moves a value by at most 2^-9 of it; over 8 layers of a few roundings each the logits
-// stay within some percent.
+// bf16 keeps 8 bits: each rounding moves a value by at most 2^-9 of it; over 8 layers of a few
+// roundings each the logits stay within some percent.
 TEST(ModelTest, Bf16ActivationsAndCacheStayClose) {
   DeployConfig config = default_config(demo_target());
   config.activations.name = "bf16";
@@ -54,7 +55,8 @@ TEST(ModelTest, GreedyContinuationsAreGolden) {
   const auto engine = model.engine(config);
   for (const auto& item : golden_items()) {
     const auto expected = item["greedy_ids"].get<std::vector<int>>();
-    EXPECT_EQ(greedy(*engine, item["ids"], static_cast<int>(expected.size())), expected) << item["prompt"];
+    EXPECT_EQ(greedy(*engine, item["ids"], static_cast<int>(expected.size())), expected)
+        << item["prompt"];
   }
 }
 
@@ -80,7 +82,8 @@ TEST(ModelTest, KnobsKeepTheirPromises) {
         if (knob.effect == Effect::exact) {
           ASSERT_EQ(logits[i], expected[i]) << knob.name << " = " << knob_text(config, knob.name);
         } else {
-          ASSERT_NEAR(logits[i], expected[i], 1e-4 * largest) << knob.name << " = " << knob_text(config, knob.name);
+          ASSERT_NEAR(logits[i], expected[i], 1e-4 * largest)
+              << knob.name << " = " << knob_text(config, knob.name);
         }
       }
     }
@@ -102,14 +105,17 @@ TEST(ModelTest, QuantizedWeightsDegradeInOrder) {
   }
 }
 
-// float64 logits of real models that others trained: GGUF with SentencePiece, and a Hugging Face folder.
+// float64 logits of real models that others trained: GGUF with SentencePiece, and a Hugging Face
+// folder.
 TEST(ModelTest, OtherPeoplesModelsMatchFloat64) {
   struct Case {
     const char* model;
     const char* golden;
   };
-  for (const Case& c : {Case{"../shared/models/stories260K/stories260K_vespa_tinyllm.gguf", "../shared/golden/llama-fp64/stories260K"},
-                        Case{"../shared/models/tinystories-656k", "../shared/golden/llama-fp64/tinystories-656k"}}) {
+  for (const Case& c : {Case{"../shared/models/stories260K/stories260K_vespa_tinyllm.gguf",
+                             "../shared/golden/llama-fp64/stories260K"},
+                        Case{"../shared/models/tinystories-656k",
+                             "../shared/golden/llama-fp64/tinystories-656k"}}) {
     if (!std::filesystem::exists(c.model)) GTEST_SKIP() << "skipped: " << c.model << " is not here";
     std::unique_ptr<ModelSource> source = open_model(c.model);
     const DeployConfig config = exact_config({this_machine(), source->shape()});
@@ -120,16 +126,20 @@ TEST(ModelTest, OtherPeoplesModelsMatchFloat64) {
     const auto engine = model.engine(config);
     for (const auto& prompt : golden["prompts"]) {
       const auto ids = prompt["ids"].get<std::vector<int>>();
-      std::ifstream rows(std::filesystem::path(c.golden).parent_path() / prompt["logits_file"].get<std::string>(), std::ios::binary);
+      std::ifstream rows(
+          std::filesystem::path(c.golden).parent_path() / prompt["logits_file"].get<std::string>(),
+          std::ios::binary);
       std::vector<float> expected(ids.size() * vocab);
-      rows.read(reinterpret_cast<char*>(expected.data()), static_cast<std::streamsize>(expected.size() * sizeof(float)));
+      rows.read(reinterpret_cast<char*>(expected.data()),
+                static_cast<std::streamsize>(expected.size() * sizeof(float)));
       ASSERT_TRUE(rows);
       Scorer scorer(*model.model, config, *model.pool);
       scorer.score(ids, 0, [&](int i, std::span<const float> logits) {
         const auto row = std::span(expected).subspan(static_cast<std::size_t>(i) * vocab, vocab);
         float largest = 0;
         for (const float x : row) largest = std::max(largest, std::abs(x));
-        for (std::size_t t = 0; t < vocab; ++t) ASSERT_NEAR(logits[t], row[t], 1e-4 * largest) << c.model << " position " << i;
+        for (std::size_t t = 0; t < vocab; ++t)
+          ASSERT_NEAR(logits[t], row[t], 1e-4 * largest) << c.model << " position " << i;
       });
       const auto continuation = prompt["greedy48"].get<std::vector<int>>();
       engine->submit({.id = 1, .prompt = ids, .sampling = {.max_tokens = 48, .ignore_eos = true}});

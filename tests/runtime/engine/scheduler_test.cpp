@@ -6,7 +6,9 @@
 
 namespace paretune {
 
-bool operator==(const Slice& a, const Slice& b) { return a.sequence == b.sequence && a.tokens == b.tokens; }
+bool operator==(const Slice& a, const Slice& b) {
+  return a.sequence == b.sequence && a.tokens == b.tokens;
+}
 
 namespace {
 
@@ -14,7 +16,8 @@ const std::vector<SequenceProgress> kRunning{{1, true}, {100, false}, {1, true},
 
 TEST(SchedulerTest, MixedDecodesAllAndFillsTheBudgetOldestFirst) {
   EXPECT_EQ(plan_step(kRunning, 64, "mixed"), (std::vector<Slice>{{0, 1}, {2, 1}, {1, 62}}));
-  EXPECT_EQ(plan_step(kRunning, 112, "mixed"), (std::vector<Slice>{{0, 1}, {2, 1}, {1, 100}, {3, 10}}));
+  EXPECT_EQ(plan_step(kRunning, 112, "mixed"),
+            (std::vector<Slice>{{0, 1}, {2, 1}, {1, 100}, {3, 10}}));
 }
 
 TEST(SchedulerTest, PrefillFirstLetsDecodesWait) {
@@ -26,7 +29,8 @@ TEST(SchedulerTest, PrefillFirstLetsDecodesWait) {
 TEST(SchedulerTest, NeverBeyondTheBudget) {
   for (int budget = 4; budget < 140; ++budget) {
     const auto plan = plan_step(kRunning, budget, "mixed");
-    const int tokens = std::accumulate(plan.begin(), plan.end(), 0, [](int sum, const Slice& s) { return sum + s.tokens; });
+    const int tokens = std::accumulate(plan.begin(), plan.end(), 0,
+                                       [](int sum, const Slice& s) { return sum + s.tokens; });
     EXPECT_EQ(tokens, std::min(budget, 132));
   }
 }
