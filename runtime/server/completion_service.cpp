@@ -153,7 +153,6 @@ void CompletionService::take_token(std::uint64_t id, const Sequence& sequence,
   Choice& choice = g.choices[sequence.choice];
   const bool first = choice.tokens++ == 0;
   ++g.usage.completion_tokens;
-  ++metrics_.generation_tokens;
   if (first) {
     metrics_.prompt_tokens += static_cast<std::uint64_t>(choice.prompt_tokens);
     metrics_.ttft.observe(time - g.arrival);

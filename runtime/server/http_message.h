@@ -28,11 +28,10 @@ struct HttpResponse {
 struct HttpLimits {
   std::size_t header_bytes = 16u << 10;
   std::size_t body_bytes = 8u << 20;
-  std::size_t unsent_bytes =
-      4u << 20;  // of a stream whose client does not read: then it is dropped
-  std::chrono::seconds read_timeout{60};  // for the next request's header, and again for its body
-  std::chrono::seconds write_timeout{30};
-  std::chrono::seconds linger{2};  // for a client to read our last answer before we close
+  std::size_t unsent_bytes = 4u << 20;  // of a stream; a client that reads slower is dropped
+  std::chrono::milliseconds read_timeout{60'000};  // for a request's header; again for its body
+  std::chrono::milliseconds write_timeout{30'000};
+  std::chrono::milliseconds linger{2'000};  // for a client to read our last answer
 };
 
 // Where one request's answer goes: send() once, or begin_stream(), any number of stream(), and

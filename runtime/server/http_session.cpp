@@ -236,6 +236,7 @@ void HttpSession::finish_answer() {
 
 void HttpSession::lose_client() {
   if (state_ == State::closed) return;
+  callbacks_.log(request_line_ + " client gone");
   const std::function<void()> tell = std::exchange(on_disconnect_, nullptr);
   close();
   if (tell) tell();

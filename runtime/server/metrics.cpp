@@ -29,7 +29,7 @@ constexpr std::array kCounters{
                "Prompt tokens, those found in the prefix cache included.",
                [](const ServerMetrics& m, const EngineStats&) { return m.prompt_tokens; }},
     CounterRow{"vllm:generation_tokens_total", "Sampled tokens.",
-               [](const ServerMetrics& m, const EngineStats&) { return m.generation_tokens; }},
+               [](const ServerMetrics&, const EngineStats& s) { return s.generated_tokens; }},
     CounterRow{"vllm:prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.",
                [](const ServerMetrics&, const EngineStats& s) { return s.prefix_cache_queries; }},
     CounterRow{"vllm:prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
@@ -70,6 +70,12 @@ std::string number_text(Number value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
+// Without an exponent, as the labels of other servers are.
+std::string bound_text(double bound) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, bound, std::chars_format::fixed).ptr};
+}
+
 std::string escape_label(std::string_view value) {
   std::string escaped;
   for (const char c : value) {
@@ -100,7 +106,7 @@ class Exposition {
     for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
       count += histogram.counts()[i];
       const bool last = i == histogram.bounds().size();
-      const std::string bound = last ? "+Inf" : number_text(histogram.bounds()[i]);
+      const std::string bound = last ? "+Inf" : bound_text(histogram.bounds()[i]);
       sample(name, "_bucket", "le=\"" + bound + "\"", count);
     }
     sample(name, "_sum", "", histogram.sum());

@@ -36,8 +36,7 @@ struct EndCounts {
 };
 
 struct ServerMetrics {
-  std::uint64_t prompt_tokens = 0;      // of sequences that got a first token, cached ones included
-  std::uint64_t generation_tokens = 0;  // sampled
+  std::uint64_t prompt_tokens = 0;  // of sequences that got a first token, cached ones included
   EndCounts ended;
   Histogram ttft{kTtftBounds};  // seconds, from the request's arrival
   Histogram itl{kItlBounds};    // seconds, each gap

@@ -19,8 +19,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using Error = boost::system::error_code;
 
-constexpr std::chrono::milliseconds kAcceptRetry{
-    100};  // after an error such as too many open files
+constexpr std::chrono::seconds kLastWrites{3};  // for the errors that end what still runs
+// After an error such as too many open files.
+constexpr std::chrono::milliseconds kAcceptRetry{100};
 
 tcp::acceptor listen(asio::io_context& io, const std::string& host, int port) try {
   const auto found = tcp::resolver(io).resolve(
@@ -156,7 +157,7 @@ void Server::State::end_drain() {
   if (!completions.idle())
     options.log(LogLevel::warning, "stopping before all requests are finished");
   completions.end_all(ApiError(503, "the server is stopping"), &EndCounts::abort);
-  timer.expires_after(options.http.linger);
+  timer.expires_after(kLastWrites);
   timer.async_wait([this](Error cancelled) {
     if (!cancelled) io.stop();
   });
