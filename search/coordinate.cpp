@@ -15,9 +15,10 @@ namespace {
 constexpr std::uint64_t kDescent = 0xc00d;  // key of a descent's draws
 constexpr int kDescentsPerTell = 16;  // that may end at once because all their points are known
 
-// How far along an ordinal dimension a descent looks. On the measured convolution space
-// (bench/search_bench), 2 finds 95 % of the front's hypervolume in 60 trials, 1 needs 150 (it stops
-// at every dent), the whole line 100.
+// How far along an ordinal dimension a descent looks. On the measured convolution space (first
+// three devices of bench/search_bench, medians of 60 seeds), 2 finds 0.97 of the front's
+// hypervolume in 60 trials, the whole line 0.96 in 100, and 1 finds 0.90 in 150: it stops at every
+// dent.
 constexpr int kReach = 2;
 
 class Coordinate final : public SequentialStrategy {
