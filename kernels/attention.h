@@ -26,8 +26,7 @@ struct KvPages {
 std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim);
 
 struct AttentionVariant {
-  std::string_view
-      name;  // "tiled_avx512" (online softmax over blocks of keys), "plain_avx512", …, "scalar"
+  std::string_view name;  // "tiled_…": online softmax over blocks of keys; "plain_…"; "scalar"
   const KvFormat* format;
   Isa needs;
   // Query tokens [token_begin, token_end) of the n_tokens that follow `past` cached ones (their own
@@ -41,8 +40,8 @@ struct AttentionVariant {
   std::size_t (*scratch_floats)(int context, int n_heads, int n_kv_heads, int head_dim);
 };
 
-std::span<const AttentionVariant>
-attention_variants();  // best first for short contexts; scalar last
+// Best first for short contexts; scalar last.
+std::span<const AttentionVariant> attention_variants();
 
 // Names a user may choose: "tiled_avx512", "plain_avx512", "tiled_avx2", "plain_avx2", "scalar".
 // Where the CPU lacks the instructions, falls to the same walk ("tiled", "plain") with fewer, then

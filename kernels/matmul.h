@@ -1,8 +1,8 @@
 // y = x · Wᵀ for packed weights: x (m, k) f32 row-major, W (n, k) packed, y (m, n) f32 row-major.
 //
 // In two steps, so that a caller with threads splits both and the thread count cannot change a sum:
-//   prepare: casts rows of x to what the kernel reads (f32 as is, bf16, or int8 with one scale per
-//   token); run:     computes a range of 16-column panels for all m rows.
+//   prepare: casts rows of x to what the kernel reads (f32, bf16, or int8 with a scale per token)
+//   run:     computes a range of 16-column panels for all m rows
 #pragma once
 
 #include <array>
@@ -16,23 +16,19 @@
 
 namespace paretune {
 
-enum class Activations {
-  f32,
-  bf16,
-  int8
-};  // what the kernel multiplies the weights with; int8 is per token, dynamic
+// What the kernel multiplies the weights with; int8 is dynamic, per token.
+enum class Activations { f32, bf16, int8 };
 
 struct MatmulVariant {
-  std::string_view
-      family;  // "amx", "vnni", "avx512", "avx2", "openblas", "scalar": what a user chooses
+  std::string_view family;  // what a user chooses, one of kKernelFamilies
   const WeightFormat* weights;
   Activations activations;
   Isa needs;
   std::size_t (*prepared_bytes)(int m, int k);
   // Rows [row_begin, row_end) of x. prepared is aligned to 64 bytes and sized for all m rows.
   void (*prepare)(const float* x, int m, int k, int row_begin, int row_end, std::byte* prepared);
-  // Panels [panel_begin, panel_end) of 16 columns; writes y[i * ldy + j] for i < m and j < min(16 *
-  // panel_end, n).
+  // Panels [panel_begin, panel_end) of 16 columns: writes y[i * ldy + j] for all i < m and
+  // 16 * panel_begin ≤ j < min(16 * panel_end, n).
   void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
               int panel_end, float* y, std::size_t ldy);
 };

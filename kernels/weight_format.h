@@ -6,8 +6,8 @@
 //   f32         panel[k][16]
 //   bf16        panel[k/2][16][2]                       (an AMX bf16 B tile is 16 such rows)
 //   int8        panel[k/4][16][4] s8, then f32 scale[16]
-//   int4_g32/128  nibbles in the int8 order, then f16 scales and u8 zeros [k/group][16]: layout in
-//   int4.h
+//   int4_g32    nibbles in the int8 order, then f16 scales and u8 zeros [k/32][16] (int4.h)
+//   int4_g128   the same with [k/128][16]
 #pragma once
 
 #include <array>
