@@ -44,7 +44,7 @@ constexpr std::string_view kSmall = R"({
   "arrival": {"process": "closed_loop", "concurrency": 2},
   "slo": {"e2e_latency_ms": {"p50": 60000}},
   "objective": {"latency_metric": "e2e_latency_ms", "percentile": "p50"},
-  "quality": {"evals": [{"path": "workloads/demo/evals/sort.jsonl", "max_items": 4}], "max_text_tokens": 200,
+  "quality": {"evals": [{"path": "workloads/demo/evals/sort.jsonl", "max_items": 4}], "text": ["workloads/demo/evals/story.jsonl"], "max_text_tokens": 200,
               "floors": {"max_kl_divergence": 10, "max_drop": 1}},
   "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
   "space": {"max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
