@@ -1,18 +1,16 @@
 // The two ways through a paged cache that every vectorized attention takes, written once over small
 // operations:
 //
-//   plain  all scores of a row, softmax, then the weighted sum of values; scratch grows with the
-//   context tiled  blocks of 64 keys with a running maximum and sum (online softmax,
-//   arXiv:1805.02867); scratch is constant
+//   plain  all scores of a row, softmax, weighted sum of values; scratch grows with the context
+//   tiled  blocks of 64 keys, running maximum and sum (online softmax, arXiv:1805.02867)
 //
 // A row is one query head of one token. The rows of one KV head's group, over a few tokens, go
 // together, so that a key or value is read and converted once for all of them. Blocks of keys start
 // at multiples of 64 whatever the query, so a row's result depends neither on how many tokens come
 // with it nor on how callers split them.
 //
-// Ops, all on f32, dp being head_dim padded to 16 with zeros:
-//   expand(format's vectors → (count, dp)), scores, exponentials, accumulate: see
-//   attention_avx512.cpp.
+// Ops are expand, scores, maximum, exponentials, accumulate, as attention_avx512.cpp explains them;
+// dp is head_dim padded to 16 with zeros.
 #pragma once
 
 #include <algorithm>

@@ -1,16 +1,15 @@
-// The layout of a panel (16 columns) of 4-bit weights: value = (code - zero) * scale, code and zero
-// in 0 … 15.
+// The layout of a panel (16 columns) of 4-bit weights: value = (code - zero) * scale, with code and
+// zero in 0 … 15.
 //
-//   codes   (padded_k / 8) lines of 64 bytes. A line holds two lines of the int8 order: byte
-//   [column][j] has the code of
-//           k = 8 line + j in its low and of k = 8 line + 4 + j in its high nibble, so that one AND
-//           and one shift give two operands for VNNI or two rows of an AMX tile.
+//   codes   padded_k / 8 lines of 64 bytes, each two lines of the int8 order
 //   scales  f16 [groups][16]
 //   zeros   u8  [groups][16]
 //   padding to 64 bytes, so that no line of codes straddles two cache lines
 //
-// 4.19 bits per weight in groups of 128, 4.75 in groups of 32. The last group may be short (k
-// padded to 64).
+// Byte [column][j] of a line has the code of k = 8 line + j in its low nibble and of k = 8 line + 4
+// + j in its high one: one AND and one shift give two operands for VNNI, or two rows of an AMX
+// tile. 4.19 bits per weight in groups of 128, 4.75 in groups of 32. The last group may be short,
+// for k is padded to 64.
 #pragma once
 
 #include <cstddef>

@@ -3,9 +3,9 @@
 // Tiles 0 … 3 hold sums, 4 and 5 rows of x, 6 and 7 weights; a packed panel is a sequence of weight
 // tiles as it is.
 //   m > 16  2 × 2 sums: 32 rows by 2 panels, each loaded tile is used twice
-//   m ≤ 16  1 × 4 sums: m rows by 4 panels, four streams from memory; four sums also hide the
-//   latency of a product
-// For m > 16 tiles of x are loaded whole; prepared rows are padded to 16 for that.
+//   m ≤ 16  1 × 4 sums: m rows by 4 panels, four streams from memory
+// Four sums also hide the latency of a product. For m > 16 tiles of x are loaded whole; prepared
+// rows are padded to 16 for that.
 #pragma once
 
 #include <algorithm>

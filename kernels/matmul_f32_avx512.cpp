@@ -1,13 +1,11 @@
 // f32 activations with AVX-512: weights become f32 in registers, 16 columns a vector.
 //
-//   m ≤ 4   4 panels × m rows of accumulators, weights expanded in registers: four streams hide the
-//   latency of the
-//           fused multiply-add and of memory.
-//   m > 4   2 panels × up to 12 rows. 128 k of the two panels are expanded once into 16 KiB of
-//   stack (L1) and reused by
-//           all rows; y holds the partial sums.
+//   m ≤ 4   4 panels × m rows of sums; weights are expanded in registers
+//   m > 4   2 panels × up to 12 rows; 128 k at a time are expanded into 16 KiB of stack
 //
-// Both add the same products in the same order, so a row's result does not depend on m.
+// Four panels are four streams, which hide the latency of multiply-adds and of memory. What is
+// expanded stays in L1 and serves all rows, while y holds the partial sums. Both add the same
+// products in the same order, so a row's result does not depend on m.
 #include <algorithm>
 #include <type_traits>
 

@@ -1,10 +1,8 @@
 // int8 activations with AVX2.
 //
-//   int8 weights   both sides are widened to 16 bits and multiplied by vpmaddwd: vpmaddubsw would
-//   saturate (its pairs of
-//                  unsigned by signed bytes reach 2 * 255 * 127).
-//   int4 weights   vpmaddubsw is safe: a pair reaches 2 * 15 * 127 = 3810, so the sums of 8 pairs
-//   still fit 16 bits.
+// With int8 weights both sides are widened to 16 bits and multiplied by vpmaddwd: vpmaddubsw would
+// saturate, for its pairs of unsigned by signed bytes reach 2 * 255 * 127. With int4 weights it is
+// safe: a pair reaches 2 * 15 * 127 = 3810, so that even the sums of 8 pairs fit 16 bits.
 #include <algorithm>
 #include <cstring>
 

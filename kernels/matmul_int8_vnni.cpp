@@ -1,10 +1,9 @@
 // int8 activations with AVX512-VNNI: vpdpbusd adds four products of unsigned by signed bytes to
 // each of 16 columns.
 //
-//   int8 weights   the weights become the unsigned side by adding 128 (one XOR a line); what that
-//   adds, 128 Σ a, starts
-//                  the sum, negated. Activations stay signed, so that they broadcast from memory.
-//   int4 weights   codes are unsigned already; - zero * Σ a starts each group's sum.
+// int8 weights become the unsigned side by adding 128 (one XOR a line), so that activations,
+// signed, broadcast from memory. What that adds, 128 Σ a, starts the sum, negated. int4 codes are
+// unsigned already; - zero * Σ a starts each group's sum.
 //
 // Registers hold up to 8 rows × 2 panels; for m ≤ 4, m rows × 4 panels, to have four streams from
 // memory.
