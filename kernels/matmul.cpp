@@ -96,7 +96,8 @@ const MatmulVariant& resolve_matmul(std::string_view family, const WeightFormat&
   const MatmulVariant* first = nullptr;             // that runs here, whatever its family
   for (const MatmulVariant& v : kMatmulVariants) {  // in the order of kKernelFamilies
     if (v.weights != &weights || v.activations != activations || !cpu_has(v.needs)) continue;
-    if (std::ranges::find(kKernelFamilies, v.family) >= wanted) return v;
+    const bool asked = v.family == family || v.family != kKernelFamilies.back();
+    if (asked && std::ranges::find(kKernelFamilies, v.family) >= wanted) return v;
     if (!first) first = &v;
   }
   return *first;  // never null: scalar is a row of every (weights, activations)

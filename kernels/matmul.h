@@ -46,7 +46,8 @@ inline constexpr std::array<std::string_view, 6> kKernelFamilies{"amx",  "vnni",
                                                                  "avx2", "openblas", "scalar"};
 
 // The variant of `family` for these weights and activations or, where it has none that this CPU
-// runs, the first runnable one of the families after it, or failing that of any ("scalar" always
+// runs, the first runnable one of the families after it but scalar, or failing that the first of
+// any: scalar serves those who ask for it and those who have nothing else (it always
 // exists). Activations that make no sense for the weights are raised to the nearest that do, of
 // int8 (needs integer weights), bf16 (needs bf16 weights) and f32 (always does): int8 for bf16
 // weights becomes bf16. Throws std::runtime_error with the known families if `family` is none of

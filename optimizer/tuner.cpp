@@ -63,7 +63,8 @@ class Trials {
     }
     const Measurement& m = trial.measurement;
     if (m.outcome == Outcome::ok) {
-      slowest_ = std::max(slowest_, m.seconds);
+      ok_seconds_ += m.seconds;
+      ++ok_trials_;
       if (!workload_level(rated_)) rated_.arrival.rate_qps = m.speed.at_workload.offered_rate;
     }
     study_.trials.push_back(std::move(trial));
@@ -83,9 +84,8 @@ class Trials {
   // A config that takes far longer than others is no candidate; before any has run, the whole
   // budget is the limit.
   double timeout() const {
-    const double budget = 60 * study_.workload.budget.minutes;
-    return slowest_ == 0 ? std::max(60.0, budget)
-                         : std::clamp(10 * slowest_, 30.0, std::max(30.0, budget));
+    const double budget = std::max(60.0, 60 * study_.workload.budget.minutes);
+    return ok_trials_ == 0 ? budget : std::clamp(4 * ok_seconds_ / ok_trials_, 10.0, budget);
   }
   const Workload& rated() const { return rated_; }
 
@@ -97,7 +97,8 @@ class Trials {
   TuneObserver& observer_;
   double begin_;
   double earlier_ = 0;
-  double slowest_ = 0;
+  double ok_seconds_ = 0;
+  int ok_trials_ = 0;
 };
 
 }  // namespace
