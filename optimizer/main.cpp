@@ -88,7 +88,7 @@ std::string help() {
       "  --out DIR        where the results go (default: paretune-out/<workload name>)\n"
       "  --minutes M      time budget, instead of the workload's\n"
       "  --trials N       trial budget, instead of the workload's\n"
-      "  --strategy NAME  how to search (default: nsga2):\n";
+      "  --strategy NAME  how to search (default: the first):\n";
   for (const StrategyRow& row : kStrategies) {
     text += "                     " + std::string(row.name) +
             std::string(row.name.size() < 12 ? 12 - row.name.size() : 1, ' ') +

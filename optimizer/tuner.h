@@ -11,11 +11,12 @@
 
 #include "optimizer/study.h"
 #include "profiles/profiler.h"
+#include "search/strategy.h"
 
 namespace paretune {
 
 struct TuneOptions {
-  std::string strategy = "nsga2";  // a row of kStrategies
+  std::string strategy{kStrategies.front().name};
   std::uint64_t seed = 1;
   std::string command;  // as typed, for the manifest
 };

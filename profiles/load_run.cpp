@@ -43,21 +43,27 @@ double rate_standard_error(std::span<const double> times, double begin, double e
   return mean(rates).standard_error;
 }
 
+// Requests that may wait at the end of a run without its load being called too high.
+constexpr double kQueueSlack = 8;
+
 // Requests that follow the counted ones, so that the load holds while those finish.
 int tail_requests(const Workload& workload, const LoadLevel& level) {
   return level.rate ? workload.num_requests
                     : std::max(level.concurrency, workload.num_requests / 4);
 }
 
+// The counted requests arrive at exactly the level's rate: gaps are drawn, then stretched together,
+// so that the luck of a seed is not taken for a faster or slower machine. (A Poisson process with
+// its count given is still one.)
 std::vector<RequestSpec> stream(const Workload& workload, const LoadLevel& level,
                                 std::uint64_t seed) {
   const int n = workload.warmup_requests + workload.num_requests + tail_requests(workload, level);
   if (!level.rate) return make_requests(workload, seed, n);
   std::vector<RequestSpec> requests = make_requests(workload, seed, n, 1.0);
-  double stretch = 1 / *level.rate;
-  if (workload.arrival.process == &kTrace && requests.back().arrival_s > 0) {
-    stretch *= (n - 1) / requests.back().arrival_s;  // a trace has a rate of its own
-  }
+  const auto first = static_cast<std::size_t>(workload.warmup_requests);
+  const std::size_t end = first + static_cast<std::size_t>(workload.num_requests);
+  const double span = requests[end].arrival_s - requests[first].arrival_s;
+  const double stretch = span > 0 ? workload.num_requests / *level.rate / span : 1 / *level.rate;
   for (RequestSpec& request : requests) request.arrival_s *= stretch;
   return requests;
 }
@@ -78,27 +84,16 @@ std::optional<LoadLevel> workload_level(const Workload& workload) {
   return LoadLevel{.rate = *arrival.rate_qps};
 }
 
-bool queue_grows(std::span<const double> in_system, double slack) {
-  const auto n = static_cast<double>(in_system.size());
-  if (n < 8) return false;
-  double mean = 0;
-  for (const double y : in_system) mean += y / n;
-  const double middle = (n - 1) / 2;
-  double sxy = 0, sxx = 0;
-  for (std::size_t i = 0; i < in_system.size(); ++i) {
-    const double x = static_cast<double>(i) - middle;
-    sxy += x * (in_system[i] - mean);
-    sxx += x * x;
-  }
-  const double slope = sxy / sxx;
-  double residual = 0;
-  for (std::size_t i = 0; i < in_system.size(); ++i) {
-    const double error = in_system[i] - mean - slope * (static_cast<double>(i) - middle);
-    residual += error * error;
-  }
-  const double standard_error = std::sqrt(residual / (n - 2) / sxx);
-  const double end = mean + slope * middle;
-  return slope > 3 * standard_error && end > 1.5 * mean && end > slack;
+bool queue_grows(std::span<const double> waiting, double slack) {
+  const std::size_t quarter = waiting.size() / 4;
+  if (quarter < 2) return false;
+  const auto mean_from = [&](std::size_t begin) {
+    double sum = 0;
+    for (const double n : waiting.subspan(begin, quarter)) sum += n;
+    return sum / static_cast<double>(quarter);
+  };
+  const double early = mean_from(quarter), late = mean_from(waiting.size() - quarter);
+  return late > 2 * early && late > slack;
 }
 
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests) {
@@ -242,7 +237,7 @@ class Traffic {
     run.output_tokens_standard_error =
         rate_standard_error(token_times_, window_begin_, window_end_);
     run.input_tokens_per_s = window_inputs_ / run.seconds;
-    run.saturated = level_.rate && queue_grows(in_system_, 4);
+    run.saturated = level_.rate && queue_grows(waiting_, kQueueSlack);
     judge(run, workload_.slo, finished);
     if (hopeless_ && run.meets_slo) {
       run.meets_slo = false;
@@ -262,7 +257,7 @@ class Traffic {
     times_[i].arrival = arrival;
     if (counted(i)) {
       if (window_begin_ < 0) window_begin_ = arrival;
-      in_system_.push_back(in_flight_);
+      waiting_.push_back(engine_.stats().waiting);
     }
     if (!engine_.refuse_reason(requests_[i]).empty()) {
       refused_[i] = true;
@@ -299,7 +294,8 @@ class Traffic {
   std::vector<RequestTimes> times_;
   std::vector<double> last_token_;
   std::vector<bool> refused_;
-  std::vector<double> in_system_;    // seen by each counted arrival
+  std::vector<double>
+      waiting_;  // requests without a place in the batch, seen by each counted arrival
   std::vector<double> token_times_;  // of all requests, from the first counted arrival on
   std::vector<int> misses_;          // per bound of the SLO
   std::string missed_;

@@ -44,9 +44,9 @@ struct RequestTimes {
 };
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests);
 
-// True if the number of requests in the system grew through the run: the slope of a least-squares
-// line over arrivals is positive by more than three standard errors and the line ends above twice
-// its middle and above `slack`.
-bool queue_grows(std::span<const double> in_system, double slack);
+// True if requests pile up: those waiting in the last quarter of the run are more than twice those
+// of the second quarter, and more than `slack`. waiting: seen by each arrival. (A slope's standard
+// error would be wrong here: neighbouring arrivals see almost the same queue.)
+bool queue_grows(std::span<const double> waiting, double slack);
 
 }  // namespace paretune

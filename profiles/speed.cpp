@@ -7,6 +7,10 @@
 namespace paretune {
 namespace {
 
+// Of the default config's highest rate: the load under which latencies are compared where the
+// workload names none. Busy enough for requests to meet, low enough for slower configs to keep up.
+constexpr double kOwnLoad = 0.7;
+
 // Searches the highest load that meets the SLOs. `run(x)` measures load x; a load that meets the
 // SLOs is assumed to be met by all lower ones, and one that misses them by all higher ones.
 class Bisection {
@@ -98,8 +102,9 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
       search.add(rate, run({.rate = rate}, true));
     }
     if (!own) {
-      // Half of what this config can take: a load that the study then holds every config to.
-      speed.at_workload = run({.rate = 0.5 * (search.best() ? search.best_x() : ceiling)}, false);
+      // A load that the study then holds every config to.
+      speed.at_workload =
+          run({.rate = kOwnLoad * (search.best() ? search.best_x() : ceiling)}, false);
       search.add(speed.at_workload.offered_rate, speed.at_workload);
     }
   }

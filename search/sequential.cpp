@@ -79,7 +79,7 @@ std::vector<Point> SequentialStrategy::pending() const {
 
 std::size_t SequentialStrategy::design_size() const {
   const auto n_searched = std::ranges::count_if(space_.n_choices, [](int n) { return n > 1; });
-  return std::min<std::size_t>(2 * std::size_t(n_searched), 16);
+  return std::min<std::size_t>(2 * std::size_t(n_searched), 8);
 }
 
 std::optional<Point> SequentialStrategy::fresh(const Point& point) const {

@@ -46,9 +46,9 @@ struct StrategyRow {
 };
 
 inline constexpr std::array kStrategies{
-    StrategyRow{"nsga2", "evolves a population spread over the Pareto front (default)", make_nsga2},
     StrategyRow{"surrogate", "models the scores by random forests and tries what promises most",
                 make_surrogate},
+    StrategyRow{"nsga2", "evolves a population spread over the Pareto front", make_nsga2},
     StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
                 make_coordinate},
     StrategyRow{"sobol", "fills the space evenly", make_sobol},

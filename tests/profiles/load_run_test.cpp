@@ -76,6 +76,8 @@ TEST_F(LoadRunTest, QueueingCountsInAnOpenLoop) {
   const LoadRun calm = run(w, {.rate = 5}), flood = run(w, {.rate = 5000});
   EXPECT_GT(flood.latency.ttft_ms.mean, 3 * calm.latency.ttft_ms.mean);
   EXPECT_NEAR(calm.offered_rate, 5, 1e-9);
+  EXPECT_NEAR(calm.request_rate, 5,
+              0.3);  // arrivals keep the rate exactly, the last answer ends later
   EXPECT_FALSE(calm.saturated);
 }
 
@@ -111,13 +113,16 @@ TEST(JudgeLoadTest, LimitsAndAttainment) {
 }
 
 TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {
-  std::vector<double> steady, ramp;
+  std::vector<double> steady, ramp, burst;
   for (int i = 0; i < 64; ++i) {
     steady.push_back(3 + (i * 7 % 5));
     ramp.push_back(i * .5 + (i * 7 % 5));
+    burst.push_back(i > 10 && i < 30 ? 20 : 0);
   }
   EXPECT_FALSE(queue_grows(steady, 4));
   EXPECT_TRUE(queue_grows(ramp, 4));
+  EXPECT_FALSE(queue_grows(ramp, 40));
+  EXPECT_FALSE(queue_grows(burst, 4));
 }
 
 }  // namespace
