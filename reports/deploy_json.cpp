@@ -18,6 +18,14 @@ std::string deploy_json(const Study& study) {
                         .config = trial->config,
                         .study = clean_utf8(cat({study.workload.name, " ", study.id})),
                         .build = clean_utf8(study.build)};
+  // What held when it was measured again counts for more than what the search saw: the verified rate
+  // may be the lower one.
+  if (study.verification.done) {
+    for (const VerifiedMetric& metric : study.verification.metrics) {
+      if (std::isfinite(metric.verified)) deployment.promised.emplace(metric.name, metric.verified);
+    }
+    return to_json(deployment);
+  }
   for (const TrialColumn& column : trial_columns()) {
     const double value = column.value(*trial);
     if (std::isfinite(value)) deployment.promised.emplace(column.name, value);

@@ -1,6 +1,9 @@
 #include "runtime/deploy_config.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
 
 namespace paretune {
 namespace {
@@ -181,6 +184,31 @@ DeployConfig default_config(const Target& target) {
 }
 
 std::span<const Constraint> constraints() { return kConstraints; }
+
+void check_config(const DeployConfig& c, const Target& target) {
+  const auto at_most = [](std::string_view knob, double found, double limit, std::string_view why) {
+    if (found <= limit) return;
+    throw std::runtime_error(std::string(knob) + ": found " + std::to_string(std::int64_t(found)) +
+                             ", allowed: at most " + std::to_string(std::int64_t(limit)) + ", " +
+                             std::string(why));
+  };
+  const ModelShape& m = target.model;
+  at_most("prefill_threads", c.prefill_threads, 4096, "threads of one process");
+  at_most("decode_threads", c.decode_threads, 4096, "threads of one process");
+  at_most("max_batch_size", c.max_batch_size, 65536, "sequences of one engine");
+  at_most("prefill_chunk", c.prefill_chunk, 1 << 20, "tokens of one step");
+  at_most("kv_page_tokens", c.kv_page_tokens, 1 << 16, "tokens of one page");
+  const double token_bytes =
+      2.0 * m.n_layers * m.n_kv_heads * double(c.kv_cache->vector_bytes(m.head_dim));
+  at_most("kv_cache_tokens", c.kv_cache_tokens, double(target.machine.memory_bytes) / token_bytes,
+          "what this machine's memory holds of this model");
+  if (c.activations.name == "int8") {
+    // Sums of int8 products stay exact in 32 bits (kernels/matmul.h).
+    at_most("activations=int8 with a matrix of inputs",
+            std::max({m.d_model, m.d_ff, m.n_heads * m.head_dim}), 1 << 17,
+            "so that 32-bit sums do not overflow");
+  }
+}
 
 DeployConfig canonical(DeployConfig config, const Target& target) {
   for (const Constraint& constraint : kConstraints) constraint.apply(config, target);

@@ -165,6 +165,10 @@ std::span<const Constraint> constraints();
 // canonical forms are equal. Idempotent.
 DeployConfig canonical(DeployConfig config, const Target& target);
 
+// Throws std::runtime_error naming the knob, what was found and what is allowed where this machine
+// cannot hold the config (it came from a file or a flag). Slower than it need be is allowed.
+void check_config(const DeployConfig& config, const Target& target);
+
 // The activations that matrix products with these weights get under this config.
 Activations effective_activations(const DeployConfig& config, const WeightFormat& weights);
 

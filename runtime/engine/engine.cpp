@@ -40,8 +40,9 @@ struct Engine::State {
         kv(m.shape(), *c.kv_cache, c.kv_page_tokens, c.kv_cache_tokens) {}
 
   int tokens_at_most(const Request& request) const {
-    return std::min(static_cast<int>(request.prompt.size()) + request.sampling.max_tokens,
-                    model.shape().max_seq_len);
+    const auto prompt = static_cast<std::int64_t>(request.prompt.size());
+    return static_cast<int>(
+        std::min<std::int64_t>(prompt + request.sampling.max_tokens, model.shape().max_seq_len));
   }
   void admit();
   bool try_admit(Request& request);

@@ -36,6 +36,7 @@ class Engine {
   Engine(const Model& model, const DeployConfig& config, ThreadPool& pool);
   ~Engine();
 
+  // Reads only what never changes, so any thread may ask.
   // Why this request can never run (empty prompt, unknown token id, longer than the context or the
   // cache), or "".
   std::string refuse_reason(const Request& request) const;

@@ -6,6 +6,7 @@
 namespace paretune {
 
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config) {
+  check_config(config, {this_machine(), source->shape()});
   LoadedModel loaded;
   loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
   loaded.pool =

@@ -15,12 +15,16 @@ using nlohmann::json;
 json deploy_schema() { return json::parse(std::ifstream("runtime/deploy.schema.json")); }
 
 TEST(DeployJson, IsTheRecommendedConfigAndReadsBack) {
-  const Study study = sample_study();
+  Study study = sample_study();
   const Deployment deployment = parse_deployment(deploy_json(study), "deploy.json");
   EXPECT_EQ(deployment.config, study.trials[2].config);
   EXPECT_EQ(deployment.model_hash, study.model_hash);
   EXPECT_EQ(deployment.machine_fingerprint, study.machine.fingerprint);
-  EXPECT_EQ(deployment.promised.at("usd_per_million_output_tokens"), 0.42);
+  // It promises what held when it was measured again; before that, what the search saw.
+  EXPECT_EQ(deployment.promised.at("usd_per_million_output_tokens"), 0.43);
+  study.verification = {};
+  const Deployment unverified = parse_deployment(deploy_json(study), "deploy.json");
+  EXPECT_EQ(unverified.promised.at("usd_per_million_output_tokens"), 0.42);
 }
 
 TEST(DeployJson, IsEmptyWhereNothingIsRecommended) {
