@@ -19,6 +19,12 @@ constexpr MatmulVariant bf16(std::string_view family, Isa needs, Run* run) {
   return {family, &kBf16, Activations::bf16, needs, bf16_rows_bytes, prepare_bf16, run};
 }
 
+// For CPUs without bf16 instructions: rows are rounded to bf16 and multiplied as the f32 they then
+// are, products of two bf16 being exact in f32.
+constexpr MatmulVariant bf16_by_f32(std::string_view family, Isa needs, Run* run) {
+  return {family, &kBf16, Activations::bf16, needs, f32_rows_bytes, prepare_bf16_as_f32, run};
+}
+
 template <const WeightFormat& W, PrepareInt8* Quantize>
 constexpr MatmulVariant int8(std::string_view family, Isa needs, Run* run) {
   const auto bytes = [](int m, int k) { return int8_rows_bytes(m, k, kGroup<W>); };
@@ -53,6 +59,7 @@ constexpr std::array kMatmulVariants{
 
     bf16("amx", Isa::amx_bf16, bf16_amx),
     bf16("avx512", Isa::avx512_bf16, bf16_avx512),
+    bf16_by_f32("avx2", Isa::avx2, f32_avx2<kBf16>),
     bf16("scalar", Isa::baseline, bf16_scalar),
 
     int8<kInt8, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt8>),

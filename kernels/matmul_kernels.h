@@ -48,6 +48,8 @@ std::size_t int8_rows_bytes(int m, int k, int group);
 
 void prepare_f32(const float* x, int m, int k, int row_begin, int row_end, std::byte* prepared);
 void prepare_bf16(const float* x, int m, int k, int row_begin, int row_end, std::byte* prepared);
+void prepare_bf16_as_f32(const float* x, int m, int k, int row_begin, int row_end,
+                         std::byte* prepared);
 
 using PrepareInt8 = void(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
                          int group);

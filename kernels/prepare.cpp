@@ -44,6 +44,17 @@ void prepare_bf16(const float* x, int, int k, int row_begin, int row_end, std::b
   }
 }
 
+void prepare_bf16_as_f32(const float* x, int, int k, int row_begin, int row_end,
+                         std::byte* prepared) {
+  const std::size_t stride = f32_row_stride(k);
+  for (int i = row_begin; i < row_end; ++i) {
+    const float* from = x + std::size_t(i) * k;
+    float* row = reinterpret_cast<float*>(prepared) + std::size_t(i) * stride;
+    std::transform(from, from + k, row, [](float v) { return bf16_to_f32(f32_to_bf16(v)); });
+    std::fill(row + k, row + padded_k(k), 0.0f);
+  }
+}
+
 void prepare_int8_scalar(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
                          int group) {
   const Int8Rows rows(k, group);

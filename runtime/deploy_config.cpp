@@ -173,6 +173,7 @@ std::vector<bool> on_off(const Target&) { return {false, true}; }
 
 DeployConfig default_config(const Target& target) {
   DeployConfig config;
+  config.activations.name = "bf16";  // as other runtimes multiply bf16 weights
   config.prefill_kernel = kernel_choices(target).front();
   config.decode_kernel = kernel_choices(target).front();
   config.attention_kernel = attention_choices(target).front();
