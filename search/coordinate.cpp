@@ -58,7 +58,7 @@ class Coordinate final : public SequentialStrategy {
     // Every other descent sets out from the best point known for its weights, the others from
     // anywhere.
     const auto best = std::ranges::min_element(
-        trials(), {}, [scale = Scale(trials(), n_objectives()), this](const Trial& t) {
+        trials(), {}, [scale = Scale(trials(), n_objectives()), this](const Observation& t) {
           return cost(scale, &t);
         });
     if (descent_ % 3 != 0 && best != trials().end()) {
@@ -78,13 +78,13 @@ class Coordinate final : public SequentialStrategy {
 
   // Moves on as far as the trials tell; false where a trial is missing.
   bool step() {
-    const Trial* here = find(incumbent_);
+    const Observation* here = find(incumbent_);
     if (!here) return !canonical_of(space(), incumbent_) && (++descent_, begin_descent(), true);
     const std::size_t dimension = order_[position_];
     const Scale scale(trials(), n_objectives());
-    const Trial* best = here;
+    const Observation* best = here;
     for (const Point& point : line(dimension)) {
-      const Trial* other = find(point);
+      const Observation* other = find(point);
       if (!other) return false;
       if (cost(scale, other) < cost(scale, best)) best = other;
     }
@@ -103,7 +103,7 @@ class Coordinate final : public SequentialStrategy {
     return true;
   }
 
-  double cost(const Scale& scale, const Trial* trial) const {
+  double cost(const Scale& scale, const Observation* trial) const {
     if (!trial->scores) return std::numeric_limits<double>::infinity();
     return tchebycheff(scale(*trial->scores), weights_);
   }

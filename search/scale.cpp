@@ -6,10 +6,11 @@
 
 namespace paretune {
 
-Scale::Scale(std::span<const Trial> trials, int n_objectives) : axes_(std::size_t(n_objectives)) {
+Scale::Scale(std::span<const Observation> trials, int n_objectives)
+    : axes_(std::size_t(n_objectives)) {
   for (std::size_t j = 0; j < axes_.size(); ++j) {
     std::vector<double> scores;
-    for (const Trial& trial : trials) {
+    for (const Observation& trial : trials) {
       if (trial.scores) scores.push_back((*trial.scores)[j]);
     }
     if (scores.empty()) continue;

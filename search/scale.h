@@ -13,7 +13,8 @@ namespace paretune {
 
 class Scale {
  public:
-  Scale(std::span<const Trial> trials, int n_objectives);  // infeasible trials are passed over
+  Scale(std::span<const Observation> trials,
+        int n_objectives);  // infeasible trials are passed over
 
   Scores operator()(const Scores& scores) const;
 

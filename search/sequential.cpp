@@ -52,7 +52,7 @@ std::vector<Point> SequentialStrategy::ask(int n) {
 
 void SequentialStrategy::tell(const Point& point, const std::optional<Scores>& scores) {
   assert(!scores || int(scores->size()) == n_objectives_);
-  Trial trial{canonical_of(space_, point).value_or(point), scores};
+  Observation trial{canonical_of(space_, point).value_or(point), scores};
   if (scores && !all_finite(*scores)) trial.scores.reset();
   ++n_tells_;
   pending_.erase(trial.point);
@@ -66,7 +66,7 @@ void SequentialStrategy::tell(const Point& point, const std::optional<Scores>& s
   learn(index);
 }
 
-const Trial* SequentialStrategy::find(const Point& canonical) const {
+const Observation* SequentialStrategy::find(const Point& canonical) const {
   const auto entry = index_.find(canonical);
   return entry == index_.end() ? nullptr : &trials_[entry->second];
 }

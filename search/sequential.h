@@ -14,7 +14,7 @@
 
 namespace paretune {
 
-struct Trial {
+struct Observation {
   Point point;
   std::optional<Scores> scores;  // nullopt: infeasible
 };
@@ -37,8 +37,8 @@ class SequentialStrategy : public Strategy {
   const Space& space() const { return space_; }
   int n_objectives() const { return n_objectives_; }
   std::uint64_t seed() const { return seed_; }
-  const std::vector<Trial>& trials() const { return trials_; }  // in the order first told
-  const Trial* find(const Point& canonical) const;              // nullptr: not told yet
+  const std::vector<Observation>& trials() const { return trials_; }  // in the order first told
+  const Observation* find(const Point& canonical) const;              // nullptr: not told yet
   std::size_t n_decided() const { return trials_.size() + pending_.size(); }
 
   std::vector<Point> pending() const;  // asked, not told yet; sorted
@@ -63,7 +63,7 @@ class SequentialStrategy : public Strategy {
   const Space space_;
   const int n_objectives_;
   const std::uint64_t seed_;
-  std::vector<Trial> trials_;
+  std::vector<Observation> trials_;
   std::unordered_map<Point, std::size_t, PointHash> index_;  // into trials_
   std::unordered_set<Point, PointHash> pending_;
   std::uint64_t n_tells_ = 0;

@@ -40,7 +40,7 @@ class Surrogate final : public SequentialStrategy {
 
   std::optional<Point> next() override {
     if (n_decided() < design_size()) return fresh_sobol();
-    const auto is_feasible = [](const Trial& trial) { return trial.scores.has_value(); };
+    const auto is_feasible = [](const Observation& trial) { return trial.scores.has_value(); };
     if (std::ranges::none_of(trials(), is_feasible)) return fresh_random();
     if (!model_) model_ = fit();
     Rng draws = rng(kMove);
@@ -55,7 +55,7 @@ class Surrogate final : public SequentialStrategy {
     std::vector<Point> points, tried;
     std::vector<Scores> scores;
     std::vector<double> feasible;
-    for (const Trial& trial : trials()) {
+    for (const Observation& trial : trials()) {
       tried.push_back(trial.point);
       feasible.push_back(trial.scores ? 1 : 0);
       if (!trial.scores) continue;

@@ -7,8 +7,8 @@
 namespace paretune {
 namespace {
 
-std::vector<Trial> trials_of(const std::vector<Scores>& scores) {
-  std::vector<Trial> trials{{{0}, std::nullopt}};
+std::vector<Observation> trials_of(const std::vector<Scores>& scores) {
+  std::vector<Observation> trials{{{0}, std::nullopt}};
   for (const Scores& s : scores) trials.push_back({{1}, s});
   return trials;
 }
