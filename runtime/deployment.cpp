@@ -115,9 +115,8 @@ DeployConfig config_from(const Json& json, const std::string& where, DeployConfi
 Json parse_json(std::string_view text, const std::string& where) {
   try {
     return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw std::runtime_error(where + ": not JSON: byte " + std::to_string(error.byte) + ": " +
-                             error.what());
+  } catch (const Json::exception& error) {  // a syntax error, or a number that no double holds
+    throw std::runtime_error(where + ": not JSON: " + error.what());
   }
 }
 

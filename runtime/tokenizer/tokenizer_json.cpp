@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "runtime/model/json_text.h"
 #include "runtime/tokenizer/pre_tokenizer.h"
 #include "runtime/tokenizer/sentencepiece.h"
 
@@ -28,14 +29,8 @@ constexpr std::int64_t kMostUnnamedIds = 65536;
 // One file being read; its methods throw with the file's name and the JSON path.
 class Reader {
  public:
-  Reader(std::string_view text, std::string_view file_name) : file_(file_name) {
-    try {
-      root_ = json::parse(text.begin(), text.end());
-    } catch (const json::parse_error& e) {
-      fail("/", "not JSON at byte " + std::to_string(e.byte));
-    }
-    if (!root_.is_object()) fail("/", "expected an object");
-  }
+  Reader(std::string_view text, std::string_view file_name)
+      : file_(file_name), root_(parse_json_object(text, file_)) {}
 
   Data read() {
     const json& model = member(root_, "/model", "model");

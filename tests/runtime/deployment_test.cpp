@@ -53,6 +53,7 @@ TEST(DeploymentTest, EveryRefusalNamesThePlaceAndWhatIsAllowed) {
            Case{"\"mlp_weights\"", "\"mlp_weight\"", "$.config", "mlp_weights"},
            Case{"\"max_batch_size\": 8", "\"max_batch_size\": 0", "$.config.max_batch_size",
                 "from 1"},
+           Case{"\"max_batch_size\": 8", "\"max_batch_size\": 8e999", "not JSON", "number overflow"},
            Case{"\"max_batch_size\": 8", "\"max_batch_size\": 8.5", "$.config.max_batch_size",
                 "integer"},
            Case{"\"prefix_caching\": true", "\"prefix_caching\": 1", "$.config.prefix_caching",

@@ -63,6 +63,14 @@ TEST(TokenizerJson, ReadsSentencePiece) {
   EXPECT_EQ(Tokenizer(data).encode_prompt("a\n?"), (std::vector<int>{1, 5, 2, 0}));
 }
 
+TEST(TokenizerJson, RefusesWhatIsNotJson) {
+  EXPECT_NE(error_of("{\"a\": ").find("t.json: is not valid JSON"), std::string::npos);
+  EXPECT_NE(error_of("{\"a\": 877e970}").find("number overflow"),
+            std::string::npos);  // no double holds it
+  EXPECT_NE(error_of("[]").find("must be a JSON object"), std::string::npos);
+  EXPECT_NE(error_of("{\"a\": 1, \"a\": 2}").find("appears twice"), std::string::npos);
+}
+
 TEST(TokenizerJson, KnowsEveryPreTokenizer) {
   for (const PreTokenizer& row : kPreTokenizers) {
     json value = byte_level_json();
