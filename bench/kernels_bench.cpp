@@ -181,7 +181,7 @@ std::vector<float> multiply(const MatmulVariant& v, std::span<const float> x, in
   Bytes prepared(v.prepared_bytes(m, w.k));
   v.prepare(x.data(), m, w.k, 0, m, prepared.data());
   std::vector<float> y(std::size_t(m) * w.n);
-  v.run(prepared.data(), m, w, 0, panels, y.data(), w.n);
+  v.run(prepared.data(), m, w.panels(0, panels), {}, y.data(), w.n);
   return y;
 }
 
@@ -229,7 +229,7 @@ void print_matmul(const MatmulVariant& v) {
     v.prepare(x.data(), rows, k, 0, rows, prepared.data());
     return time(rounds, [&] {
       for (int i = 0; i < copies; ++i)
-        v.run(prepared.data(), rows, matrix(i), 0, panels, y.data(), n);
+        v.run(prepared.data(), rows, matrix(i), {}, y.data(), n);
     });
   };
   const bool slow = v.family == "scalar";
@@ -244,7 +244,7 @@ void print_matmul(const MatmulVariant& v) {
   const Timing eight = decode(8, 5);
   const Timing many = time(7, [&] {
     v.prepare(x.data(), m, k, 0, m, prepared.data());
-    v.run(prepared.data(), m, matrix(0), 0, panels, y.data(), n);
+    v.run(prepared.data(), m, matrix(0), {}, y.data(), n);
   });
   const double tera = 2.0 * m * n * k / 1e12;
   std::printf(" %8.2f (best %6.2f) %9.3f (best %.3f)\n", gigabytes / eight.median_s,

@@ -23,8 +23,8 @@ std::size_t packed_bytes(int n, int k) {
 }
 
 // One group of one row: `count` weights that start at k = begin.
-void pack_group(const float* w, int begin, int count, int column, std::uint8_t* codes,
-                std::uint16_t* scale_out, std::uint8_t* zero_out) {
+void pack_group(const float* w, int begin, int count, const Int4Layout& layout, int column,
+                std::uint8_t* panel, std::uint16_t* scale_out, std::uint8_t* zero_out) {
   float low = 0, high = 0;
   for (int i = 0; i < count; ++i) {
     low = std::min(low, w[begin + i]);
@@ -38,8 +38,7 @@ void pack_group(const float* w, int begin, int count, int column, std::uint8_t* 
   for (int i = 0; i < count; ++i) {
     const int k = begin + i;
     const int code = zero + round_within(w[k] / scale, float(-zero), float(15 - zero));
-    codes[Int4Layout::code_at(k, column)] |=
-        static_cast<std::uint8_t>(code << Int4Layout::shift_of(k));
+    panel[layout.code_at(k, column)] |= static_cast<std::uint8_t>(code << Int4Layout::shift_of(k));
   }
 }
 
@@ -50,22 +49,21 @@ void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin
          w.size() == std::size_t(row_end - row_begin) * k);
   const Int4Layout layout(k, Group);
   for (int first = row_begin; first < row_end; first += kPanelColumns) {
-    std::byte* bytes = packed.data() + std::size_t(first / kPanelColumns) * layout.panel_bytes;
-    std::memset(bytes, 0, layout.panel_bytes);
-    auto* codes = reinterpret_cast<std::uint8_t*>(bytes);
-    auto* scales = reinterpret_cast<std::uint16_t*>(bytes + layout.scales_at);
-    auto* zeros = reinterpret_cast<std::uint8_t*>(bytes + layout.zeros_at);
+    auto* panel = reinterpret_cast<std::uint8_t*>(packed.data()) +
+                  std::size_t(first / kPanelColumns) * layout.panel_bytes;
+    std::memset(panel, 0, layout.panel_bytes);
     for (int row = first; row < std::min(first + kPanelColumns, row_end); ++row) {
       const float* from = w.data() + std::size_t(row - row_begin) * k;
       const int column = row - first;
       for (int g = 0; g < layout.groups; ++g) {
-        const int begin = g * Group, at = g * kPanelColumns + column;
-        pack_group(from, begin, std::clamp(k - begin, 0, Group), column, codes, scales + at,
-                   zeros + at);
+        const int begin = g * Group;
+        pack_group(from, begin, std::clamp(k - begin, 0, Group), layout, column, panel,
+                   reinterpret_cast<std::uint16_t*>(panel + layout.scales_at(g)) + column,
+                   panel + layout.zeros_at(g) + column);
       }
       for (int i = k; i < layout.kp; ++i) {  // padding stands for zero
-        codes[Int4Layout::code_at(i, column)] |= static_cast<std::uint8_t>(
-            zeros[i / Group * kPanelColumns + column] << Int4Layout::shift_of(i));
+        panel[layout.code_at(i, column)] |= static_cast<std::uint8_t>(
+            panel[layout.zeros_at(i / Group) + column] << Int4Layout::shift_of(i));
       }
     }
   }
@@ -76,15 +74,14 @@ void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k
                 std::span<float> out) {
   assert(packed.size() == packed_bytes<Group>(n, k) && row < n && out.size() == std::size_t(k));
   const Int4Layout layout(k, Group);
-  const std::byte* bytes = packed.data() + std::size_t(row / kPanelColumns) * layout.panel_bytes;
-  const auto* codes = reinterpret_cast<const std::uint8_t*>(bytes);
-  const auto* scales = reinterpret_cast<const std::uint16_t*>(bytes + layout.scales_at);
-  const auto* zeros = reinterpret_cast<const std::uint8_t*>(bytes + layout.zeros_at);
+  const auto* panel = reinterpret_cast<const std::uint8_t*>(packed.data()) +
+                      std::size_t(row / kPanelColumns) * layout.panel_bytes;
   const int column = row % kPanelColumns;
   for (int i = 0; i < k; ++i) {
-    const int at = i / Group * kPanelColumns + column;
-    const int code = codes[Int4Layout::code_at(i, column)] >> Int4Layout::shift_of(i) & 15;
-    out[i] = float(code - zeros[at]) * f16_to_f32(scales[at]);
+    const auto* scales =
+        reinterpret_cast<const std::uint16_t*>(panel + layout.scales_at(i / Group));
+    const int code = panel[layout.code_at(i, column)] >> Int4Layout::shift_of(i) & 15;
+    out[i] = float(code - panel[layout.zeros_at(i / Group) + column]) * f16_to_f32(scales[column]);
   }
 }
 
@@ -101,6 +98,8 @@ constexpr WeightFormat int4_format(std::string_view name) {
 }  // namespace
 
 constinit const WeightFormat kInt4G32 = int4_format<32>("int4_g32");
+constinit const WeightFormat kInt4G64 = int4_format<64>("int4_g64");
 constinit const WeightFormat kInt4G128 = int4_format<128>("int4_g128");
+constinit const WeightFormat kInt4G256 = int4_format<256>("int4_g256");
 
 }  // namespace paretune

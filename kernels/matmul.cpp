@@ -12,30 +12,46 @@ namespace {
 
 template <const WeightFormat& W>
 constexpr MatmulVariant f32(std::string_view family, Isa needs, Run* run) {
-  return {family, &W, Activations::f32, needs, f32_rows_bytes, prepare_f32, run};
+  return {family, &W, Activations::f32, needs, f32_rows_bytes, f32_row_bytes, prepare_f32, run};
 }
 
 constexpr MatmulVariant bf16(std::string_view family, Isa needs, Run* run) {
-  return {family, &kBf16, Activations::bf16, needs, bf16_rows_bytes, prepare_bf16, run};
+  return {family,          &kBf16,         Activations::bf16, needs,
+          bf16_rows_bytes, bf16_row_bytes, prepare_bf16,      run};
 }
 
 // For CPUs without bf16 instructions: rows are rounded to bf16 and multiplied as the f32 they then
 // are, products of two bf16 being exact in f32.
 constexpr MatmulVariant bf16_by_f32(std::string_view family, Isa needs, Run* run) {
-  return {family, &kBf16, Activations::bf16, needs, f32_rows_bytes, prepare_bf16_as_f32, run};
+  return {family,         &kBf16,        Activations::bf16,   needs,
+          f32_rows_bytes, f32_row_bytes, prepare_bf16_as_f32, run};
 }
 
 template <const WeightFormat& W, PrepareInt8* Quantize>
 constexpr MatmulVariant int8(std::string_view family, Isa needs, Run* run) {
   const auto bytes = [](int m, int k) { return int8_rows_bytes(m, k, kGroup<W>); };
+  const auto row_bytes = [](int k) { return int8_row_bytes(k, kGroup<W>); };
   const auto prepare = [](const float* x, int, int k, int row_begin, int row_end,
                           std::byte* prepared) {
     Quantize(x, k, row_begin, row_end, prepared, kGroup<W>);
   };
-  return {family, &W, Activations::int8, needs, bytes, prepare, run};
+  return {family, &W, Activations::int8, needs, bytes, row_bytes, prepare, run};
 }
 
-constexpr std::array kMatmulVariants{
+// What every format of integer codes has.
+template <const WeightFormat& W>
+constexpr std::array kIntegerVariants{
+    f32<W>("avx512", Isa::avx512, f32_avx512<W>),
+    f32<W>("avx2", Isa::avx2, f32_avx2<W>),
+    f32<W>("scalar", Isa::baseline, f32_scalar<W>),
+
+    int8<W, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<W>),
+    int8<W, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<W>),
+    int8<W, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<W>),
+    int8<W, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<W>),
+};
+
+constexpr std::array kFloatVariants{
     f32<kF32>("avx512", Isa::avx512, f32_avx512<kF32>),
     f32<kF32>("avx2", Isa::avx2, f32_avx2<kF32>),
     f32<kF32>("openblas", Isa::baseline, f32_openblas),
@@ -45,38 +61,23 @@ constexpr std::array kMatmulVariants{
     f32<kBf16>("avx2", Isa::avx2, f32_avx2<kBf16>),
     f32<kBf16>("scalar", Isa::baseline, f32_scalar<kBf16>),
 
-    f32<kInt8>("avx512", Isa::avx512, f32_avx512<kInt8>),
-    f32<kInt8>("avx2", Isa::avx2, f32_avx2<kInt8>),
-    f32<kInt8>("scalar", Isa::baseline, f32_scalar<kInt8>),
-
-    f32<kInt4G32>("avx512", Isa::avx512, f32_avx512<kInt4G32>),
-    f32<kInt4G32>("avx2", Isa::avx2, f32_avx2<kInt4G32>),
-    f32<kInt4G32>("scalar", Isa::baseline, f32_scalar<kInt4G32>),
-
-    f32<kInt4G128>("avx512", Isa::avx512, f32_avx512<kInt4G128>),
-    f32<kInt4G128>("avx2", Isa::avx2, f32_avx2<kInt4G128>),
-    f32<kInt4G128>("scalar", Isa::baseline, f32_scalar<kInt4G128>),
-
     bf16("amx", Isa::amx_bf16, bf16_amx),
     bf16("avx512", Isa::avx512_bf16, bf16_avx512),
     bf16_by_f32("avx2", Isa::avx2, f32_avx2<kBf16>),
     bf16("scalar", Isa::baseline, bf16_scalar),
-
-    int8<kInt8, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt8>),
-    int8<kInt8, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt8>),
-    int8<kInt8, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt8>),
-    int8<kInt8, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt8>),
-
-    int8<kInt4G32, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt4G32>),
-    int8<kInt4G32, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt4G32>),
-    int8<kInt4G32, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt4G32>),
-    int8<kInt4G32, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt4G32>),
-
-    int8<kInt4G128, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<kInt4G128>),
-    int8<kInt4G128, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<kInt4G128>),
-    int8<kInt4G128, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<kInt4G128>),
-    int8<kInt4G128, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<kInt4G128>),
 };
+
+template <std::size_t... Sizes>
+constexpr auto joined(const std::array<MatmulVariant, Sizes>&... parts) {
+  std::array<MatmulVariant, (Sizes + ...)> all{};
+  auto* to = all.begin();
+  ((to = std::copy(parts.begin(), parts.end(), to)), ...);
+  return all;
+}
+
+constexpr std::array kMatmulVariants =
+    joined(kFloatVariants, kIntegerVariants<kInt8>, kIntegerVariants<kInt4G32>,
+           kIntegerVariants<kInt4G64>, kIntegerVariants<kInt4G128>, kIntegerVariants<kInt4G256>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

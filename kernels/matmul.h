@@ -2,7 +2,7 @@
 //
 // In two steps, so that a caller with threads splits both and the thread count cannot change a sum:
 //   prepare: casts rows of x to what the kernel reads (f32, bf16, or int8 with a scale per token)
-//   run:     computes a range of 16-column panels for all m rows
+//   run:     computes whole panels of 16 columns for some of the rows
 #pragma once
 
 #include <array>
@@ -19,18 +19,28 @@ namespace paretune {
 // What the kernel multiplies the weights with; int8 is dynamic, per token.
 enum class Activations { f32, bf16, int8 };
 
+// How a kernel walks through a product. No choice changes a bit of the result; a kernel ignores
+// what it has no use for.
+struct Walk {
+  int prefetch = 1024;     // bytes ahead in each stream of weights; 0: none
+  int streams = 4;         // panels read side by side where m is small: 1, 2 or 4
+  int depth_block = 1024;  // amx: k that all rows go through before the next k; a multiple of 256
+  bool operator==(const Walk&) const = default;
+};
+
 struct MatmulVariant {
   std::string_view family;  // what a user chooses, one of kKernelFamilies
   const WeightFormat* weights;
   Activations activations;
   Isa needs;
   std::size_t (*prepared_bytes)(int m, int k);
+  std::size_t (*row_bytes)(int k);  // from one prepared row to the next
   // Rows [row_begin, row_end) of x. prepared is aligned to 64 bytes and sized for all m rows.
   void (*prepare)(const float* x, int m, int k, int row_begin, int row_end, std::byte* prepared);
-  // Panels [panel_begin, panel_end) of 16 columns: writes y[i * ldy + j] for all i < m and
-  // 16 * panel_begin ≤ j < min(16 * panel_end, n).
-  void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-              int panel_end, float* y, std::size_t ldy);
+  // Writes y[i * ldy + j] for all i < m and j < w.n. Callers split a product by rows (prepared +
+  // i * row_bytes, i a multiple of 16) and by columns (w.panels(begin, end)).
+  void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+              std::size_t ldy);
 };
 
 // A row of y does not depend, to the bit, on m, on the other rows or on how panels are split;

@@ -4,24 +4,24 @@
 
 namespace paretune {
 
-template <>
-void int8_amx<kInt8>(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                     int panel_end, float* y, std::size_t ldy) {
-  amx::run<amx::Int8Job<HardwareTiles>>(prepared, m, w, panel_begin, panel_end, y, ldy);
+template <const WeightFormat& W>
+void int8_amx(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+              std::size_t ldy) {
+  if constexpr (kGroup<W> == 0) {
+    amx::run<amx::Int8Job<HardwareTiles>>(prepared, m, w, walk, y, ldy);
+  } else {
+    amx::run<amx::Int4Job<kGroup<W>, HardwareTiles>>(prepared, m, w, walk, y, ldy);
+  }
 }
-template <>
-void int8_amx<kInt4G32>(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                        int panel_end, float* y, std::size_t ldy) {
-  amx::run<amx::Int4Job<32, HardwareTiles>>(prepared, m, w, panel_begin, panel_end, y, ldy);
-}
-template <>
-void int8_amx<kInt4G128>(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                         int panel_end, float* y, std::size_t ldy) {
-  amx::run<amx::Int4Job<128, HardwareTiles>>(prepared, m, w, panel_begin, panel_end, y, ldy);
-}
-void bf16_amx(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-              int panel_end, float* y, std::size_t ldy) {
-  amx::run<amx::Bf16Job<HardwareTiles>>(prepared, m, w, panel_begin, panel_end, y, ldy);
+template Run int8_amx<kInt8>;
+template Run int8_amx<kInt4G32>;
+template Run int8_amx<kInt4G64>;
+template Run int8_amx<kInt4G128>;
+template Run int8_amx<kInt4G256>;
+
+void bf16_amx(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+              std::size_t ldy) {
+  amx::run<amx::Bf16Job<HardwareTiles>>(prepared, m, w, walk, y, ldy);
 }
 
 }  // namespace paretune

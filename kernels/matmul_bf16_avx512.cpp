@@ -10,13 +10,12 @@
 namespace paretune {
 namespace {
 
-constexpr int kPrefetch = 1024;  // bytes ahead in each stream
 constexpr int kBlockRows = 12;
 
 template <int Count, int MR>
 struct Tile {
   PARETUNE_AVX512_BF16 static void run(const std::uint16_t* a, std::size_t stride,
-                                       const PackedMatrix& w, int panel, float* y,
+                                       const PackedMatrix& w, int panel, int prefetch, float* y,
                                        std::size_t ldy) {
     const int kp = padded_k(w.k);
     const std::size_t apart = std::size_t(kp) * kPanelColumns * 2;
@@ -29,9 +28,7 @@ struct Tile {
       const std::byte* line = codes + std::size_t(k) * kPanelColumns * 2;
       __m512i weights[Count];
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        if constexpr (MR <= 4) {
-          _mm_prefetch(reinterpret_cast<const char*>(line + p * apart) + kPrefetch, _MM_HINT_T0);
-        }
+        _mm_prefetch(reinterpret_cast<const char*>(line + p * apart) + prefetch, _MM_HINT_T0);
         weights[p] = _mm512_loadu_si512(line + p * apart);
       }
       PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
@@ -52,7 +49,7 @@ struct Tile {
   }
 };
 
-using RunTile = void(const std::uint16_t*, std::size_t, const PackedMatrix&, int, float*,
+using RunTile = void(const std::uint16_t*, std::size_t, const PackedMatrix&, int, int, float*,
                      std::size_t);
 template <int Count>
 constexpr RunTile* kTiles[kBlockRows] = {
@@ -64,20 +61,23 @@ constexpr RunTile* kWideTiles[4] = {Tile<4, 1>::run, Tile<4, 2>::run, Tile<4, 3>
 
 }  // namespace
 
-void bf16_avx512(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
+void bf16_avx512(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk,
+                 float* y, std::size_t ldy) {
   const auto* a = reinterpret_cast<const std::uint16_t*>(prepared);
   const std::size_t stride = bf16_row_stride(w.k);
-  int panel = panel_begin;
-  if (m <= 4) {
-    for (; panel + 4 <= panel_end; panel += 4) kWideTiles[m - 1](a, stride, w, panel, y, ldy);
+  const int panels = w.panels();
+  int panel = 0;
+  if (m <= 4 && walk.streams >= 4) {
+    for (; panel + 4 <= panels; panel += 4) {
+      kWideTiles[m - 1](a, stride, w, panel, walk.prefetch, y, ldy);
+    }
   }
-  for (int count; panel < panel_end; panel += count) {
-    count = std::min(panel_end - panel, 2);
+  for (int count; panel < panels; panel += count) {
+    count = std::min(panels - panel, std::min(walk.streams, 2));
     for (int i = 0; i < m; i += kBlockRows) {
       const int tile = std::min(m - i, kBlockRows) - 1;
       RunTile* run = count == 2 ? kTiles<2>[tile] : kTiles<1>[tile];
-      run(a + i * stride, stride, w, panel, y + i * ldy, ldy);
+      run(a + i * stride, stride, w, panel, i == 0 ? walk.prefetch : 0, y + i * ldy, ldy);
     }
   }
 }

@@ -80,23 +80,18 @@ struct Panel<kInt8> {
 
 template <int Group>
 struct Int4Panel {
+  Int4Layout layout;
   const std::byte* codes;
-  const std::byte* scales_at;
-  const std::byte* zeros_at;
   __m256 scale[2], offset[2];  // weight = code * scale + offset, exact: 4 by 11 bits
 
-  PARETUNE_AVX2 Int4Panel(const PackedMatrix& w, int panel) {
-    const Int4Layout layout(w.k, Group);
-    codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
-    scales_at = codes + layout.scales_at;
-    zeros_at = codes + layout.zeros_at;
+  PARETUNE_AVX2 Int4Panel(const PackedMatrix& w, int panel)
+      : layout(w.k, Group), codes(w.data.data() + std::size_t(panel) * layout.panel_bytes) {
     unit(0);
   }
   PARETUNE_AVX2 void unit(int k) {
-    const std::size_t at = std::size_t(k / Group) * kPanelColumns;
     PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-      const std::byte* scales16 = scales_at + 2 * at + 16 * half;
-      const std::byte* zeros8 = zeros_at + at + 8 * half;
+      const std::byte* scales16 = codes + layout.scales_at(k / Group) + 16 * half;
+      const std::byte* zeros8 = codes + layout.zeros_at(k / Group) + 8 * half;
       scale[half] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales16)));
       const __m256i zero =
           _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(zeros8)));
@@ -105,7 +100,7 @@ struct Int4Panel {
   }
   PARETUNE_AVX2 void load(int k, __m256 (&w)[4][2]) const {
     PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-      const __m256i line = load_bytes(codes + std::size_t(k / 8) * 64 + 32 * half);
+      const __m256i line = load_bytes(codes + layout.line_at(k) + 32 * half);
       const __m256i nibbles = _mm256_srli_epi32(line, Int4Layout::shift_of(k));
       PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
         const __m256i code =
@@ -121,7 +116,15 @@ struct Panel<kInt4G32> : Int4Panel<32> {
   using Int4Panel::Int4Panel;
 };
 template <>
+struct Panel<kInt4G64> : Int4Panel<64> {
+  using Int4Panel::Int4Panel;
+};
+template <>
 struct Panel<kInt4G128> : Int4Panel<128> {
+  using Int4Panel::Int4Panel;
+};
+template <>
+struct Panel<kInt4G256> : Int4Panel<256> {
   using Int4Panel::Int4Panel;
 };
 
@@ -178,11 +181,11 @@ PARETUNE_AVX2 void decode(const float* x, std::size_t stride, const PackedMatrix
 }
 
 template <const WeightFormat& W, int MR>
-void decode_rows(const float* x, std::size_t stride, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
-  int panel = panel_begin;
-  for (; panel + 2 <= panel_end; panel += 2) decode<W, 2, MR>(x, stride, w, panel, y, ldy);
-  if (panel < panel_end) decode<W, 1, MR>(x, stride, w, panel, y, ldy);
+void decode_rows(const float* x, std::size_t stride, const PackedMatrix& w, float* y,
+                 std::size_t ldy) {
+  int panel = 0;
+  for (; panel + 2 <= w.panels(); panel += 2) decode<W, 2, MR>(x, stride, w, panel, y, ldy);
+  if (panel < w.panels()) decode<W, 1, MR>(x, stride, w, panel, y, ldy);
 }
 
 // sums (MR, 16) += x (MR, depth) · weights (depth, 16)
@@ -231,13 +234,13 @@ constexpr int kStripRows = 96;  // their partial sums, 6 KiB, stay in L1
 
 template <const WeightFormat& W>
 PARETUNE_AVX2 void prefill(const float* x, std::size_t stride, int m, const PackedMatrix& w,
-                           int panel_begin, int panel_end, float* y, std::size_t ldy) {
+                           float* y, std::size_t ldy) {
   alignas(64) float expanded[kChunk * kPanelColumns];
   alignas(64) float sums[kStripRows * kPanelColumns];
   const int kp = padded_k(w.k);
   for (int strip = 0; strip < m; strip += kStripRows) {
     const int strip_rows = std::min(m - strip, kStripRows);
-    for (int p = panel_begin; p < panel_end; ++p) {
+    for (int p = 0; p < w.panels(); ++p) {
       Panel<W> panel(w, p);
       std::fill_n(sums, strip_rows * kPanelColumns, 0.0f);
       for (int k = 0; k < kp; k += kChunk) {
@@ -267,23 +270,25 @@ PARETUNE_AVX2 void prefill(const float* x, std::size_t stride, int m, const Pack
 }  // namespace
 
 template <const WeightFormat& W>
-void f32_avx2(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-              int panel_end, float* y, std::size_t ldy) {
+void f32_avx2(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+              std::size_t ldy) {
   const auto* x = reinterpret_cast<const float*>(prepared);
   const std::size_t stride = f32_row_stride(w.k);
   switch (m) {
     case 1:
-      return decode_rows<W, 1>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 1>(x, stride, w, y, ldy);
     case 2:
-      return decode_rows<W, 2>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 2>(x, stride, w, y, ldy);
     default:
-      return prefill<W>(x, stride, m, w, panel_begin, panel_end, y, ldy);
+      return prefill<W>(x, stride, m, w, y, ldy);
   }
 }
 template Run f32_avx2<kF32>;
 template Run f32_avx2<kBf16>;
 template Run f32_avx2<kInt8>;
 template Run f32_avx2<kInt4G32>;
+template Run f32_avx2<kInt4G64>;
 template Run f32_avx2<kInt4G128>;
+template Run f32_avx2<kInt4G256>;
 
 }  // namespace paretune

@@ -1,7 +1,8 @@
 // f32 activations with AVX-512: weights become f32 in registers, 16 columns a vector.
 //
 //   m ≤ 4   4 panels × m rows of sums; weights are expanded in registers
-//   m > 4   2 panels × up to 12 rows; 128 k at a time are expanded into 16 KiB of stack
+//   m ≤ 8   2 panels × m rows, the same
+//   m > 8   2 panels × up to 12 rows; 128 k at a time are expanded into 16 KiB of stack
 //
 // Four panels are four streams, which hide the latency of multiply-adds and of memory. What is
 // expanded stays in L1 and serves all rows, while y holds the partial sums. Both add the same
@@ -17,12 +18,11 @@
 namespace paretune {
 namespace {
 
-constexpr int kUnit = 32;        // k between two looks at scales: the smallest group
-constexpr int kChunk = 128;      // k expanded at once
-constexpr int kPrefetch = 1024;  // bytes ahead in each stream
+constexpr int kUnit = 32;    // k between two looks at scales: the smallest group
+constexpr int kChunk = 128;  // k expanded at once
 
-// Weights of one panel as f32. `unit(k)` before the 32 that start at k, `load(k, w)` for 8 of them;
-// `finish` scales sums.
+// Weights of one panel as f32. `unit(k)` before the 32 that start at k, `load(k, w)` for the 8 that
+// lie at `eight(k)`; `finish` scales sums.
 template <const WeightFormat& W>
 struct Panel;
 
@@ -33,6 +33,9 @@ struct Panel<kF32> {
   Panel(const PackedMatrix& w, int panel)
       : codes(reinterpret_cast<const float*>(w.data.data()) +
               std::size_t(panel) * padded_k(w.k) * kPanelColumns) {}
+  const auto* eight(int k) const {
+    return reinterpret_cast<const std::byte*>(codes) + std::size_t(k / 8) * kBytesPer8;
+  }
   void unit(int) {}
   PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
     PARETUNE_UNROLL for (int i = 0; i < 8; ++i) {
@@ -48,6 +51,9 @@ struct Panel<kBf16> {
   const std::byte* codes;
   Panel(const PackedMatrix& w, int panel)
       : codes(w.data.data() + std::size_t(panel) * padded_k(w.k) * kPanelColumns * 2) {}
+  const auto* eight(int k) const {
+    return reinterpret_cast<const std::byte*>(codes) + std::size_t(k / 8) * kBytesPer8;
+  }
   void unit(int) {}
   PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
     PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
@@ -68,6 +74,9 @@ struct Panel<kInt8> {
       : codes(w.data.data() + std::size_t(panel) * int8_panel_bytes(w.k)),
         scales(reinterpret_cast<const float*>(codes + std::size_t(padded_k(w.k)) * kPanelColumns)) {
   }
+  const auto* eight(int k) const {
+    return reinterpret_cast<const std::byte*>(codes) + std::size_t(k / 8) * kBytesPer8;
+  }
   void unit(int) {}
   PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
     PARETUNE_UNROLL for (int i = 0; i < 2; ++i) {
@@ -86,27 +95,25 @@ struct Panel<kInt8> {
 template <int Group>
 struct Int4Panel {
   static constexpr int kBytesPer8 = 64;
+  Int4Layout layout;
   const std::byte* codes;
-  const std::byte* scales;
-  const std::byte* zeros;
   __m512 scale, offset;  // weight = code * scale + offset, exact: 4 by 11 bits
 
-  PARETUNE_AVX512 Int4Panel(const PackedMatrix& w, int panel) {
-    const Int4Layout layout(w.k, Group);
-    codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
-    scales = codes + layout.scales_at;
-    zeros = codes + layout.zeros_at;
+  PARETUNE_AVX512 Int4Panel(const PackedMatrix& w, int panel)
+      : layout(w.k, Group), codes(w.data.data() + std::size_t(panel) * layout.panel_bytes) {
     scale = offset = _mm512_setzero_ps();
   }
+  const std::byte* eight(int k) const { return codes + layout.line_at(k); }
   PARETUNE_AVX512 void unit(int k) {
-    const std::size_t at = std::size_t(k / Group) * kPanelColumns;
-    scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 2 * at)));
+    const std::byte* scales = codes + layout.scales_at(k / Group);
+    const std::byte* zeros = codes + layout.zeros_at(k / Group);
+    scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
     const __m512i zero =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros + at)));
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros)));
     offset = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(zero), scale, _mm512_setzero_ps());
   }
   PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
-    const __m512i line = _mm512_loadu_si512(codes + std::size_t(k / 8) * 64);
+    const __m512i line = _mm512_loadu_si512(eight(k));
     // A permutation looks at the low four bits of each index only: mask and conversion in one.
     const __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
@@ -123,7 +130,15 @@ struct Panel<kInt4G32> : Int4Panel<32> {
   using Int4Panel::Int4Panel;
 };
 template <>
+struct Panel<kInt4G64> : Int4Panel<64> {
+  using Int4Panel::Int4Panel;
+};
+template <>
 struct Panel<kInt4G128> : Int4Panel<128> {
+  using Int4Panel::Int4Panel;
+};
+template <>
+struct Panel<kInt4G256> : Int4Panel<256> {
   using Int4Panel::Int4Panel;
 };
 
@@ -133,10 +148,10 @@ __mmask16 columns_of(int panel, int n) {
   return static_cast<__mmask16>((1u << columns) - 1);
 }
 
-// m ≤ 4: MR rows of Count panels from `panel` on.
+// m ≤ 8: MR rows of Count panels from `panel` on.
 template <const WeightFormat& W, int Count, int MR>
 PARETUNE_AVX512 void decode(const float* x, std::size_t stride, const PackedMatrix& w, int panel,
-                            float* y, std::size_t ldy) {
+                            int prefetch, float* y, std::size_t ldy) {
   Panel<W> panels[4] = {Panel<W>(w, panel), Panel<W>(w, panel + (Count > 1)),
                         Panel<W>(w, panel + (Count > 1) * 2), Panel<W>(w, panel + (Count > 1) * 3)};
   __m512 sum[MR][Count];
@@ -148,8 +163,7 @@ PARETUNE_AVX512 void decode(const float* x, std::size_t stride, const PackedMatr
     PARETUNE_UNROLL for (int p = 0; p < Count; ++p) panels[p].unit(unit);
     for (int k = unit; k < unit + kUnit; k += 8) {
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        const char* ahead = reinterpret_cast<const char*>(panels[p].codes) +
-                            std::size_t(k / 8) * Panel<W>::kBytesPer8 + kPrefetch;
+        const char* ahead = reinterpret_cast<const char*>(panels[p].eight(k)) + prefetch;
         PARETUNE_UNROLL for (int line = 0; line < Panel<W>::kBytesPer8; line += 64) {
           _mm_prefetch(ahead + line, _MM_HINT_T0);
         }
@@ -173,11 +187,17 @@ PARETUNE_AVX512 void decode(const float* x, std::size_t stride, const PackedMatr
 }
 
 template <const WeightFormat& W, int MR>
-void decode_rows(const float* x, std::size_t stride, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
-  int panel = panel_begin;
-  for (; panel + 4 <= panel_end; panel += 4) decode<W, 4, MR>(x, stride, w, panel, y, ldy);
-  for (; panel < panel_end; ++panel) decode<W, 1, MR>(x, stride, w, panel, y, ldy);
+void decode_rows(const float* x, std::size_t stride, const PackedMatrix& w, const Walk& walk,
+                 float* y, std::size_t ldy) {
+  constexpr int kMost = MR <= 4 ? 4 : 2;
+  const int panels = w.panels();
+  int panel = 0;
+  if (walk.streams >= kMost) {
+    for (; panel + kMost <= panels; panel += kMost) {
+      decode<W, kMost, MR>(x, stride, w, panel, walk.prefetch, y, ldy);
+    }
+  }
+  for (; panel < panels; ++panel) decode<W, 1, MR>(x, stride, w, panel, walk.prefetch, y, ldy);
 }
 
 // y[MR][Count * 16] (+)= x[MR][depth] · f32 weights, `weights` being Count blocks of (depth, 16)
@@ -246,11 +266,12 @@ PARETUNE_AVX512 void scale_columns(const Panel<W>& panel, int m, __mmask16 colum
 
 template <const WeightFormat& W>
 PARETUNE_AVX512 void prefill(const float* x, std::size_t stride, int m, const PackedMatrix& w,
-                             int panel_begin, int panel_end, float* y, std::size_t ldy) {
+                             float* y, std::size_t ldy) {
   alignas(64) float expanded[2 * kChunk * kPanelColumns];
   const int kp = padded_k(w.k);
-  for (int panel = panel_begin; panel < panel_end; panel += 2) {
-    const int count = std::min(panel_end - panel, 2);
+  const int panels_end = w.panels();
+  for (int panel = 0; panel < panels_end; panel += 2) {
+    const int count = std::min(panels_end - panel, 2);
     Panel<W> panels[2] = {Panel<W>(w, panel), Panel<W>(w, panel + count - 1)};
     const __mmask16 columns[2] = {columns_of(panel, w.n), columns_of(panel + count - 1, w.n)};
     float* out = y + panel * kPanelColumns;
@@ -281,27 +302,37 @@ PARETUNE_AVX512 void prefill(const float* x, std::size_t stride, int m, const Pa
 }  // namespace
 
 template <const WeightFormat& W>
-void f32_avx512(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                int panel_end, float* y, std::size_t ldy) {
+void f32_avx512(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+                std::size_t ldy) {
   const auto* x = reinterpret_cast<const float*>(prepared);
   const std::size_t stride = f32_row_stride(w.k);
   switch (m) {
     case 1:
-      return decode_rows<W, 1>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 1>(x, stride, w, walk, y, ldy);
     case 2:
-      return decode_rows<W, 2>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 2>(x, stride, w, walk, y, ldy);
     case 3:
-      return decode_rows<W, 3>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 3>(x, stride, w, walk, y, ldy);
     case 4:
-      return decode_rows<W, 4>(x, stride, w, panel_begin, panel_end, y, ldy);
+      return decode_rows<W, 4>(x, stride, w, walk, y, ldy);
+    case 5:
+      return decode_rows<W, 5>(x, stride, w, walk, y, ldy);
+    case 6:
+      return decode_rows<W, 6>(x, stride, w, walk, y, ldy);
+    case 7:
+      return decode_rows<W, 7>(x, stride, w, walk, y, ldy);
+    case 8:
+      return decode_rows<W, 8>(x, stride, w, walk, y, ldy);
     default:
-      return prefill<W>(x, stride, m, w, panel_begin, panel_end, y, ldy);
+      return prefill<W>(x, stride, m, w, y, ldy);
   }
 }
 template Run f32_avx512<kF32>;
 template Run f32_avx512<kBf16>;
 template Run f32_avx512<kInt8>;
 template Run f32_avx512<kInt4G32>;
+template Run f32_avx512<kInt4G64>;
 template Run f32_avx512<kInt4G128>;
+template Run f32_avx512<kInt4G256>;
 
 }  // namespace paretune

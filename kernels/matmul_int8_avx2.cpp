@@ -98,28 +98,28 @@ struct Tile {
     __m256 total[MR][2];
     PARETUNE_UNROLL for (int r = 0; r < MR; ++r) total[r][0] = total[r][1] = _mm256_setzero_ps();
     for (int g = 0; g < layout.groups; ++g) {
-      const std::size_t at = std::size_t(g) * kPanelColumns;
       __m256i sum[MR][2];
       PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-        const std::byte* zeros = codes + layout.zeros_at + at + 8 * half;
+        const std::byte* zeros = codes + layout.zeros_at(g) + 8 * half;
         const __m256i zero =
             _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(zeros)));
         PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 128 * 127.
+          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 256 * 127.
           const std::int32_t negated =
               read_int(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4);
           sum[r][half] = _mm256_madd_epi16(zero, _mm256_set1_epi32(negated));
         }
       }
       const int end = std::min((g + 1) * Group, layout.kp);
-      for (int k = g * Group; k < end; k += 32) {
+      const std::byte* line = codes + layout.line_at(g * Group);
+      for (int k = g * Group; k < end; k += 32, line += 256) {
         __m256i narrow[MR][2];  // 16-bit sums of 32 k
         PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
           narrow[r][0] = narrow[r][1] = _mm256_setzero_si256();
         }
         for (int i = k; i < k + 32; i += 8) {
           PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-            const __m256i both = load_bytes(codes + std::size_t(i / 8) * 64 + 32 * half);
+            const __m256i both = load_bytes(line + (i - k) * 8 + 32 * half);
             const __m256i low = _mm256_and_si256(both, nibble);
             const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
             PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
@@ -139,7 +139,7 @@ struct Tile {
         }
       }
       PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-        const std::byte* scales = codes + layout.scales_at + 2 * at + 16 * half;
+        const std::byte* scales = codes + layout.scales_at(g) + 16 * half;
         const __m256 scale =
             _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
         PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
@@ -159,11 +159,11 @@ struct Tile {
 }  // namespace
 
 template <const WeightFormat& W>
-void int8_avx2(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-               int panel_end, float* y, std::size_t ldy) {
+void int8_avx2(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+               std::size_t ldy) {
   constexpr int G = kGroup<W>;
   const Int8Rows rows(w.k, G);
-  for (int panel = panel_begin; panel < panel_end; ++panel) {
+  for (int panel = 0; panel < w.panels(); ++panel) {
     int i = 0;
     for (; i + kRows <= m; i += kRows) {
       Tile<G, kRows>::run(prepared + i * rows.stride, rows, w, panel, y + i * ldy, ldy);
@@ -173,6 +173,8 @@ void int8_avx2(const std::byte* prepared, int m, const PackedMatrix& w, int pane
 }
 template Run int8_avx2<kInt8>;
 template Run int8_avx2<kInt4G32>;
+template Run int8_avx2<kInt4G64>;
 template Run int8_avx2<kInt4G128>;
+template Run int8_avx2<kInt4G256>;
 
 }  // namespace paretune

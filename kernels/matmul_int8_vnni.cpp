@@ -17,8 +17,6 @@
 namespace paretune {
 namespace {
 
-constexpr int kPrefetch = 1024;  // bytes ahead in each stream
-
 PARETUNE_AVX512 inline __m512i broadcast(const std::byte* four) {
   return _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(four));
 }
@@ -34,7 +32,7 @@ struct Tile;
 template <int Count, int MR>
 struct Tile<0, Count, MR> {
   PARETUNE_AVX512_VNNI static void run(const std::byte* a, const Int8Rows& rows,
-                                       const PackedMatrix& w, int panel, float* y,
+                                       const PackedMatrix& w, int panel, int prefetch, float* y,
                                        std::size_t ldy) {
     const std::size_t apart = int8_panel_bytes(w.k);
     const std::byte* codes = w.data.data() + std::size_t(panel) * apart;
@@ -48,9 +46,7 @@ struct Tile<0, Count, MR> {
       const std::byte* line = codes + std::size_t(k) * kPanelColumns;
       __m512i u[Count];
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        if constexpr (MR <= 4) {
-          _mm_prefetch(reinterpret_cast<const char*>(line + p * apart) + kPrefetch, _MM_HINT_T0);
-        }
+        _mm_prefetch(reinterpret_cast<const char*>(line + p * apart) + prefetch, _MM_HINT_T0);
         u[p] = _mm512_xor_si512(_mm512_loadu_si512(line + p * apart), offset);
       }
       PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
@@ -78,7 +74,7 @@ struct Tile<0, Count, MR> {
 template <int Group, int Count, int MR>
 struct Tile {
   PARETUNE_AVX512_VNNI static void run(const std::byte* a, const Int8Rows& rows,
-                                       const PackedMatrix& w, int panel, float* y,
+                                       const PackedMatrix& w, int panel, int prefetch, float* y,
                                        std::size_t ldy) {
     const Int4Layout layout(w.k, Group);
     const std::byte* codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
@@ -90,23 +86,23 @@ struct Tile {
     for (int g = 0; g < layout.groups; ++g) {
       __m512i sum[MR][Count];
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        const std::byte* zeros = codes + p * layout.panel_bytes + layout.zeros_at;
-        const __m512i zero = _mm512_cvtepu8_epi32(_mm_loadu_si128(
-            reinterpret_cast<const __m128i*>(zeros + std::size_t(g) * kPanelColumns)));
+        const std::byte* zeros = codes + p * layout.panel_bytes + layout.zeros_at(g);
+        _mm_prefetch(reinterpret_cast<const char*>(zeros) + prefetch, _MM_HINT_T0);
+        const __m512i zero =
+            _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros)));
         PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 128 * 127.
+          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 256 * 127.
           sum[r][p] = _mm512_madd_epi16(
               zero, broadcast(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4));
         }
       }
       const int end = std::min((g + 1) * Group, layout.kp);
-      for (int k = g * Group; k < end; k += 8) {
+      const std::byte* first_line = codes + layout.line_at(g * Group);
+      for (int k = g * Group; k < end; k += 8, first_line += 64) {
         __m512i low[Count], high[Count];
         PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-          const std::byte* line = codes + p * layout.panel_bytes + std::size_t(k / 8) * 64;
-          if constexpr (MR <= 4) {
-            _mm_prefetch(reinterpret_cast<const char*>(line) + kPrefetch, _MM_HINT_T0);
-          }
+          const std::byte* line = first_line + p * layout.panel_bytes;
+          _mm_prefetch(reinterpret_cast<const char*>(line) + prefetch, _MM_HINT_T0);
           const __m512i both = _mm512_loadu_si512(line);
           low[p] = _mm512_and_si512(both, nibble);
           high[p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
@@ -121,9 +117,10 @@ struct Tile {
         }
       }
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        const std::byte* scales = codes + p * layout.panel_bytes + layout.scales_at;
-        const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(
-            reinterpret_cast<const __m256i*>(scales + std::size_t(g) * kPanelColumns * 2)));
+        const std::byte* scales = codes + p * layout.panel_bytes + layout.scales_at(g);
+        _mm_prefetch(reinterpret_cast<const char*>(scales) + prefetch, _MM_HINT_T0);
+        const __m512 scale =
+            _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
         PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
           total[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][p]), scale, total[r][p]);
         }
@@ -141,7 +138,7 @@ struct Tile {
   }
 };
 
-using RunTile = void(const std::byte*, const Int8Rows&, const PackedMatrix&, int, float*,
+using RunTile = void(const std::byte*, const Int8Rows&, const PackedMatrix&, int, int, float*,
                      std::size_t);
 template <int Group, int Count>
 constexpr RunTile* kTiles[8] = {Tile<Group, Count, 1>::run, Tile<Group, Count, 2>::run,
@@ -155,27 +152,31 @@ constexpr RunTile* kWideTiles[4] = {Tile<Group, 4, 1>::run, Tile<Group, 4, 2>::r
 }  // namespace
 
 template <const WeightFormat& W>
-void int8_vnni(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-               int panel_end, float* y, std::size_t ldy) {
+void int8_vnni(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+               std::size_t ldy) {
   constexpr int G = kGroup<W>;
   const Int8Rows rows(w.k, G);
-  int panel = panel_begin;
-  if (m <= 4) {
-    for (; panel + 4 <= panel_end; panel += 4) {
-      kWideTiles<G>[m - 1](prepared, rows, w, panel, y, ldy);
+  const int panels = w.panels();
+  int panel = 0;
+  if (m <= 4 && walk.streams >= 4) {
+    for (; panel + 4 <= panels; panel += 4) {
+      kWideTiles<G>[m - 1](prepared, rows, w, panel, walk.prefetch, y, ldy);
     }
   }
-  for (int count; panel < panel_end; panel += count) {
-    count = std::min(panel_end - panel, 2);
+  for (int count; panel < panels; panel += count) {
+    count = std::min(panels - panel, std::min(walk.streams, 2));
     for (int i = 0; i < m; i += 8) {
       const int tile = std::min(m - i, 8) - 1;
       RunTile* run = count == 2 ? kTiles<G, 2>[tile] : kTiles<G, 1>[tile];
-      run(prepared + i * rows.stride, rows, w, panel, y + i * ldy, ldy);
+      // Later rows find the panels in cache.
+      run(prepared + i * rows.stride, rows, w, panel, i == 0 ? walk.prefetch : 0, y + i * ldy, ldy);
     }
   }
 }
 template Run int8_vnni<kInt8>;
 template Run int8_vnni<kInt4G32>;
+template Run int8_vnni<kInt4G64>;
 template Run int8_vnni<kInt4G128>;
+template Run int8_vnni<kInt4G256>;
 
 }  // namespace paretune

@@ -6,8 +6,8 @@
 
 namespace paretune {
 
-using Run = void(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy);
+using Run = void(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk,
+                 float* y, std::size_t ldy);
 
 // Weights along k that share a scale, 0: the whole row.
 template <const WeightFormat& W>
@@ -15,33 +15,40 @@ inline constexpr int kGroup = 0;
 template <>
 inline constexpr int kGroup<kInt4G32> = 32;
 template <>
+inline constexpr int kGroup<kInt4G64> = 64;
+template <>
 inline constexpr int kGroup<kInt4G128> = 128;
+template <>
+inline constexpr int kGroup<kInt4G256> = 256;
 
 // f32 activations. A result is one chain of fused multiply-adds along k, whatever m is (but see
 // openblas).
 template <const WeightFormat& W>
-void f32_scalar(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run f32_scalar;
 template <const WeightFormat& W>
-void f32_avx2(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run f32_avx2;
 template <const WeightFormat& W>
-void f32_avx512(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run f32_avx512;
 Run f32_openblas;
 
 // int8 activations. Sums over a group are exact, and groups are added by fused multiply-adds in
 // order, so these agree to the bit.
 template <const WeightFormat& W>
-void int8_scalar(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run int8_scalar;
 template <const WeightFormat& W>
-void int8_avx2(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run int8_avx2;
 template <const WeightFormat& W>
-void int8_vnni(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run int8_vnni;
 template <const WeightFormat& W>
-void int8_amx(const std::byte*, int, const PackedMatrix&, int, int, float*, std::size_t);
+Run int8_amx;
 
 // bf16 activations
 Run bf16_scalar, bf16_avx512, bf16_amx;
 
 // Rows of x as these read them (prepared.h).
+std::size_t f32_row_bytes(int k);
+std::size_t bf16_row_bytes(int k);
+std::size_t int8_row_bytes(int k, int group);
 std::size_t f32_rows_bytes(int m, int k);
 std::size_t bf16_rows_bytes(int m, int k);
 std::size_t int8_rows_bytes(int m, int k, int group);

@@ -22,14 +22,14 @@ void keep_to_one_thread() {
 
 }  // namespace
 
-void f32_openblas(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                  int panel_end, float* y, std::size_t ldy) {
+void f32_openblas(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+                  std::size_t ldy) {
   keep_to_one_thread();
   const auto* x = reinterpret_cast<const float*>(prepared);
   const auto* packed = reinterpret_cast<const float*>(w.data.data());
   std::vector<float> strip(std::size_t(w.k) * kStripPanels * kPanelColumns);  // (k, columns)
-  for (int first = panel_begin; first < panel_end; first += kStripPanels) {
-    const int last = std::min(first + kStripPanels, panel_end);
+  for (int first = 0; first < w.panels(); first += kStripPanels) {
+    const int last = std::min(first + kStripPanels, w.panels());
     const int width = (last - first) * kPanelColumns;
     for (int p = first; p < last; ++p) {
       const float* panel = packed + std::size_t(p) * padded_k(w.k) * kPanelColumns;

@@ -18,12 +18,10 @@ float read_f32(const std::byte* from) {
   return value;
 }
 
-int columns_end(int panel_end, int n) { return std::min(panel_end * kPanelColumns, n); }
-
-void int8_by_row(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
+void int8_by_row(const std::byte* prepared, int m, const PackedMatrix& w, float* y,
+                 std::size_t ldy) {
   const Int8Rows rows(w.k, 0);
-  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+  for (int j = 0; j < w.n; ++j) {
     const int column = j % kPanelColumns;
     const std::byte* panel = w.data.data() + std::size_t(j / kPanelColumns) * int8_panel_bytes(w.k);
     const auto* codes = reinterpret_cast<const std::int8_t*>(panel);
@@ -38,28 +36,27 @@ void int8_by_row(const std::byte* prepared, int m, const PackedMatrix& w, int pa
   }
 }
 
-void int4_by_group(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                   int panel_end, float* y, std::size_t ldy, int group) {
+void int4_by_group(const std::byte* prepared, int m, const PackedMatrix& w, float* y,
+                   std::size_t ldy, int group) {
   const Int8Rows rows(w.k, group);
   const Int4Layout layout(w.k, group);
-  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+  for (int j = 0; j < w.n; ++j) {
     const std::byte* panel = w.data.data() + std::size_t(j / kPanelColumns) * layout.panel_bytes;
     const auto* codes = reinterpret_cast<const std::uint8_t*>(panel);
-    const auto* scales = reinterpret_cast<const std::uint16_t*>(panel + layout.scales_at);
-    const auto* zeros = reinterpret_cast<const std::uint8_t*>(panel + layout.zeros_at);
     const int column = j % kPanelColumns;
     for (int i = 0; i < m; ++i) {
       const std::byte* row = prepared + std::size_t(i) * rows.stride;
       const auto* a = reinterpret_cast<const std::int8_t*>(row);
       float sum = 0;
       for (int g = 0; g < layout.groups; ++g) {
-        const int at = g * kPanelColumns + column;
+        const int zero = codes[layout.zeros_at(g) + column];
+        const auto* scales = reinterpret_cast<const std::uint16_t*>(panel + layout.scales_at(g));
         std::int32_t group_sum = 0;
         for (int l = g * group; l < std::min((g + 1) * group, layout.kp); ++l) {
-          const int code = codes[Int4Layout::code_at(l, column)] >> Int4Layout::shift_of(l) & 15;
-          group_sum += (code - zeros[at]) * a[l];
+          const int code = codes[layout.code_at(l, column)] >> Int4Layout::shift_of(l) & 15;
+          group_sum += (code - zero) * a[l];
         }
-        sum = std::fma(float(group_sum), f16_to_f32(scales[at]), sum);
+        sum = std::fma(float(group_sum), f16_to_f32(scales[column]), sum);
       }
       y[i * ldy + j] = sum * read_f32(row + rows.scale_at());
     }
@@ -69,12 +66,12 @@ void int4_by_group(const std::byte* prepared, int m, const PackedMatrix& w, int 
 }  // namespace
 
 template <const WeightFormat& W>
-void f32_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                int panel_end, float* y, std::size_t ldy) {
+void f32_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+                std::size_t ldy) {
   const auto* x = reinterpret_cast<const float*>(prepared);
   const std::size_t stride = f32_row_stride(w.k);
   std::vector<float> weights(w.k);
-  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+  for (int j = 0; j < w.n; ++j) {
     W.unpack_row(w.data, w.n, w.k, j, weights);
     for (int i = 0; i < m; ++i) {
       float sum = 0;
@@ -87,14 +84,16 @@ template Run f32_scalar<kF32>;
 template Run f32_scalar<kBf16>;
 template Run f32_scalar<kInt8>;
 template Run f32_scalar<kInt4G32>;
+template Run f32_scalar<kInt4G64>;
 template Run f32_scalar<kInt4G128>;
+template Run f32_scalar<kInt4G256>;
 
-void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
+void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+                 std::size_t ldy) {
   const auto* x = reinterpret_cast<const std::uint16_t*>(prepared);
   const std::size_t stride = bf16_row_stride(w.k);
   std::vector<float> weights(w.k);
-  for (int j = panel_begin * kPanelColumns; j < columns_end(panel_end, w.n); ++j) {
+  for (int j = 0; j < w.n; ++j) {
     kBf16.unpack_row(w.data, w.n, w.k, j, weights);
     for (int i = 0; i < m; ++i) {
       float sum = 0;
@@ -107,16 +106,18 @@ void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int pa
 }
 
 template <const WeightFormat& W>
-void int8_scalar(const std::byte* prepared, int m, const PackedMatrix& w, int panel_begin,
-                 int panel_end, float* y, std::size_t ldy) {
+void int8_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
+                 std::size_t ldy) {
   if constexpr (kGroup<W> == 0) {
-    int8_by_row(prepared, m, w, panel_begin, panel_end, y, ldy);
+    int8_by_row(prepared, m, w, y, ldy);
   } else {
-    int4_by_group(prepared, m, w, panel_begin, panel_end, y, ldy, kGroup<W>);
+    int4_by_group(prepared, m, w, y, ldy, kGroup<W>);
   }
 }
 template Run int8_scalar<kInt8>;
 template Run int8_scalar<kInt4G32>;
+template Run int8_scalar<kInt4G64>;
 template Run int8_scalar<kInt4G128>;
+template Run int8_scalar<kInt4G256>;
 
 }  // namespace paretune

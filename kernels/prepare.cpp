@@ -15,14 +15,14 @@ std::size_t whole_tiles(int m) { return (std::size_t(m) + 15) / 16 * 16; }
 
 }  // namespace
 
-std::size_t f32_rows_bytes(int m, int k) {
-  return std::size_t(m) * f32_row_stride(k) * sizeof(float);
-}
-std::size_t bf16_rows_bytes(int m, int k) {
-  return whole_tiles(m) * bf16_row_stride(k) * sizeof(std::uint16_t);
-}
+std::size_t f32_row_bytes(int k) { return f32_row_stride(k) * sizeof(float); }
+std::size_t bf16_row_bytes(int k) { return bf16_row_stride(k) * sizeof(std::uint16_t); }
+std::size_t int8_row_bytes(int k, int group) { return Int8Rows(k, group).stride; }
+
+std::size_t f32_rows_bytes(int m, int k) { return std::size_t(m) * f32_row_bytes(k); }
+std::size_t bf16_rows_bytes(int m, int k) { return whole_tiles(m) * bf16_row_bytes(k); }
 std::size_t int8_rows_bytes(int m, int k, int group) {
-  return whole_tiles(m) * Int8Rows(k, group).stride;
+  return whole_tiles(m) * int8_row_bytes(k, group);
 }
 
 void prepare_f32(const float* x, int, int k, int row_begin, int row_end, std::byte* prepared) {

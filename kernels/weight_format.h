@@ -6,10 +6,11 @@
 //   f32         panel[k][16]
 //   bf16        panel[k/2][16][2]                       (an AMX bf16 B tile is 16 such rows)
 //   int8        panel[k/4][16][4] s8, then f32 scale[16]
-//   int4_g32    nibbles in the int8 order, then f16 scales and u8 zeros [k/32][16] (int4.h)
-//   int4_g128   the same with [k/128][16]
+//   int4_g32    nibbles in the int8 order, f16 scales and u8 zeros per group of 32 (int4.h)
+//   int4_g64, int4_g128, int4_g256   the same in larger groups
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -34,12 +35,14 @@ struct WeightFormat {
 
 extern const WeightFormat kF32;
 extern const WeightFormat kBf16;
-extern const WeightFormat kInt8;      // symmetric, one scale a row
-extern const WeightFormat kInt4G32;   // asymmetric, groups of 32
-extern const WeightFormat kInt4G128;  // asymmetric, groups of 128
+extern const WeightFormat kInt8;     // symmetric, one scale a row
+extern const WeightFormat kInt4G32;  // asymmetric, groups of 32
+extern const WeightFormat kInt4G64;
+extern const WeightFormat kInt4G128;
+extern const WeightFormat kInt4G256;
 
-inline constexpr std::array<const WeightFormat*, 5> kWeightFormats{&kF32, &kBf16, &kInt8, &kInt4G32,
-                                                                   &kInt4G128};
+inline constexpr std::array<const WeightFormat*, 7> kWeightFormats{
+    &kF32, &kBf16, &kInt8, &kInt4G32, &kInt4G64, &kInt4G128, &kInt4G256};
 
 // Bits stored per weight, scales and padding included.
 double bits_per_weight(const WeightFormat& format, int n, int k);
@@ -50,6 +53,14 @@ struct PackedMatrix {
   int n = 0;
   int k = 0;
   std::span<const std::byte> data;
+
+  int panels() const { return (n + 15) / 16; }
+  // Columns 16 * begin … 16 * end alone (the last panel may be short).
+  PackedMatrix panels(int begin, int end) const {
+    const std::size_t bytes = format->packed_bytes(16, k);
+    return {format, std::min(16 * end, n) - 16 * begin, k,
+            data.subspan(std::size_t(begin) * bytes, std::size_t(end - begin) * bytes)};
+  }
 };
 
 }  // namespace paretune

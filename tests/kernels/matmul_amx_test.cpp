@@ -21,7 +21,9 @@ struct Kernel {
 const Kernel kKernels[] = {
     {&kInt8, Activations::int8, amx::run<amx::Int8Job<EmulatedTiles>>},
     {&kInt4G32, Activations::int8, amx::run<amx::Int4Job<32, EmulatedTiles>>},
+    {&kInt4G64, Activations::int8, amx::run<amx::Int4Job<64, EmulatedTiles>>},
     {&kInt4G128, Activations::int8, amx::run<amx::Int4Job<128, EmulatedTiles>>},
+    {&kInt4G256, Activations::int8, amx::run<amx::Int4Job<256, EmulatedTiles>>},
     {&kBf16, Activations::bf16, amx::run<amx::Bf16Job<EmulatedTiles>>},
 };
 
@@ -33,11 +35,14 @@ class MatmulAmx : public testing::Test {
 };
 
 std::vector<float> multiply(Run* run, const MatmulVariant& v, std::span<const float> x, int m,
-                            const PackedMatrix& w, int panel_begin, int panel_end) {
+                            const PackedMatrix& w, int panel_begin, int panel_end,
+                            const Walk& walk = {}) {
   GuardedBytes prepared(v.prepared_bytes(m, w.k));
   v.prepare(x.data(), m, w.k, 0, m, prepared.data());
   std::vector<float> y(std::size_t(m) * (w.n + 3), 777);
-  run(prepared.data(), m, w, panel_begin, panel_end, y.data(), w.n + 3);
+  if (panel_begin == panel_end) return y;
+  run(prepared.data(), m, w.panels(panel_begin, panel_end), walk,
+      y.data() + panel_begin * kPanelColumns, w.n + 3);
   EXPECT_TRUE(prepared.intact());
   return y;
 }
@@ -47,7 +52,7 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {{1, 16, 64},   {1, 100, 300},  {3, 33, 65},    {7, 15, 192},
                              {15, 64, 576}, {16, 130, 640}, {17, 17, 1100}, {32, 48, 128},
-                             {33, 50, 64},  {50, 70, 300}};
+                             {33, 50, 64},  {50, 70, 300},  {300, 40, 600}};
 
 TEST_F(MatmulAmx, AgreesWithTheScalarReference) {
   for (const Kernel& kernel : kKernels) {
@@ -70,6 +75,11 @@ TEST_F(MatmulAmx, AgreesWithTheScalarReference) {
           ASSERT_NEAR(y[i], right[i], 2 * s.k * (s.k + 8) * 0x1p-24)
               << s.m << " " << s.n << " " << s.k;
         }
+      }
+      for (const Walk& walk : {Walk{.depth_block = 256}, Walk{.prefetch = 0, .streams = 1},
+                               Walk{.streams = 2, .depth_block = 512}}) {  // … from any walk
+        EXPECT_EQ(multiply(kernel.run, scalar, x, s.m, w, 0, panels, walk), y)
+            << kernel.weights->name << " m=" << s.m << " n=" << s.n << " k=" << s.k;
       }
       for (int split = 0; split < panels; split += 3) {  // the same bits from any split
         auto parts = multiply(kernel.run, scalar, x, s.m, w, 0, split);

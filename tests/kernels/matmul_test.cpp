@@ -65,12 +65,12 @@ std::vector<const MatmulVariant*> runnable() {
 }
 
 std::vector<float> multiply(const MatmulVariant& v, std::span<const float> x, int m,
-                            const PackedMatrix& w) {
+                            const PackedMatrix& w, const Walk& walk = {}) {
   GuardedBytes prepared(v.prepared_bytes(m, w.k));
   v.prepare(x.data(), m, w.k, 0, m, prepared.data());
   EXPECT_TRUE(prepared.intact()) << name_of(v);
   std::vector<float> y(std::size_t(m) * w.n, NAN);
-  v.run(prepared.data(), m, w, 0, (w.n + 15) / 16, y.data(), w.n);
+  v.run(prepared.data(), m, w, walk, y.data(), w.n);
   return y;
 }
 
@@ -171,16 +171,51 @@ TEST(Matmul, SplittingRowsAndPanelsChangesNothing) {
       std::vector<float> y(std::size_t(m) * ldy, 777);
       for (int split : {0, 1, 3, 4, 9}) {
         std::fill(y.begin(), y.end(), 777.0f);
-        v->run(prepared.data(), m, w.matrix(), 0, split, y.data(), ldy);
+        v->run(prepared.data(), m, w.matrix().panels(0, split), {}, y.data(), ldy);
         for (int i = 0; i < m; ++i) {
           for (int j = split * 16; j < ldy; ++j) ASSERT_EQ(y[i * ldy + j], 777) << name_of(*v);
         }
-        v->run(prepared.data(), m, w.matrix(), split, panels, y.data(), ldy);
+        v->run(prepared.data(), m, w.matrix().panels(split, panels), {}, y.data() + split * 16,
+               ldy);
         for (int i = 0; i < m; ++i) {
           ASSERT_EQ(std::memcmp(y.data() + i * ldy, whole.data() + i * n, n * sizeof(float)), 0)
               << name_of(*v) << " m=" << m << " split at " << split;
           for (int j = n; j < ldy; ++j) ASSERT_EQ(y[i * ldy + j], 777) << name_of(*v);
         }
+      }
+    }
+  }
+}
+
+TEST(Matmul, BlocksOfRowsChangeNothing) {
+  const int m = 40, n = 50, k = 192;
+  const auto x = random_floats(m * k, 5), weights = random_floats(n * k, 6);
+  for (const MatmulVariant* v : runnable()) {
+    if (v->family == "openblas") continue;
+    const PackedWeights w(*v->weights, n, k, weights);
+    const std::vector<float> whole = multiply(*v, x, m, w.matrix());
+    GuardedBytes prepared(v->prepared_bytes(m, k));
+    v->prepare(x.data(), m, k, 0, m, prepared.data());
+    std::vector<float> y(whole.size(), 777);
+    for (int row = 0; row < m; row += 16) {
+      v->run(prepared.data() + row * v->row_bytes(k), std::min(16, m - row), w.matrix(), {},
+             y.data() + row * n, n);
+    }
+    EXPECT_EQ(std::memcmp(y.data(), whole.data(), y.size() * sizeof(float)), 0) << name_of(*v);
+  }
+}
+
+TEST(Matmul, TheWalkChangesNothing) {
+  const int n = 150, k = 300;
+  for (const MatmulVariant* v : runnable()) {
+    for (int m : {1, 4, 7, 33}) {
+      const auto x = random_floats(m * k, 5), weights = random_floats(n * k, 6);
+      const PackedWeights w(*v->weights, n, k, weights);
+      const std::vector<float> y = multiply(*v, x, m, w.matrix());
+      for (const Walk& walk :
+           {Walk{.prefetch = 0}, Walk{.prefetch = 4096}, Walk{.streams = 1}, Walk{.streams = 2},
+            Walk{.depth_block = 256}, Walk{.depth_block = 2048}}) {
+        EXPECT_EQ(multiply(*v, x, m, w.matrix(), walk), y) << name_of(*v) << " m=" << m;
       }
     }
   }
