@@ -22,8 +22,8 @@ enum class Activations { f32, bf16, int8 };
 // How a kernel walks through a product. No choice changes a bit of the result; a kernel ignores
 // what it has no use for.
 struct Walk {
-  int prefetch = 1024;     // bytes ahead in each stream of weights; 0: none
-  int streams = 4;         // panels read side by side where m is small: 1, 2 or 4
+  int prefetch = 2048;     // bytes ahead in each stream of weights; 0: none
+  int streams = 1;         // panels read side by side where m is small: 1, 2 or 4
   int depth_block = 1024;  // amx: k that all rows go through before the next k; a multiple of 256
   bool operator==(const Walk&) const = default;
 };

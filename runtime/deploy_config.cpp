@@ -25,7 +25,8 @@ std::vector<const MatmulVariant*> resolved(const DeployConfig& config, std::stri
 }
 
 // The first family, in the order of preference, that runs the same kernels.
-void canonical_kernel(DeployConfig& config, OneOf<kKernelFamilies> DeployConfig::*field) {
+void canonical_kernel(DeployConfig& config, OneOf<kMatmulKernels> DeployConfig::*field) {
+  if ((config.*field).name == "tuned") return;
   const auto kernels = resolved(config, (config.*field).name);
   for (const std::string_view family : kKernelFamilies) {
     if (runs_here(family) && resolved(config, family) == kernels) {
@@ -123,12 +124,12 @@ std::vector<const KvFormat*> kv_choices(const Target&) {
 }
 
 // "scalar" is the reference that tests compare with; where anything faster runs, nobody deploys it.
-std::vector<OneOf<kKernelFamilies>> kernel_choices(const Target&) {
-  std::vector<OneOf<kKernelFamilies>> families;
+std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&) {
+  std::vector<OneOf<kMatmulKernels>> families{{"tuned"}};
   for (const std::string_view family : kKernelFamilies) {
     if (family != "scalar" && runs_here(family)) families.push_back({family});
   }
-  if (families.empty()) families.push_back({"scalar"});
+  if (families.size() == 1) families.push_back({"scalar"});
   return families;
 }
 
@@ -173,9 +174,9 @@ std::vector<bool> on_off(const Target&) { return {false, true}; }
 
 DeployConfig default_config(const Target& target) {
   DeployConfig config;
-  config.activations.name = "bf16";  // as other runtimes multiply bf16 weights
-  config.prefill_kernel = kernel_choices(target).front();
-  config.decode_kernel = kernel_choices(target).front();
+  config.activations.name = "bf16";                   // as other runtimes multiply bf16 weights
+  config.prefill_kernel = kernel_choices(target)[1];  // the best family, untuned
+  config.decode_kernel = kernel_choices(target)[1];
   config.attention_kernel = attention_choices(target).front();
   config.prefill_threads = target.machine.cores;
   config.decode_threads = target.machine.cores;

@@ -27,6 +27,10 @@ struct OneOf {
 // What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where
 // weights are bf16; int8 does that too and quantizes per token where weights are integers.
 inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16", "int8"};
+// tuned: for every product and number of rows the plan that the kernel tuner found fastest on this
+// machine (runtime/engine/kernel_table.h). The others: one family (kernels/matmul.h) throughout.
+inline constexpr std::array<std::string_view, 7> kMatmulKernels{
+    "tuned", "amx", "vnni", "avx512", "avx2", "openblas", "scalar"};
 inline constexpr std::array<std::string_view, 5> kAttentionKernels{
     "plain_avx512", "tiled_avx512", "plain_avx2", "tiled_avx2", "scalar"};
 // mixed: each step decodes all running sequences and fills the token budget with prompt chunks
@@ -40,8 +44,8 @@ struct DeployConfig {
   const WeightFormat* output_weights = &kBf16;     // the output head; token embeddings stay bf16
   OneOf<kActivationCasts> activations;
   const KvFormat* kv_cache = &kKvBf16;
-  OneOf<kKernelFamilies> prefill_kernel;
-  OneOf<kKernelFamilies> decode_kernel;
+  OneOf<kMatmulKernels> prefill_kernel;
+  OneOf<kMatmulKernels> decode_kernel;
   OneOf<kAttentionKernels> attention_kernel;
   int prefill_threads = 1;
   int decode_threads = 1;
@@ -71,7 +75,7 @@ struct Knob {
 std::vector<const WeightFormat*> weight_choices(const Target&);
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&);
 std::vector<const KvFormat*> kv_choices(const Target&);
-std::vector<OneOf<kKernelFamilies>> kernel_choices(const Target&);
+std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&);
 std::vector<OneOf<kAttentionKernels>> attention_choices(const Target&);
 std::vector<OneOf<kSchedules>> schedule_choices(const Target&);
 std::vector<int> thread_choices(const Target&);
@@ -95,11 +99,11 @@ inline constexpr std::tuple kKnobs{
         activation_choices},
     Knob<const KvFormat*>{"kv_cache", &DeployConfig::kv_cache, Effect::quality,
                           "format of cached keys and values", kv_choices},
-    Knob<OneOf<kKernelFamilies>>{
+    Knob<OneOf<kMatmulKernels>>{
         "prefill_kernel", &DeployConfig::prefill_kernel, Effect::rounding,
         "matrix kernels of steps that hold prompt tokens, or the next best for a format they lack",
         kernel_choices},
-    Knob<OneOf<kKernelFamilies>>{
+    Knob<OneOf<kMatmulKernels>>{
         "decode_kernel", &DeployConfig::decode_kernel, Effect::rounding,
         "matrix kernels of steps that only decode, or the next best for a format they lack",
         kernel_choices},

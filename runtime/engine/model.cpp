@@ -11,7 +11,8 @@
 namespace paretune {
 namespace {
 
-constexpr int kPanel = 16;  // columns of a weight panel (kernels/weight_format.h)
+constexpr int kPanel = 16;      // columns of a weight panel (kernels/weight_format.h)
+constexpr int kPairPanels = 4;  // of gate, then as many of up
 constexpr int kAttentionTile =
     16;  // query tokens of one attention task: a few hundred for two threads to share
 
@@ -20,8 +21,6 @@ std::vector<float> read_vector(const ModelSource& source, Weight weight, int lay
   source.read_rows(weight, layer, 0, 1, values);
   return values;
 }
-
-int panels(const PackedMatrix& matrix) { return (matrix.n + kPanel - 1) / kPanel; }
 
 std::size_t at(int row, int width) {
   return static_cast<std::size_t>(row) * static_cast<std::size_t>(width);
@@ -35,14 +34,33 @@ void grow(std::vector<float>& values, int rows, int width) {
   if (values.size() < at(rows, width)) values.resize(at(rows, width));
 }
 
+// Into y: (rows, width)
+void copy_block(const MatmulBlock& block, float* y, int width) {
+  const int from = block.panel_begin * kPanel;
+  const auto count = static_cast<std::size_t>(std::min(block.panel_end * kPanel, width) - from);
+  for (int r = block.row_begin; r < block.row_end; ++r) {
+    std::copy_n(block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy, count,
+                y + at(r, width) + from);
+  }
+}
+
 }  // namespace
 
-Model::Matrix Model::pack(std::span<const Part> parts, const WeightFormat& format,
-                          ThreadPool& pool) {
+MatmulPlans Model::plans_for(Phase phase, const PackedMatrix& matrix,
+                             const KernelTable& kernels) const {
+  const bool prefill = phase == Phase::prefill;
+  const std::string_view kernel =
+      prefill ? config_.prefill_kernel.name : config_.decode_kernel.name;
+  const Activations activations = effective_activations(config_, *matrix.format);
+  if (kernel != "tuned") return MatmulPlans(default_plan(kernel, *matrix.format, activations));
+  return kernels.plans(*matrix.format, activations, matrix.n, matrix.k,
+                       prefill ? config_.prefill_threads : config_.decode_threads);
+}
+
+Model::Matrix Model::pack(std::span<const Run> runs, int n, const WeightFormat& format,
+                          ThreadPool& pool, const KernelTable& kernels) {
   Matrix matrix;
-  const int k = source_.weight_shape(parts[0].weight)[1];
-  int n = 0;
-  for (const Part& part : parts) n += source_.weight_shape(part.weight)[0];
+  const int k = source_.weight_shape(runs[0].part.weight)[1];
   matrix.memory = AlignedBuffer(format.packed_bytes(n, k));
   matrix.packed = {&format, n, k, matrix.memory.bytes()};
   weight_bytes_ += matrix.memory.size();
@@ -57,15 +75,13 @@ Model::Matrix Model::pack(std::span<const Part> parts, const WeightFormat& forma
       std::vector<float> rows(at(std::min(step, mine.end - mine.begin), k));
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
-        int first = 0;  // row of the packed matrix where the part begins
-        for (const Part& part : parts) {
-          const int part_rows = source_.weight_shape(part.weight)[0];
-          const int from = std::max(begin, first), to = std::min(end, first + part_rows);
-          if (from < to) {
-            source_.read_rows(part.weight, part.layer, from - first, to - first,
-                              {rows.data() + at(from - begin, k), at(to - from, k)});
-          }
-          first += part_rows;
+        std::ranges::fill(rows, 0.0f);
+        for (const Run& run : runs) {
+          const int from = std::max(begin, run.at), to = std::min(end, run.at + run.count);
+          if (from >= to) continue;
+          source_.read_rows(run.part.weight, run.part.layer, run.row + from - run.at,
+                            run.row + to - run.at,
+                            {rows.data() + at(from - begin, k), at(to - from, k)});
         }
         format.pack({rows.data(), at(end - begin, k)}, n, k, begin, end, matrix.memory.bytes());
       }
@@ -76,29 +92,66 @@ Model::Matrix Model::pack(std::span<const Part> parts, const WeightFormat& forma
   });
   if (error) std::rethrow_exception(error);
 
-  const Activations activations = effective_activations(config_, format);
-  matrix.variant[static_cast<int>(Phase::prefill)] =
-      &resolve_matmul(config_.prefill_kernel.name, format, activations);
-  matrix.variant[static_cast<int>(Phase::decode)] =
-      &resolve_matmul(config_.decode_kernel.name, format, activations);
+  for (const Phase phase : {Phase::prefill, Phase::decode}) {
+    matrix.plans.push_back(plans_for(phase, matrix.packed, kernels));
+  }
   return matrix;
 }
 
-Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool)
+Model::Matrix Model::pack(std::initializer_list<Part> parts, const WeightFormat& format,
+                          ThreadPool& pool, const KernelTable& kernels) {
+  std::vector<Run> runs;
+  int n = 0;
+  for (const Part& part : parts) {
+    const int rows = source_.weight_shape(part.weight)[0];
+    runs.push_back({part, 0, rows, n});
+    n += rows;
+  }
+  return pack(runs, n, format, pool, kernels);
+}
+
+Model::Matrix Model::pack_in_turns(Part first, Part second, const WeightFormat& format,
+                                   ThreadPool& pool, const KernelTable& kernels) {
+  std::vector<Run> runs;
+  const int rows = source_.weight_shape(first.weight)[0];
+  int n = 0;
+  for (int row = 0; row < rows; row += kPairPanels * kPanel) {
+    const int count = std::min(kPairPanels * kPanel, rows - row);
+    for (const Part& part : {first, second}) {
+      runs.push_back({part, row, count, n});
+      n += (count + kPanel - 1) / kPanel * kPanel;
+    }
+  }
+  return pack(runs, n, format, pool, kernels);
+}
+
+std::vector<Model::Product> Model::products(const ModelShape& s) {
+  const int hidden = (s.d_ff + kPanel - 1) / kPanel * kPanel;
+  return {
+      {&DeployConfig::attention_weights, (s.n_heads + 2 * s.n_kv_heads) * s.head_dim, s.d_model,
+       true},
+      {&DeployConfig::attention_weights, s.d_model, s.n_heads * s.head_dim, true},
+      {&DeployConfig::mlp_weights, 2 * hidden, s.d_model, true},
+      {&DeployConfig::mlp_weights, s.d_model, s.d_ff, true},
+      {&DeployConfig::output_weights, s.vocab_size, s.d_model, false},
+  };
+}
+
+Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
+             const KernelTable& kernels)
     : source_(source),
       config_(config),
       attention_(&resolve_attention(config.attention_kernel.name, *config.kv_cache)) {
   const ModelShape& s = shape();
   for (int i = 0; i < s.n_layers; ++i) {
     Layer& layer = layers_.emplace_back();
-    layer.qkv =
-        pack(std::array{Part{Weight::attn_q, i}, Part{Weight::attn_k, i}, Part{Weight::attn_v, i}},
-             *config.attention_weights, pool);
+    layer.qkv = pack({{Weight::attn_q, i}, {Weight::attn_k, i}, {Weight::attn_v, i}},
+                     *config.attention_weights, pool, kernels);
     layer.attention_output =
-        pack(std::array{Part{Weight::attn_output, i}}, *config.attention_weights, pool);
-    layer.gate = pack(std::array{Part{Weight::ffn_gate, i}}, *config.mlp_weights, pool);
-    layer.up = pack(std::array{Part{Weight::ffn_up, i}}, *config.mlp_weights, pool);
-    layer.down = pack(std::array{Part{Weight::ffn_down, i}}, *config.mlp_weights, pool);
+        pack({{Weight::attn_output, i}}, *config.attention_weights, pool, kernels);
+    layer.gate_up = pack_in_turns({Weight::ffn_gate, i}, {Weight::ffn_up, i}, *config.mlp_weights,
+                                  pool, kernels);
+    layer.down = pack({{Weight::ffn_down, i}}, *config.mlp_weights, pool, kernels);
     layer.attention_norm = read_vector(source, Weight::attn_norm, i);
     layer.mlp_norm = read_vector(source, Weight::ffn_norm, i);
     if (s.qkv_bias) {
@@ -113,7 +166,7 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
     }
   }
   output_norm_ = read_vector(source, Weight::output_norm, 0);
-  output_ = pack(std::array{Part{Weight::output, 0}}, *config.output_weights, pool);
+  output_ = pack({{Weight::output, 0}}, *config.output_weights, pool, kernels);
 }
 
 std::span<const float> Model::forward(std::span<const Segment> segments, Phase phase,
@@ -152,28 +205,28 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   grow(w.qkv, rows, qkv_width);
   grow(w.query, rows, s.n_heads * s.head_dim);
   grow(w.attention, rows, s.n_heads * s.head_dim);
-  grow(w.gate, rows, s.d_ff);
-  grow(w.up, rows, s.d_ff);
+  grow(w.hidden, rows, s.d_ff);
   grow(w.cosines, rows, s.head_dim / 2);
   grow(w.sines, rows, s.head_dim / 2);
   grow(w.selected, wanted, s.d_model);
   grow(w.logits, wanted, s.vocab_size);
   std::size_t prepared = 0;
-  const auto need = [&](const Matrix& matrix, int m) {
-    prepared = std::max(
-        prepared, matrix.variant[static_cast<int>(phase)]->prepared_bytes(m, matrix.packed.k));
+  std::size_t scratch = attention_->scratch_floats(context, s.n_heads, s.n_kv_heads, s.head_dim);
+  const auto need = [&](const Matrix& matrix, int m, int grain) {
+    if (m == 0) return;
+    const MatmulPlan& plan = matrix.plan(phase, m);
+    prepared = std::max(prepared, plan.variant->prepared_bytes(m, matrix.packed.k));
+    scratch = std::max(scratch, block_floats(plan, m, grain));
   };
   const Layer& first = layers_.front();
-  for (const Matrix* matrix :
-       {&first.qkv, &first.attention_output, &first.gate, &first.up, &first.down}) {
-    need(*matrix, rows);
-  }
-  need(output_, wanted);
+  need(first.qkv, rows, 1);
+  need(first.attention_output, rows, 1);
+  need(first.gate_up, rows, 2 * kPairPanels);
+  need(first.down, rows, 1);
+  need(output_, wanted, 1);
   if (w.prepared.size() < prepared) w.prepared = AlignedBuffer(prepared);
   w.scratch.resize(
       static_cast<std::size_t>(std::max<int>(pool.size(), static_cast<int>(w.scratch.size()))));
-  const std::size_t scratch =
-      attention_->scratch_floats(context, s.n_heads, s.n_kv_heads, s.head_dim);
   for (std::vector<float>& one : w.scratch) {
     if (one.size() < scratch) one.resize(scratch);
   }
@@ -198,18 +251,19 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     for (int layer = 0; layer < s.n_layers; ++layer) run_layer(layer, phase, segments, w, team);
 
     if (wanted == 0) return;
-    const MatmulVariant& matmul = *output_.variant[static_cast<int>(phase)];
+    const MatmulPlan& plan = output_.plan(phase, wanted);
     const Team::Range chosen = team.share(wanted);
     for (int r = chosen.begin; r < chosen.end; ++r) {
       rms_norm(row(w.x, w.logit_rows[static_cast<std::size_t>(r)], s.d_model), output_norm_,
                s.rms_epsilon, row(w.selected, r, s.d_model));
     }
-    matmul.prepare(w.selected.data(), wanted, s.d_model, chosen.begin, chosen.end,
-                   w.prepared.data());
+    plan.variant->prepare(w.selected.data(), wanted, s.d_model, chosen.begin, chosen.end,
+                          w.prepared.data());
     team.barrier();
-    const Team::Range columns = team.share(panels(output_.packed));
-    matmul.run(w.prepared.data(), wanted, output_.packed, columns.begin, columns.end,
-               w.logits.data(), static_cast<std::size_t>(s.vocab_size));
+    multiply_blocks(
+        plan, w.prepared.data(), wanted, output_.packed, 1, team,
+        w.scratch[static_cast<std::size_t>(team.rank())].data(),
+        [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
   });
   return {w.logits.data(), at(wanted, s.vocab_size)};
 }
@@ -219,63 +273,60 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   const ModelShape& s = shape();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const int rows = static_cast<int>(w.row_segment.size());
-  const int p = static_cast<int>(phase);
   const int qkv_width = layer.qkv.packed.n;
   const Team::Range mine = team.share(rows);
+  float* const scratch = w.scratch[static_cast<std::size_t>(team.rank())].data();
 
-  const auto norm_and_prepare = [&](const std::vector<float>& weight, const MatmulVariant& matmul) {
+  const auto prepare = [&](const Matrix& matrix, const std::vector<float>& x) {
+    matrix.plan(phase, rows)
+        .variant->prepare(x.data(), rows, matrix.packed.k, mine.begin, mine.end, w.prepared.data());
+    team.barrier();
+  };
+  const auto norm_and_prepare = [&](const std::vector<float>& weight, const Matrix& matrix) {
     for (int r = mine.begin; r < mine.end; ++r) {
       rms_norm(row(w.x, r, s.d_model), weight, s.rms_epsilon, row(w.y, r, s.d_model));
     }
-    matmul.prepare(w.y.data(), rows, s.d_model, mine.begin, mine.end, w.prepared.data());
+    prepare(matrix, w.y);
+  };
+  const auto multiply = [&](const Matrix& matrix, int grain, auto&& finish) {
+    multiply_blocks(matrix.plan(phase, rows), w.prepared.data(), rows, matrix.packed, grain, team,
+                    scratch, finish);
     team.barrier();
   };
-  // x += input · matrixᵀ, where `prepared` holds the input. Each thread adds the columns that it
-  // computed.
-  const auto project_and_add = [&](const Matrix& matrix) {
-    const Team::Range columns = team.share(panels(matrix.packed));
-    matrix.variant[p]->run(w.prepared.data(), rows, matrix.packed, columns.begin, columns.end,
-                           w.y.data(), static_cast<std::size_t>(s.d_model));
-    const int from = columns.begin * kPanel, to = std::min(columns.end * kPanel, s.d_model);
-    for (int r = 0; r < rows && from < to; ++r) {
-      add(row(w.x, r, s.d_model)
-              .subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)),
-          row(w.y, r, s.d_model)
-              .subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
+  const auto add_to_x = [&](const MatmulBlock& block) {
+    const int from = block.panel_begin * kPanel;
+    const auto width =
+        static_cast<std::size_t>(std::min(block.panel_end * kPanel, s.d_model) - from);
+    for (int r = block.row_begin; r < block.row_end; ++r) {
+      add(row(w.x, r, s.d_model).subspan(static_cast<std::size_t>(from), width),
+          {block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy, width});
     }
-    team.barrier();
   };
 
-  norm_and_prepare(layer.attention_norm, *layer.qkv.variant[p]);
-  const Team::Range columns = team.share(panels(layer.qkv.packed));
-  layer.qkv.variant[p]->run(w.prepared.data(), rows, layer.qkv.packed, columns.begin, columns.end,
-                            w.qkv.data(), static_cast<std::size_t>(qkv_width));
-  team.barrier();
+  norm_and_prepare(layer.attention_norm, layer.qkv);
+  multiply(layer.qkv, 1,
+           [&](const MatmulBlock& block) { copy_block(block, w.qkv.data(), qkv_width); });
   attend(index, segments, w, team);
-  layer.attention_output.variant[p]->prepare(w.attention.data(), rows, s.n_heads * s.head_dim,
-                                             mine.begin, mine.end, w.prepared.data());
-  team.barrier();
-  project_and_add(layer.attention_output);
+  prepare(layer.attention_output, w.attention);
+  multiply(layer.attention_output, 1, add_to_x);
 
-  norm_and_prepare(layer.mlp_norm, *layer.gate.variant[p]);
-  const Team::Range hidden = team.share(panels(layer.gate.packed));
-  for (const auto& [matrix, out] : {std::pair{&layer.gate, &w.gate}, std::pair{&layer.up, &w.up}}) {
-    matrix->variant[p]->run(w.prepared.data(), rows, matrix->packed, hidden.begin, hidden.end,
-                            out->data(), static_cast<std::size_t>(s.d_ff));
-  }
-  const int from = hidden.begin * kPanel, to = std::min(hidden.end * kPanel, s.d_ff);
-  for (int r = 0; r < rows && from < to; ++r) {
-    const auto part = [&](std::vector<float>& values) {
-      return row(values, r, s.d_ff)
-          .subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
-    };
-    silu_mul(part(w.gate), part(w.up), part(w.gate));
-  }
-  team.barrier();
-  layer.down.variant[p]->prepare(w.gate.data(), rows, s.d_ff, mine.begin, mine.end,
-                                 w.prepared.data());
-  team.barrier();
-  project_and_add(layer.down);
+  norm_and_prepare(layer.mlp_norm, layer.gate_up);
+  multiply(layer.gate_up, 2 * kPairPanels, [&](const MatmulBlock& block) {
+    // Blocks begin with a turn of gate; the last turns may be shorter, both alike.
+    for (int panel = block.panel_begin; panel < block.panel_end; panel += 2 * kPairPanels) {
+      const int turn = std::min(2 * kPairPanels, block.panel_end - panel) / 2 * kPanel;
+      const int column = panel / 2 * kPanel;  // of the hidden row
+      const auto width = static_cast<std::size_t>(std::min(turn, s.d_ff - column));
+      for (int r = block.row_begin; r < block.row_end; ++r) {
+        const float* gate = block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy +
+                            (panel - block.panel_begin) * kPanel;
+        silu_mul({gate, width}, {gate + turn, width},
+                 row(w.hidden, r, s.d_ff).subspan(static_cast<std::size_t>(column), width));
+      }
+    }
+  });
+  prepare(layer.down, w.hidden);
+  multiply(layer.down, 1, add_to_x);
 }
 
 // Bias, head norms and RoPE on w.qkv, keys and values into the cache, then attention into

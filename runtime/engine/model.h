@@ -6,12 +6,15 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
 #include "kernels/matmul.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/aligned_buffer.h"
+#include "runtime/engine/kernel_table.h"
+#include "runtime/engine/matmul_plan.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/model/model_source.h"
 
@@ -31,8 +34,8 @@ struct Segment {
 // Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step
 // seen.
 struct Workspace {
-  std::vector<float> x, qkv, query, attention, gate, up, y;  // (rows, …)
-  std::vector<float> cosines, sines;                         // (rows, head_dim / 2)
+  std::vector<float> x, qkv, query, attention, hidden, y;  // (rows, …)
+  std::vector<float> cosines, sines;                       // (rows, head_dim / 2)
   std::vector<float> selected, logits;      // (rows that want logits, d_model | vocab_size)
   std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
@@ -47,8 +50,19 @@ struct Workspace {
 class Model {
  public:
   // Reads and packs all weights as config says, on the pool's threads. source must outlive the
-  // model: token embeddings are read from it. Throws std::bad_alloc where memory does not suffice.
-  Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool);
+  // model: token embeddings are read from it. kernels: what the kernel "tuned" means. Throws
+  // std::bad_alloc where memory does not suffice.
+  Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
+        const KernelTable& kernels = {});
+
+  // Every matrix product of a forward pass: its shape and which weights it has. What the kernel
+  // tuner goes through.
+  struct Product {
+    const WeightFormat* DeployConfig::*weights;
+    int n, k;
+    bool every_row;  // or only rows that want logits
+  };
+  static std::vector<Product> products(const ModelShape& shape);
 
   const ModelSource& source() const { return source_; }
   const ModelShape& shape() const { return source_.shape(); }
@@ -64,17 +78,35 @@ class Model {
   struct Matrix {
     PackedMatrix packed;
     AlignedBuffer memory;
-    const MatmulVariant* variant[2] = {};  // by Phase
+    std::vector<MatmulPlans> plans;  // by Phase
+
+    const MatmulPlan& plan(Phase phase, int m) const {
+      return plans[static_cast<std::size_t>(phase)].at(m);
+    }
   };
   struct Layer {
-    Matrix qkv, attention_output, gate, up, down;
+    // gate_up: panels of gate and of up in turns of kPairPanels, so that one task computes both and
+    // multiplies them while they are in cache
+    Matrix qkv, attention_output, gate_up, down;
     std::vector<float> attention_norm, mlp_norm, qkv_bias, q_norm, k_norm;
   };
   struct Part {
     Weight weight;
     int layer;
   };
-  Matrix pack(std::span<const Part> parts, const WeightFormat& format, ThreadPool& pool);
+  // Rows [row, row + count) of a part, that begin at row `at` of the packed matrix.
+  struct Run {
+    Part part;
+    int row, count, at;
+  };
+  // The runs' rows packed as one matrix (n, k); rows that no run covers are zero.
+  Matrix pack(std::span<const Run> runs, int n, const WeightFormat& format, ThreadPool& pool,
+              const KernelTable& kernels);
+  Matrix pack(std::initializer_list<Part> parts, const WeightFormat& format, ThreadPool& pool,
+              const KernelTable& kernels);
+  Matrix pack_in_turns(Part first, Part second, const WeightFormat& format, ThreadPool& pool,
+                       const KernelTable& kernels);
+  MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  Team& team) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
