@@ -98,6 +98,10 @@ std::string help() {
       "  --seed N         of the search (default: 1)\n"
       "  --store FILE     where measurements are kept (default: "
       "~/.cache/paretune/paretune.sqlite)\n"
+      "  --kernel-seconds S  for timing matrix kernels, the first time (default: 6 % of the "
+      "budget, at "
+      "most 60)\n"
+      "  --retune-kernels time the matrix kernels of this machine anew, those of earlier runs too\n"
       "  --dry-run        print the plan, the size of the space and the expected time, and measure "
       "nothing\n"
       "  --help           this text\n\n"
@@ -133,6 +137,10 @@ Flags parse_flags(const std::vector<std::string>& arguments) {
       flags.help = true;
     } else if (flag == "--dry-run") {
       flags.dry_run = true;
+    } else if (flag == "--retune-kernels") {
+      flags.options.retune_kernels = true;
+    } else if (flag == "--kernel-seconds") {
+      flags.options.kernel_seconds = parse_number<double>(flag, value(), 0);
     } else if (flag == "--out") {
       flags.out = value();
     } else if (flag == "--store") {
@@ -146,9 +154,9 @@ Flags parse_flags(const std::vector<std::string>& arguments) {
     } else if (flag == "--strategy") {
       flags.options.strategy = find_strategy(value()).name;
     } else if (flag.starts_with("-")) {
-      throw UsageError(
-          "unknown option " + flag +
-          "; allowed: --out, --minutes, --trials, --strategy, --seed, --store, --dry-run, --help");
+      throw UsageError("unknown option " + flag +
+                       "; allowed: --out, --minutes, --trials, --strategy, --seed, --store, "
+                       "--retune-kernels, --dry-run, --help");
     } else if (flags.workload.empty()) {
       flags.workload = flag;
     } else {

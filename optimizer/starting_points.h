@@ -17,16 +17,18 @@ struct StartingPoint {
 };
 
 inline constexpr std::array kStartingPoints{
-    StartingPoint{
-        "W8A8",
-        {"attention_weights=int8", "mlp_weights=int8", "output_weights=int8", "activations=int8"}},
-    StartingPoint{"W8A8, int8 cache, large batch",
+    StartingPoint{"W8A8",
                   {"attention_weights=int8", "mlp_weights=int8", "output_weights=int8",
-                   "activations=int8", "kv_cache=int8", "max_batch_size=32"}},
+                   "activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
+    StartingPoint{
+        "W8A8, int8 cache, large batch",
+        {"attention_weights=int8", "mlp_weights=int8", "output_weights=int8", "activations=int8",
+         "kv_cache=int8", "max_batch_size=32", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"W4A8",
                   {"attention_weights=int4_g128", "mlp_weights=int4_g128", "output_weights=int8",
-                   "activations=int8"}},
-    StartingPoint{"large batch", {"max_batch_size=32"}},
+                   "activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
+    StartingPoint{"large batch",
+                  {"max_batch_size=32", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"full precision",
                   {"attention_weights=f32", "mlp_weights=f32", "output_weights=f32",
                    "activations=f32", "kv_cache=f32", "max_batch_size=32"}},

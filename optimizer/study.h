@@ -10,6 +10,7 @@
 
 #include "profiles/measurement.h"
 #include "runtime/deploy_config.h"
+#include "runtime/engine/kernel_table.h"
 #include "workloads/workload.h"
 
 namespace paretune {
@@ -94,6 +95,8 @@ struct Study {
   std::string started_at, finished_at;
   std::string strategy;
   std::uint64_t seed = 0;
+
+  KernelTable kernels;  // what the kernel "tuned" means in these configs
 
   std::string latency_objective;  // "ttft_ms p95"
   std::vector<KnobDomain> knobs;

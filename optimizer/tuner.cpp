@@ -101,6 +101,35 @@ class Trials {
   int ok_trials_ = 0;
 };
 
+// The weight formats of the space, if it asks for tuned kernels.
+std::vector<const WeightFormat*> formats_to_tune(const Study& study) {
+  const auto has = [&](std::string_view knob, std::string_view choice) {
+    return std::ranges::any_of(study.knobs, [&](const KnobDomain& domain) {
+      return domain.name == knob &&
+             std::ranges::find(domain.choices, choice) != domain.choices.end();
+    });
+  };
+  std::vector<const WeightFormat*> formats;
+  bool tuned = false;
+  for_each_knob([&](const auto& knob) {
+    if constexpr (std::is_same_v<decltype(knob.field), const WeightFormat * DeployConfig::*>) {
+      for (const WeightFormat* format : kWeightFormats) {
+        if (has(knob.name, format->name) && std::ranges::find(formats, format) == formats.end())
+          formats.push_back(format);
+      }
+    } else if constexpr (std::is_same_v<decltype(knob.field),
+                                        OneOf<kMatmulKernels> DeployConfig::*>) {
+      tuned = tuned || has(knob.name, "tuned");
+    }
+  });
+  return tuned ? formats : std::vector<const WeightFormat*>{};
+}
+
+// Kernels are tuned once for a machine, trials are what the user came for.
+double kernel_budget_s(const Workload& workload, const TuneOptions& options) {
+  return options.kernel_seconds.value_or(std::min(60.0, 0.06 * 60 * workload.budget.minutes));
+}
+
 }  // namespace
 
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
@@ -138,6 +167,12 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
                  std::to_string(profiler.quality_plan().predicted_tokens()) + " tokens and " +
                  std::to_string(profiler.quality_plan().questions.size()) + " questions");
   bool interrupted = !profiler.prepare_reference();
+  if (const auto formats = formats_to_tune(study); !interrupted && !formats.empty()) {
+    interrupted = !profiler.prepare_kernels(formats, kernel_budget_s(workload, options),
+                                            options.retune_kernels,
+                                            [&](const std::string& text) { observer.phase(text); });
+    study.kernels = profiler.kernels();
+  }
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds();

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "optimizer/study.h"
@@ -18,7 +19,9 @@ namespace paretune {
 struct TuneOptions {
   std::string strategy{kStrategies.front().name};
   std::uint64_t seed = 1;
-  std::string command;  // as typed, for the manifest
+  bool retune_kernels = false;           // even those that an earlier run tuned
+  std::optional<double> kernel_seconds;  // for tuning kernels; unset: 6 % of the budget, at most 60
+  std::string command;                   // as typed, for the manifest
 };
 
 // Told what happens, as it happens. The study is the one so far: its front and picks are those of

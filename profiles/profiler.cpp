@@ -10,6 +10,7 @@
 #include "profiles/measurement_json.h"
 #include "profiles/quality.h"
 #include "profiles/speed.h"
+#include "profiles/tuned_kernels.h"
 #include "runtime/deployment.h"
 #include "workloads/evals.h"
 #include "workloads/requests.h"
@@ -41,15 +42,27 @@ void check_lengths(const Workload& workload, const ModelShape& shape) {
 
 // Opens the model for one config and answers one token: what a server does before it is ready.
 LoadedModel load_and_warm(const std::filesystem::path& path, const DeployConfig& config,
-                          Clock& clock, double& load_s) {
+                          const KernelTable& kernels, Clock& clock, double& load_s) {
   const double begin = clock.now();
-  LoadedModel model = load_model(open_model(path), config);
+  LoadedModel model = load_model(open_model(path), config, kernels);
   model.source->release_pages();  // what was packed need not stay resident
   const std::unique_ptr<Engine> engine = model.engine(config);
   engine->submit({.id = 0, .prompt = {0}, .sampling = {.max_tokens = 1}});
   while (!engine->idle()) engine->step();
   load_s = clock.now() - begin;
   return model;
+}
+
+// The plans that this config's products follow, as part of what its measurement depends on.
+std::string used_kernels(const KernelTable& kernels, const DeployConfig& config,
+                         const ModelShape& shape) {
+  std::vector<KernelChoice> plans;
+  const KernelTable used = used_by(kernels, config, shape);
+  for (KernelChoice choice : used.choices()) {
+    choice.default_s = choice.tuned_s = 0;
+    plans.push_back(choice);
+  }
+  return plans.empty() ? "" : to_json(KernelTable(std::move(plans)));
 }
 
 }  // namespace
@@ -117,13 +130,21 @@ bool Profiler::prepare_reference() {
   return true;
 }
 
+bool Profiler::prepare_kernels(std::span<const WeightFormat* const> formats, double budget_s,
+                               bool retune, const std::function<void(const std::string&)>& say) {
+  std::optional<KernelTable> table =
+      tuned_kernels(target_, formats, store_, clock_, budget_s, retune, stop_, say);
+  if (table) kernels_ = std::move(*table);
+  return table.has_value();
+}
+
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,
                        std::uint64_t seed) const {
   // Only what a measurement depends on: names, floors, prices and budgets may change at no cost.
   return {.kind = std::move(kind),
           .model = model_hash_,
           .machine = target_.machine.fingerprint,
-          .config = to_json(config),
+          .config = to_json(config) + used_kernels(kernels_, config, target_.model),
           .workload = canonical_speed_json(workload) + trace_hash_ + plan_.hash(),
           .build = build_,
           .seed = seed};
@@ -147,7 +168,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
         std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
         Measurement m;
         double load_s = 0;
-        const LoadedModel model = load_and_warm(model_path_, config, clock_, load_s);
+        const LoadedModel model = load_and_warm(model_path_, config, kernels_, clock_, load_s);
         m.speed = measure_speed(model);
         m.speed.load_s = load_s;
         // What serving needed beyond what the process was born with.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "profiles/quality_reference.h"
 #include "profiles/store.h"
 #include "runtime/deploy_config.h"
+#include "runtime/engine/kernel_table.h"
 #include "runtime/target.h"
 #include "workloads/workload.h"
 
@@ -47,6 +49,13 @@ class Profiler {
   // precision.
   bool prepare_reference();
 
+  // Tunes the matrix kernels of these weight formats on this machine, within about budget_s, or
+  // finds what an earlier run kept. Where the machine has changed since then, tunes again. say:
+  // told in words what happens, if anything does. False: interrupted.
+  bool prepare_kernels(std::span<const WeightFormat* const> formats, double budget_s, bool retune,
+                       const std::function<void(const std::string&)>& say);
+  const KernelTable& kernels() const { return kernels_; }
+
   // A whole trial: load time, speed under `workload`, quality. workload is the study's own with its
   // rate settled.
   Profiled measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
@@ -77,6 +86,7 @@ class Profiler {
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
   QualityReference reference_;
+  KernelTable kernels_;
 };
 
 }  // namespace paretune

@@ -16,10 +16,11 @@ std::string deploy_json(const Study& study) {
                         .machine_fingerprint = study.machine.fingerprint,
                         .machine_cpu = clean_utf8(study.machine.cpu),
                         .config = trial->config,
+                        .kernels = used_by(study.kernels, trial->config, study.model),
                         .study = clean_utf8(cat({study.workload.name, " ", study.id})),
                         .build = clean_utf8(study.build)};
-  // What held when it was measured again counts for more than what the search saw: the verified rate
-  // may be the lower one.
+  // What held when it was measured again counts for more than what the search saw: the verified
+  // rate may be the lower one.
   if (study.verification.done) {
     for (const VerifiedMetric& metric : study.verification.metrics) {
       if (std::isfinite(metric.verified)) deployment.promised.emplace(metric.name, metric.verified);

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "paretune.deploy/1";
+constexpr std::string_view kSchema = "paretune.deploy/2";
 constexpr int kMaxInt = 1 << 30;  // of any integer knob
 
 [[noreturn]] void fail(const std::string& where, const std::string& found,
@@ -189,6 +189,7 @@ std::string to_json(const Deployment& d) {
                   {"model", {{"path", d.model_path.string()}, {"content_hash", d.model_hash}}},
                   {"machine", {{"cpu", d.machine_cpu}, {"fingerprint", d.machine_fingerprint}}},
                   {"config", config_json(d.config)},
+                  {"kernels", Json::parse(to_json(d.kernels))},
                   {"promised", promised},
                   {"study", d.study},
                   {"build", d.build}};
@@ -220,6 +221,8 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
     }
   });
   d.config = config_from(config, where + ".config", {});
+
+  d.kernels = kernel_table_from_json(top.require("kernels").dump(), where + ".kernels");
 
   const Json& promised = top.require("promised");
   if (!promised.is_object())

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/deploy_config.h"
+#include "runtime/engine/kernel_table.h"
 
 namespace paretune {
 
@@ -17,6 +18,7 @@ struct Deployment {
   std::string machine_fingerprint;   // of the machine it was measured on
   std::string machine_cpu;
   DeployConfig config;
+  KernelTable kernels;  // what the kernel "tuned" means in this config
   std::map<std::string, double>
       promised;       // metric name with unit -> value measured by the study, for people
   std::string study;  // name of the workload and id of the study

@@ -7,6 +7,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "runtime/engine/model.h"
+
 namespace paretune {
 namespace {
 
@@ -132,6 +134,21 @@ MatmulPlans KernelTable::plans(const WeightFormat& weights, Activations activati
   std::vector<std::pair<int, MatmulPlan>> plans;
   for (const KernelChoice* choice : rows) plans.emplace_back(choice->key.m, choice->plan);
   return MatmulPlans(std::move(plans));
+}
+
+KernelTable used_by(const KernelTable& table, const DeployConfig& config, const ModelShape& shape) {
+  KernelTable used;
+  if (config.prefill_kernel.name != "tuned" && config.decode_kernel.name != "tuned") return used;
+  const std::vector<Model::Product> products = Model::products(shape);
+  for (const KernelChoice& choice : table.choices()) {
+    const KernelKey& key = choice.key;
+    if (std::ranges::any_of(products, [&](const Model::Product& p) {
+          return key.weights == config.*p.weights && key.n == p.n && key.k == p.k &&
+                 key.activations == effective_activations(config, *key.weights);
+        }))
+      used.add(choice);
+  }
+  return used;
 }
 
 MatmulPlan default_plan(std::string_view family, const WeightFormat& weights,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/deploy_config.h"
 #include "runtime/engine/matmul_plan.h"
 
 namespace paretune {
@@ -34,7 +35,8 @@ class KernelTable {
   KernelTable() = default;
   explicit KernelTable(std::vector<KernelChoice> choices) : choices_(std::move(choices)) {}
 
-  std::span<const KernelChoice> choices() const { return choices_; }
+  std::span<const KernelChoice> choices() const& { return choices_; }
+  std::span<const KernelChoice> choices() && = delete;  // they would dangle
   bool empty() const { return choices_.empty(); }
   bool has(const KernelKey& key) const;
   void add(const KernelChoice& choice) { choices_.push_back(choice); }
@@ -47,6 +49,9 @@ class KernelTable {
  private:
   std::vector<KernelChoice> choices_;
 };
+
+// The table without what this config never asks for; empty unless it has a "tuned" kernel.
+KernelTable used_by(const KernelTable& table, const DeployConfig& config, const ModelShape& shape);
 
 // The plan of an untuned runtime: the family's kernel, or the next best where the machine lacks it.
 MatmulPlan default_plan(std::string_view family, const WeightFormat& weights,

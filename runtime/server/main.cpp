@@ -72,7 +72,8 @@ void serve(ServeOptions options) {
   const DeployConfig config = choose_config(options, deployment, *source);
 
   const double load_begin = steady_seconds();
-  const LoadedModel loaded = load_model(std::move(source), config);
+  const LoadedModel loaded =
+      load_model(std::move(source), config, deployment ? deployment->kernels : KernelTable{});
   options.server.names = {model_id(options.model)};
   options.server.names.insert(options.server.names.end(), options.aliases.begin(),
                               options.aliases.end());

@@ -47,7 +47,7 @@ constexpr std::string_view kSmall = R"({
   "quality": {"evals": [{"path": "workloads/demo/evals/sort.jsonl", "max_items": 4}], "text": ["workloads/demo/evals/story.jsonl"], "max_text_tokens": 200,
               "floors": {"max_kl_divergence": 10, "max_drop": 1}},
   "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
-  "space": {"max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
+  "space": {"attention_weights": ["f32", "bf16", "int8"], "mlp_weights": ["f32", "bf16", "int8"], "output_weights": ["f32", "int8"], "max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
   "budget": {"minutes": 5, "trials": 8},
   "num_requests": 6, "warmup_requests": 1
 })";
@@ -70,7 +70,7 @@ class TunerTest : public testing::Test {
     TestClock clock;
     Store file(folder_ / (store + ".sqlite"));
     Profiler profiler(w, file, clock, "test build", stop_);
-    return tune(w, {}, profiler, clock, stop_, observer_);
+    return tune(w, {.kernel_seconds = 0.5}, profiler, clock, stop_, observer_);
   }
 
   std::filesystem::path folder_;

@@ -47,7 +47,7 @@ TEST(DeploymentTest, EveryRefusalNamesThePlaceAndWhatIsAllowed) {
     std::string from, to, place, allowed;
   };
   for (const Case& c : {
-           Case{"paretune.deploy/1", "paretune.deploy/9", "$.schema", "paretune.deploy/1"},
+           Case{"paretune.deploy/2", "paretune.deploy/9", "$.schema", "paretune.deploy/2"},
            Case{"\"mlp_weights\": \"bf16\"", "\"mlp_weights\": \"int3\"", "$.config.mlp_weights",
                 "int4_g128"},
            Case{"\"mlp_weights\"", "\"mlp_weight\"", "$.config", "mlp_weights"},
