@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/ceilings.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/target.h"
@@ -27,9 +28,6 @@
 namespace paretune {
 namespace {
 
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 double thread_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -80,94 +78,6 @@ std::size_t cold_bytes() {
                                  1 << 30);
 }
 
-// ---- the machine
-
-std::uint64_t sum(const std::uint64_t* from, std::size_t count) {
-  std::uint64_t sums[8] = {};
-  for (std::size_t i = 0; i + 8 <= count; i += 8) {
-    for (int j = 0; j < 8; ++j) sums[j] += from[i + j];
-  }
-  std::uint64_t total = 0;
-  for (std::uint64_t s : sums) total += s;
-  return total;
-}
-
-volatile std::uint64_t sink;  // keeps what is computed only to be timed
-
-void print_bandwidth() {
-  for (int threads : {1, 2}) {
-    const std::size_t each = cold_bytes() / 8 / std::size_t(threads);
-    std::vector<std::vector<std::uint64_t>> memory(threads, std::vector<std::uint64_t>(each, 1));
-    const Timing t = time(
-        9,
-        [&] {
-          std::vector<std::thread> others;
-          for (int i = 1; i < threads; ++i)
-            others.emplace_back([&, i] { sink = sum(memory[i].data(), each); });
-          sink = sum(memory[0].data(), each);
-          for (std::thread& other : others) other.join();
-        },
-        threads > 1 ? wall_seconds : thread_seconds);
-    const double gigabytes = double(each) * 8 * threads / 1e9;
-    std::printf("memory read, %d thread%s %25.1f GB/s (best %.1f)\n", threads,
-                threads > 1 ? "s" : " ", gigabytes / t.median_s, gigabytes / t.best_s);
-  }
-}
-
-constexpr int kPeakSteps = 1 << 20;
-
-PARETUNE_AVX512 void fma_avx512() {
-  __m512 sums[12];
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) sums[i] = _mm512_set1_ps(float(i));
-  const __m512 a = _mm512_set1_ps(0.5f);
-  for (int step = 0; step < kPeakSteps; ++step) {
-    PARETUNE_UNROLL for (int i = 0; i < 12; ++i) {
-      sums[i] = _mm512_fmadd_ps(sums[i], a, a);
-      asm("" : "+v"(sums[i]));
-    }
-  }
-  __m512 total = _mm512_setzero_ps();
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) total = _mm512_add_ps(total, sums[i]);
-  sink = std::uint64_t(_mm512_reduce_add_ps(total));
-}
-
-PARETUNE_AVX2 void fma_avx2() {
-  __m256 sums[12];
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) sums[i] = _mm256_set1_ps(float(i));
-  const __m256 a = _mm256_set1_ps(0.5f);
-  for (int step = 0; step < kPeakSteps; ++step) {
-    PARETUNE_UNROLL for (int i = 0; i < 12; ++i) {
-      sums[i] = _mm256_fmadd_ps(sums[i], a, a);
-      asm("" : "+x"(sums[i]));
-    }
-  }
-  __m256 total = _mm256_setzero_ps();
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) total = _mm256_add_ps(total, sums[i]);
-  sink = std::uint64_t(_mm256_cvtss_f32(total));
-}
-
-PARETUNE_AVX512_VNNI void dot_vnni() {
-  __m512i sums[12];
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) sums[i] = _mm512_set1_epi32(i);
-  const __m512i a = _mm512_set1_epi8(1);
-  for (int step = 0; step < kPeakSteps; ++step) {
-    PARETUNE_UNROLL for (int i = 0; i < 12; ++i) {
-      sums[i] = _mm512_dpbusd_epi32(sums[i], a, a);
-      asm("" : "+v"(sums[i]));
-    }
-  }
-  __m512i total = _mm512_setzero_si512();
-  PARETUNE_UNROLL for (int i = 0; i < 12; ++i) total = _mm512_add_epi32(total, sums[i]);
-  sink = std::uint64_t(_mm512_reduce_add_epi32(total));
-}
-
-void print_peak(const char* name, Isa needs, void (*work)(), int operations) {
-  if (!cpu_has(needs)) return;
-  const Timing t = time(15, work);
-  const double tera = 12.0 * operations * kPeakSteps / 1e12;
-  std::printf("%-20s %33.3f TOP/s (best %.3f)\n", name, tera / t.median_s, tera / t.best_s);
-}
-
 // ---- matmul
 
 std::string name_of(const MatmulVariant& v) {
@@ -202,7 +112,7 @@ bool right(const MatmulVariant& v, std::span<const float> x, int m, const Packed
 }
 
 void print_matmul(const MatmulVariant& v) {
-  constexpr int n = 2048, k = 2048, m = 512, panels = n / 16;
+  constexpr int n = 2048, k = 2048, m = 512;
   const std::string name = name_of(v);
   if (!cpu_has(v.needs)) {
     std::printf("%-26s skipped: needs %s\n", name.c_str(), std::string(isa_name(v.needs)).c_str());
@@ -228,8 +138,7 @@ void print_matmul(const MatmulVariant& v) {
   const auto decode = [&](int rows, int rounds) {
     v.prepare(x.data(), rows, k, 0, rows, prepared.data());
     return time(rounds, [&] {
-      for (int i = 0; i < copies; ++i)
-        v.run(prepared.data(), rows, matrix(i), {}, y.data(), n);
+      for (int i = 0; i < copies; ++i) v.run(prepared.data(), rows, matrix(i), {}, y.data(), n);
     });
   };
   const bool slow = v.family == "scalar";
@@ -249,6 +158,20 @@ void print_matmul(const MatmulVariant& v) {
   const double tera = 2.0 * m * n * k / 1e12;
   std::printf(" %8.2f (best %6.2f) %9.3f (best %.3f)\n", gigabytes / eight.median_s,
               gigabytes / eight.best_s, tera / many.median_s, tera / many.best_s);
+}
+
+void print_ceilings() {
+  const int cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  std::printf("memory read, 1 thread %22.1f GB/s\n", read_bandwidth(1));
+  if (cores > 1) std::printf("memory read, %d threads %21.1f GB/s\n", cores, read_bandwidth(cores));
+  const std::pair<const char*, double> peaks[] = {{"f32 FMA, avx512", peak_fma_avx512()},
+                                                  {"f32 FMA, avx2", peak_fma_avx2()},
+                                                  {"int8, avx512_vnni", peak_vnni()},
+                                                  {"int8, amx", peak_amx_int8()},
+                                                  {"bf16, amx", peak_amx_bf16()}};
+  for (const auto& [name, peak] : peaks) {
+    if (peak > 0) std::printf("%-20s %23.3f TOP/s of one thread\n", name, peak);
+  }
 }
 
 // ---- attention: 32 query heads on 8 KV heads of 128, the last of 4096 positions
@@ -294,11 +217,7 @@ int main(int argc, char** argv) {
   const std::string filter = argc > 1 ? argv[1] : "";
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("median (best) of rounds\n\n");
-  print_bandwidth();
-  print_peak("f32 FMA, avx512", Isa::avx512, fma_avx512, 32);
-  print_peak("f32 FMA, avx2", Isa::avx2, fma_avx2, 16);
-  print_peak("int8, avx512_vnni", Isa::avx512_vnni, dot_vnni, 128);
-
+  print_ceilings();
   std::printf(
       "\none thread, n = k = 2048         m=1 GB/s               m=8 GB/s             m=512 "
       "TOP/s\n");

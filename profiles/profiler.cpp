@@ -42,9 +42,10 @@ void check_lengths(const Workload& workload, const ModelShape& shape) {
 
 // Opens the model for one config and answers one token: what a server does before it is ready.
 LoadedModel load_and_warm(const std::filesystem::path& path, const DeployConfig& config,
-                          const KernelTable& kernels, Clock& clock, double& load_s) {
+                          const KernelTable& kernels, PackCache& packs, Clock& clock,
+                          double& load_s) {
   const double begin = clock.now();
-  LoadedModel model = load_model(open_model(path), config, kernels);
+  LoadedModel model = load_model(open_model(path), config, kernels, &packs);
   model.source->release_pages();  // what was packed need not stay resident
   const std::unique_ptr<Engine> engine = model.engine(config);
   engine->submit({.id = 0, .prompt = {0}, .sampling = {.max_tokens = 1}});
@@ -77,6 +78,8 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
       source_(open_model(model_path_)),
       target_{this_machine(), source_->shape()},
       model_hash_(store.model_hash(*source_)),
+      packs_(store.file().parent_path() / "packs",
+             PackCache::default_limit(store.file().parent_path())),
       usd_per_hour_(workload.cost.usd_per_hour) {
   load_evals(workload);  // refuses floors on capabilities that no question has
   check_lengths(workload, target_.model);
@@ -168,7 +171,8 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
         std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
         Measurement m;
         double load_s = 0;
-        const LoadedModel model = load_and_warm(model_path_, config, kernels_, clock_, load_s);
+        const LoadedModel model =
+            load_and_warm(model_path_, config, kernels_, packs_, clock_, load_s);
         m.speed = measure_speed(model);
         m.speed.load_s = load_s;
         // What serving needed beyond what the process was born with.

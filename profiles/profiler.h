@@ -17,6 +17,7 @@
 #include "profiles/store.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
+#include "runtime/engine/pack_cache.h"
 #include "runtime/target.h"
 #include "workloads/workload.h"
 
@@ -81,6 +82,7 @@ class Profiler {
   std::unique_ptr<ModelSource> source_;
   Target target_;
   std::string model_hash_;
+  PackCache packs_;         // beside the store
   std::string trace_hash_;  // of the rows that arrivals replay
   double usd_per_hour_;
   std::vector<std::int32_t> vocabulary_;

@@ -1,13 +1,12 @@
 #include "profiles/store.h"
 
 #include <sqlite3.h>
-#include <sys/stat.h>
 
-#include <algorithm>
 #include <mutex>
 #include <stdexcept>
 
 #include "profiles/measurement_json.h"
+#include "runtime/model/file_stats.h"
 
 namespace paretune {
 namespace {
@@ -93,30 +92,6 @@ class Query {
   const std::filesystem::path& file_;
   sqlite3_stmt* statement_ = nullptr;
 };
-
-// What changes when a file does. The change time catches what a kept modification time (rsync -t,
-// touch -d) hides.
-std::string stat_of(const std::filesystem::path& file) {
-  struct stat s;
-  if (::stat(file.c_str(), &s) != 0) return "";
-  const auto nanoseconds = [](const timespec& t) {
-    return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
-  };
-  return std::to_string(s.st_dev) + " " + std::to_string(s.st_ino) + " " +
-         std::to_string(s.st_size) + " " + nanoseconds(s.st_mtim) + " " + nanoseconds(s.st_ctim);
-}
-
-// Of the file, or of all files in the folder.
-std::string stats_of(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return stat_of(path);
-  std::vector<std::string> lines;
-  for (const auto& entry : std::filesystem::directory_iterator(path))
-    lines.push_back(entry.path().filename().string() + " " + stat_of(entry.path()));
-  std::sort(lines.begin(), lines.end());
-  std::string all;
-  for (const std::string& line : lines) all += line + "\n";
-  return all;
-}
 
 }  // namespace
 
@@ -275,7 +250,7 @@ std::vector<std::string> Store::events(std::string_view study_id) const {
 
 std::string Store::model_hash(const ModelSource& source) {
   const std::string path = std::filesystem::canonical(source.path()).string();
-  const std::string stats = stats_of(path);
+  const std::string stats = file_stats(path);
   {
     const std::lock_guard lock(state_->mutex);
     Query q =
@@ -284,7 +259,7 @@ std::string Store::model_hash(const ModelSource& source) {
   }
   const std::string hash = source.content_hash();
   // A file that was written meanwhile may hold something else by now.
-  if (stats_of(path) != stats) return hash;
+  if (file_stats(path) != stats) return hash;
   const std::lock_guard lock(state_->mutex);
   state_->run("INSERT OR REPLACE INTO model_hash VALUES(?,?,?)", {path, stats, hash});
   return hash;

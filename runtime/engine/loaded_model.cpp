@@ -6,13 +6,13 @@
 namespace paretune {
 
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config,
-                       const KernelTable& kernels) {
+                       const KernelTable& kernels, PackCache* packs) {
   check_config(config, {this_machine(), source->shape()});
   LoadedModel loaded;
   loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
   loaded.pool =
       std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
-  loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels);
+  loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs);
   try {
     loaded.chat = chat_template_for(*loaded.tokenizer, source->chat_template().value_or(""),
                                     source->path().string() + ": chat template");

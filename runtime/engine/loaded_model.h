@@ -32,6 +32,6 @@ struct LoadedModel {
 // Opens the file and packs its weights as config says. Throws std::runtime_error naming the file
 // and what is wrong.
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config,
-                       const KernelTable& kernels = {});
+                       const KernelTable& kernels = {}, PackCache* packs = nullptr);
 
 }  // namespace paretune

@@ -61,29 +61,60 @@ Model::Matrix Model::pack(std::span<const Run> runs, int n, const WeightFormat& 
                           ThreadPool& pool, const KernelTable& kernels) {
   Matrix matrix;
   const int k = source_.weight_shape(runs[0].part.weight)[1];
-  matrix.memory = AlignedBuffer(format.packed_bytes(n, k));
-  matrix.packed = {&format, n, k, matrix.memory.bytes()};
-  weight_bytes_ += matrix.memory.size();
+  const std::size_t bytes = format.packed_bytes(n, k);
+  matrix.packed = {&format, n, k, {}};
+  PackCache* const packs = bytes >= PackCache::kLeastBytes ? packs_ : nullptr;
+  const std::string key = packs ? pack_key(matrix, runs) : "";
+  if (std::optional<PackCache::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
+    matrix.packed.data = found->bytes;
+    matrix.file = std::move(found->file);
+  } else {
+    matrix.memory = AlignedBuffer(bytes);
+    matrix.packed.data = matrix.memory.bytes();
+    pack_into(matrix, runs, pool);
+    if (packs) packs->keep(key, matrix.packed.data);
+  }
+  weight_bytes_ += bytes;
+  for (const Phase phase : {Phase::prefill, Phase::decode}) {
+    matrix.plans.push_back(plans_for(phase, matrix.packed, kernels));
+  }
+  return matrix;
+}
 
+std::string Model::pack_key(const Matrix& matrix, std::span<const Run> runs) const {
+  std::string rows;
+  for (const Run& run : runs) {
+    rows += std::string(weight_info(run.part.weight).name) + ' ' + std::to_string(run.part.layer) +
+            ' ' + std::to_string(run.row) + ' ' + std::to_string(run.count) + ' ' +
+            std::to_string(run.at) + '\n';
+  }
+  return PackCache::key({std::to_string(kKernelsVersion), std::string(matrix.packed.format->name),
+                         "round to nearest", std::to_string(matrix.packed.n),
+                         std::to_string(matrix.packed.k), model_hash_, rows});
+}
+
+void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const {
   std::exception_ptr error;
   std::mutex error_mutex;
   pool.run(pool.size(), [&](Team& team) {
-    const Team::Range mine = team.share(n, kPanel);
+    const Team::Range mine = team.share(matrix.packed.n, kPanel);
     try {
+      const PackedMatrix& to = matrix.packed;
       // A few panels at a time: the f32 copy stays in cache whatever the matrix.
-      const int step = std::max(kPanel, (1 << 18) / std::max(k, 1) / kPanel * kPanel);
-      std::vector<float> rows(at(std::min(step, mine.end - mine.begin), k));
+      const int step = std::max(kPanel, (1 << 18) / std::max(to.k, 1) / kPanel * kPanel);
+      std::vector<float> rows(at(std::min(step, mine.end - mine.begin), to.k));
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
         std::ranges::fill(rows, 0.0f);
         for (const Run& run : runs) {
-          const int from = std::max(begin, run.at), to = std::min(end, run.at + run.count);
-          if (from >= to) continue;
+          const int from = std::max(begin, run.at), last = std::min(end, run.at + run.count);
+          if (from >= last) continue;
           source_.read_rows(run.part.weight, run.part.layer, run.row + from - run.at,
-                            run.row + to - run.at,
-                            {rows.data() + at(from - begin, k), at(to - from, k)});
+                            run.row + last - run.at,
+                            {rows.data() + at(from - begin, to.k), at(last - from, to.k)});
         }
-        format.pack({rows.data(), at(end - begin, k)}, n, k, begin, end, matrix.memory.bytes());
+        to.format->pack({rows.data(), at(end - begin, to.k)}, to.n, to.k, begin, end,
+                        matrix.memory.bytes());
       }
     } catch (...) {
       const std::lock_guard lock(error_mutex);
@@ -91,11 +122,6 @@ Model::Matrix Model::pack(std::span<const Run> runs, int n, const WeightFormat& 
     }
   });
   if (error) std::rethrow_exception(error);
-
-  for (const Phase phase : {Phase::prefill, Phase::decode}) {
-    matrix.plans.push_back(plans_for(phase, matrix.packed, kernels));
-  }
-  return matrix;
 }
 
 Model::Matrix Model::pack(std::initializer_list<Part> parts, const WeightFormat& format,
@@ -138,9 +164,11 @@ std::vector<Model::Product> Model::products(const ModelShape& s) {
 }
 
 Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-             const KernelTable& kernels)
+             const KernelTable& kernels, PackCache* packs)
     : source_(source),
       config_(config),
+      packs_(packs),
+      model_hash_(packs ? packs->model_hash(source) : ""),
       attention_(&resolve_attention(config.attention_kernel.name, *config.kv_cache)) {
   const ModelShape& s = shape();
   for (int i = 0; i < s.n_layers; ++i) {
@@ -167,6 +195,7 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   }
   output_norm_ = read_vector(source, Weight::output_norm, 0);
   output_ = pack({{Weight::output, 0}}, *config.output_weights, pool, kernels);
+  packs_ = nullptr;
 }
 
 std::span<const float> Model::forward(std::span<const Segment> segments, Phase phase,

@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/matmul.h"
@@ -15,6 +17,7 @@
 #include "runtime/engine/aligned_buffer.h"
 #include "runtime/engine/kernel_table.h"
 #include "runtime/engine/matmul_plan.h"
+#include "runtime/engine/pack_cache.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/model/model_source.h"
 
@@ -50,10 +53,11 @@ struct Workspace {
 class Model {
  public:
   // Reads and packs all weights as config says, on the pool's threads. source must outlive the
-  // model: token embeddings are read from it. kernels: what the kernel "tuned" means. Throws
-  // std::bad_alloc where memory does not suffice.
+  // model: token embeddings are read from it. kernels: what the kernel "tuned" means. packs: where
+  // packed weights are found and kept, if anywhere. Throws std::bad_alloc where memory does not
+  // suffice.
   Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-        const KernelTable& kernels = {});
+        const KernelTable& kernels = {}, PackCache* packs = nullptr);
 
   // Every matrix product of a forward pass: its shape and which weights it has. What the kernel
   // tuner goes through.
@@ -77,7 +81,8 @@ class Model {
  private:
   struct Matrix {
     PackedMatrix packed;
-    AlignedBuffer memory;
+    AlignedBuffer memory;            // of what was packed now,
+    std::optional<MappedFile> file;  // or the cache's
     std::vector<MatmulPlans> plans;  // by Phase
 
     const MatmulPlan& plan(Phase phase, int m) const {
@@ -106,6 +111,8 @@ class Model {
               const KernelTable& kernels);
   Matrix pack_in_turns(Part first, Part second, const WeightFormat& format, ThreadPool& pool,
                        const KernelTable& kernels);
+  void pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const;
+  std::string pack_key(const Matrix& matrix, std::span<const Run> runs) const;
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  Team& team) const;
@@ -113,6 +120,8 @@ class Model {
 
   const ModelSource& source_;
   DeployConfig config_;
+  PackCache* packs_;        // while weights are packed
+  std::string model_hash_;  // where there is a cache
   const AttentionVariant* attention_;
   std::vector<Layer> layers_;
   std::vector<float> output_norm_;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iterator>
@@ -42,9 +43,18 @@ void log_line(LogLevel level, std::string_view text) {
   }
 }
 
+// Where packed weights are kept between starts: beside the measurements of `tune`.
+std::filesystem::path pack_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
+    return std::filesystem::path(cache) / "paretune" / "packs";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return std::filesystem::path(home) / ".cache" / "paretune" / "packs";
+  return "packs";
+}
+
 // The config to run, after warning of whatever makes it other than what was measured.
 DeployConfig choose_config(const ServeOptions& options, const std::optional<Deployment>& deployment,
-                           const ModelSource& source) {
+                           const ModelSource& source, PackCache& packs) {
   const Machine machine = this_machine();
   if (!deployment) {
     spdlog::warn(
@@ -52,7 +62,7 @@ DeployConfig choose_config(const ServeOptions& options, const std::optional<Depl
         "one");
     return launched_config(default_config({machine, source.shape()}), options);
   }
-  const auto warnings = launch_warnings(*deployment, options, source.content_hash(), machine);
+  const auto warnings = launch_warnings(*deployment, options, packs.model_hash(source), machine);
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   if (!warnings.empty())
     spdlog::warn("the numbers promised in {} do not hold here", options.deployment.string());
@@ -69,11 +79,12 @@ void serve(ServeOptions options) {
     if (options.model.empty()) options.model = launched_model(*deployment, options.deployment);
   }
   std::unique_ptr<ModelSource> source = open_model(options.model);
-  const DeployConfig config = choose_config(options, deployment, *source);
+  PackCache packs(pack_folder(), PackCache::default_limit(pack_folder()));
+  const DeployConfig config = choose_config(options, deployment, *source, packs);
 
   const double load_begin = steady_seconds();
-  const LoadedModel loaded =
-      load_model(std::move(source), config, deployment ? deployment->kernels : KernelTable{});
+  const LoadedModel loaded = load_model(std::move(source), config,
+                                        deployment ? deployment->kernels : KernelTable{}, &packs);
   options.server.names = {model_id(options.model)};
   options.server.names.insert(options.server.names.end(), options.aliases.begin(),
                               options.aliases.end());
@@ -86,6 +97,11 @@ void serve(ServeOptions options) {
   Server server(loaded, config, options.server, clock);
   spdlog::info("{} loaded in {:.2f} s; config {}", options.model.string(),
                steady_seconds() - load_begin, to_json(config));
+  if (packs.found() > 0) spdlog::info("{} packed matrices came from the pack cache", packs.found());
+  if (packs.damaged() > 0) {
+    spdlog::warn("{} files of the pack cache in {} were damaged and were packed anew",
+                 packs.damaged(), pack_folder().string());
+  }
   if (!loaded.chat) spdlog::warn("no chat: {}", loaded.chat_error);
   spdlog::info("{} answers at http://{}:{}/v1", options.server.names.front(), options.server.host,
                server.port());

@@ -1,0 +1,282 @@
+// Whole models of real shapes: prefill and decode rates, load time and memory, beside what the
+// machine's memory and multipliers allow.
+//
+//   models_bench [--shape 0.5b,1.1b] [--file q8_0] [--config bf16,int8,int4_g128,int4_g32]
+//                [--kernels tuned|default|<family>] [--kv bf16] [--threads N] [--folder DIR]
+//                [--quick]
+//
+// A rate is the median of its rounds with the lowest and the highest; a percentage is of the bytes
+// of weights and cache that a step must read over the measured bandwidth of as many threads.
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/ceilings.h"
+#include "bench/synthetic_model.h"
+#include "profiles/kernel_tuner.h"
+#include "runtime/deployment.h"
+#include "runtime/engine/loaded_model.h"
+
+namespace paretune {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+struct WallClock : Clock {
+  double now() override { return paretune::now(); }
+  void wait_until(double) override {}
+  std::string utc() override { return ""; }
+};
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    parts.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// Median with the lowest and the highest.
+struct Rate {
+  std::vector<double> values;
+  double median() const {
+    std::vector<double> sorted = values;
+    std::ranges::sort(sorted);
+    return sorted[sorted.size() / 2];
+  }
+  void print() const {
+    const auto [low, high] = std::ranges::minmax(values);
+    std::printf("%9.1f (%.1f .. %.1f)", median(), low, high);
+  }
+};
+
+std::uint64_t status_kib(const std::string& key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10);
+  }
+  return 0;
+}
+
+struct Bench {
+  const LoadedModel& model;
+  DeployConfig config;
+  double gb_per_s;  // of all threads
+
+  std::vector<int> prompt(int tokens, int salt) const {
+    std::vector<int> ids(static_cast<std::size_t>(tokens));
+    for (int i = 0; i < tokens; ++i) {
+      ids[static_cast<std::size_t>(i)] = 3 + (i * 37 + salt * 101) % 250;
+    }
+    return ids;
+  }
+
+  double prefill_seconds(int tokens, int salt) const {
+    const std::unique_ptr<Engine> engine = model.engine(config);
+    engine->submit({.id = 0,
+                    .prompt = prompt(tokens, salt),
+                    .sampling = {.max_tokens = 1, .ignore_eos = true}});
+    const double begin = now();
+    while (!engine->idle()) {
+      for (const TokenEvent& event : engine->step()) {
+        if (!std::isfinite(event.logprob)) throw std::runtime_error("logits are not finite");
+      }
+    }
+    return now() - begin;
+  }
+
+  Rate prefill(int tokens, int rounds) const {
+    Rate rate;
+    for (int i = 0; i < rounds; ++i) rate.values.push_back(tokens / prefill_seconds(tokens, i));
+    return rate;
+  }
+
+  // Total tokens per second of `batch` sequences that have `context` tokens each when it begins.
+  Rate decode(int batch, int context, int steps, int rounds) const {
+    const std::unique_ptr<Engine> engine = model.engine(config);
+    for (int i = 0; i < batch; ++i) {
+      engine->submit({.id = std::uint64_t(i),
+                      .prompt = prompt(context, i),
+                      .sampling = {.max_tokens = context, .ignore_eos = true}});
+    }
+    int begun = 0;
+    while (begun < batch) {
+      begun = 0;
+      if (static_cast<int>(engine->step().size()) == batch) begun = batch;
+    }
+    Rate rate;
+    for (int round = 0; round < rounds; ++round) {
+      const double begin = now();
+      for (int i = 0; i < steps; ++i) engine->step();
+      rate.values.push_back(batch * steps / (now() - begin));
+    }
+    return rate;
+  }
+
+  // What a step of `batch` sequences reads: all weights but the token embeddings, and their cache.
+  double step_bytes(int batch, int context) const {
+    const ModelShape& s = model.model->shape();
+    const double kv = 2.0 * s.n_layers * s.n_kv_heads *
+                      double(config.kv_cache->vector_bytes(s.head_dim)) * context * batch;
+    return double(model.model->weight_bytes()) + kv;
+  }
+
+  void run(bool quick) const {
+    const ModelShape& s = model.model->shape();
+    const int context = s.max_seq_len;
+    for (const int tokens : {128, 512, 2048}) {
+      if (tokens >= context || (quick && tokens != 512)) continue;
+      const Rate rate = prefill(tokens, tokens > 512 ? 2 : 3);
+      // Two operations a weight and token; the output head sees the last token only.
+      const double operations = 2.0 * (double(parameter_count(s)) -
+                                       double(s.vocab_size) * s.d_model * (s.tied_output ? 1 : 2));
+      std::printf("  prefill %4d          tokens/s", tokens);
+      rate.print();
+      std::printf("  %.2f TOP/s\n", rate.median() * operations * 1e-12);
+    }
+    double single = 0;
+    for (const int batch : {1, 4, 8, 16}) {
+      if (quick && batch != 1 && batch != 8) continue;
+      const Rate rate = decode(batch, 128, batch == 1 ? 24 : 12, 5);
+      if (batch == 1) single = rate.median();
+      std::printf("  decode batch %2d @ 128 tokens/s", batch);
+      rate.print();
+      const double ceiling = batch * gb_per_s * 1e9 / step_bytes(batch, 160);
+      std::printf("  %3.0f %% of bandwidth", 100 * rate.median() / ceiling);
+      if (batch > 1) std::printf(", x%.1f of batch 1", rate.median() / single);
+      std::printf("\n");
+    }
+    if (context > 2200 && !quick) {
+      const Rate rate = decode(1, 2048, 16, 5);
+      std::printf("  decode batch  1 @2048 tokens/s");
+      rate.print();
+      const double ceiling = gb_per_s * 1e9 / step_bytes(1, 2048 + 40);
+      std::printf("  %3.0f %% of bandwidth\n", 100 * rate.median() / ceiling);
+    }
+  }
+};
+
+KernelTable tune(const Target& target, const DeployConfig& config, double& seconds) {
+  WallClock clock;
+  std::vector<const WeightFormat*> formats{config.attention_weights};
+  const double begin = now();
+  const std::vector<KernelTask> tasks = kernel_tasks(target, formats);
+  ThreadPool pool(target.machine.cores);
+  KernelTable table;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const double left = 20 - (now() - begin);
+    const auto wrong = [](const KernelChoice& choice) {
+      throw std::runtime_error("wrong answer of " + std::string(choice.plan.variant->family));
+    };
+    for (const KernelChoice& choice :
+         tune_kernels(tasks[i], this_machines_caches(), pool, clock,
+                      left / static_cast<double>(tasks.size() - i), wrong)) {
+      table.add(choice);
+    }
+  }
+  seconds = now() - begin;
+  return table;
+}
+
+int main_of(int argc, char** argv) {
+  std::map<std::string, std::string> flags{{"--shape", "0.5b,1.1b"},
+                                           {"--file", "q8_0"},
+                                           {"--config", "bf16,int8,int4_g128,int4_g32"},
+                                           {"--kernels", "tuned"},
+                                           {"--kv", "bf16"},
+                                           {"--threads", ""},
+                                           {"--folder", "build/bench-models"}};
+  bool quick = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--quick") {
+      quick = true;
+    } else if (flags.contains(flag) && i + 1 < argc) {
+      flags[flag] = argv[++i];
+    } else {
+      throw std::runtime_error("unknown option " + flag +
+                               "; allowed: --shape, --file, --config, --kernels, --kv, --threads, "
+                               "--folder, --quick");
+    }
+  }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const int threads =
+      flags["--threads"].empty() ? this_machine().cores : std::atoi(flags["--threads"].c_str());
+  const double bandwidth = read_bandwidth(threads);
+  std::printf("%s, %d threads: read %.1f GB/s; one thread: VNNI %.2f, AMX int8 %.2f TOP/s\n",
+              this_machine().cpu.c_str(), threads, bandwidth, peak_vnni(), peak_amx_int8());
+
+  std::filesystem::create_directories(flags["--folder"]);
+  for (const std::string& shape_name : split(flags["--shape"])) {
+    const SyntheticShape& shape = find_synthetic_shape(shape_name);
+    const std::filesystem::path file =
+        std::filesystem::path(flags["--folder"]) / (shape_name + "-" + flags["--file"] + ".gguf");
+    if (!std::filesystem::exists(file)) {
+      write_synthetic_model(shape, find_synthetic_type(flags["--file"]), file);
+    }
+    for (const std::string& name : split(flags["--config"])) {
+      std::unique_ptr<ModelSource> source = open_model(file);
+      const Target target{this_machine(), source->shape()};
+      DeployConfig config = default_config(target);
+      for (const char* knob : {"attention_weights", "mlp_weights", "output_weights"}) {
+        set_knob(config, knob, name, "--config");
+      }
+      config.activations.name = config.attention_weights->integer ? "int8" : "bf16";
+      set_knob(config, "kv_cache", flags["--kv"], "--kv");
+      const std::string kernels = flags["--kernels"];
+      if (kernels != "default") {
+        set_knob(config, "prefill_kernel", kernels, "--kernels");
+        set_knob(config, "decode_kernel", kernels, "--kernels");
+      }
+      config.prefill_threads = config.decode_threads = threads;
+      config.max_batch_size = 16;
+      config.prefill_chunk = 512;
+      config.kv_cache_tokens = 16 * 512 + 4096;
+      config.prefix_caching = false;
+
+      double tuning_s = 0;
+      const KernelTable table = kernels == "tuned" ? tune(target, config, tuning_s) : KernelTable{};
+      std::ofstream("/proc/self/clear_refs") << 5;
+      const double begin = now();
+      const LoadedModel model = load_model(std::move(source), config, table);
+      const double load_s = now() - begin;
+      model.source->release_pages();
+      const double weights = double(model.model->weight_bytes());
+      const double count = double(parameter_count(model.model->shape()));
+      std::printf("\n%s %s from %s: %.2f GB of weights (%.2f bits each), loaded in %.2f s",
+                  shape_name.c_str(), name.c_str(), flags["--file"].c_str(), weights / 1e9,
+                  8 * weights /
+                      (count - (shape.tied_output ? 0 : double(shape.vocab_size) * shape.d_model)),
+                  load_s);
+      if (kernels == "tuned") std::printf(", kernels tuned in %.1f s", tuning_s);
+      std::printf("\n");
+      Bench{model, config, bandwidth}.run(quick);
+      std::printf("  peak memory %.2f GB\n", double(status_kib("VmHWM:")) * 1024 / 1e9);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace paretune
+
+int main(int argc, char** argv) try {
+  return paretune::main_of(argc, argv);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "models_bench: %s\n", error.what());
+  return 1;
+}
