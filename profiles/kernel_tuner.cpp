@@ -60,7 +60,7 @@ KernelChoice tune_one(const KernelTask& task, int m, const KernelWeights& weight
   }
 
   choice.plan = default_plan;
-  std::vector<double> default_s, tuned_s, ratios;
+  std::vector<double> default_s, ratios;
   const MatmulPlan& winner = candidates.empty() ? default_plan : candidates.front().plan;
   for (int pair = 0; pair < kPairs; ++pair) {
     // Who goes first takes turns.
@@ -69,14 +69,13 @@ KernelChoice tune_one(const KernelTask& task, int m, const KernelWeights& weight
     b = runner.run(winner, times);
     if (pair % 2 == 1) a = runner.run(default_plan, times);
     default_s.push_back(a);
-    tuned_s.push_back(b);
     ratios.push_back(a / b);
   }
   choice.default_s = choice.tuned_s = median(default_s);
   const auto wins = std::ranges::count_if(ratios, [](double r) { return r > 1; });
   if (median(ratios) >= kWorthIt && wins >= kPairs - 1) {
     choice.plan = winner;
-    choice.tuned_s = median(tuned_s);
+    choice.tuned_s = choice.default_s / median(ratios);
   }
   return choice;
 }

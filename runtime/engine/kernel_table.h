@@ -25,7 +25,8 @@ struct KernelKey {
 struct KernelChoice {
   KernelKey key;
   MatmulPlan plan;
-  // Medians of one run with the rounds of both interleaved, all threads active.
+  // Of one product, all threads active, the two timed in turns: the default's median, and that over
+  // the median ratio of the pairs.
   double default_s = 0, tuned_s = 0;
   bool operator==(const KernelChoice&) const = default;
 };
