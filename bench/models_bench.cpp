@@ -135,11 +135,16 @@ struct Bench {
     return double(model.model->weight_bytes()) + kv;
   }
 
-  void run(bool quick) const {
+  // only: a part of a line's name, such as "decode batch 8"
+  void run(bool quick, const std::string& only) const {
+    const auto wanted = [&](const std::string& name) {
+      return name.find(only) != std::string::npos;
+    };
     const ModelShape& s = model.model->shape();
     const int context = s.max_seq_len;
     for (const int tokens : {128, 512, 2048}) {
       if (tokens >= context || (quick && tokens != 512)) continue;
+      if (!wanted("prefill " + std::to_string(tokens))) continue;
       const Rate rate = prefill(tokens, tokens > 512 ? 2 : 3);
       // Two operations a weight and token; the output head sees the last token only.
       const double operations = 2.0 * (double(parameter_count(s)) -
@@ -151,16 +156,17 @@ struct Bench {
     double single = 0;
     for (const int batch : {1, 4, 8, 16}) {
       if (quick && batch != 1 && batch != 8) continue;
+      if (!wanted("decode batch " + std::to_string(batch) + " @128")) continue;
       const Rate rate = decode(batch, 128, batch == 1 ? 24 : 12, 5);
       if (batch == 1) single = rate.median();
       std::printf("  decode batch %2d @ 128 tokens/s", batch);
       rate.print();
       const double ceiling = batch * gb_per_s * 1e9 / step_bytes(batch, 160);
       std::printf("  %3.0f %% of bandwidth", 100 * rate.median() / ceiling);
-      if (batch > 1) std::printf(", x%.1f of batch 1", rate.median() / single);
+      if (batch > 1 && single > 0) std::printf(", x%.1f of batch 1", rate.median() / single);
       std::printf("\n");
     }
-    if (context > 2200 && !quick) {
+    if (context > 2200 && !quick && wanted("decode batch 1 @2048")) {
       const Rate rate = decode(1, 2048, 16, 5);
       std::printf("  decode batch  1 @2048 tokens/s");
       rate.print();
@@ -199,6 +205,7 @@ int main_of(int argc, char** argv) {
                                            {"--kernels", "tuned"},
                                            {"--kv", "bf16"},
                                            {"--threads", ""},
+                                           {"--only", ""},
                                            {"--folder", "build/bench-models"}};
   bool quick = false;
   for (int i = 1; i < argc; ++i) {
@@ -210,7 +217,7 @@ int main_of(int argc, char** argv) {
     } else {
       throw std::runtime_error("unknown option " + flag +
                                "; allowed: --shape, --file, --config, --kernels, --kv, --threads, "
-                               "--folder, --quick");
+                               "--folder, --only, --quick");
     }
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -264,7 +271,7 @@ int main_of(int argc, char** argv) {
                   load_s);
       if (kernels == "tuned") std::printf(", kernels tuned in %.1f s", tuning_s);
       std::printf("\n");
-      Bench{model, config, bandwidth}.run(quick);
+      Bench{model, config, bandwidth}.run(quick, flags["--only"]);
       std::printf("  peak memory %.2f GB\n", double(status_kib("VmHWM:")) * 1024 / 1e9);
     }
   }

@@ -57,6 +57,7 @@ std::string report_markdown(const Study& study) {
   out += section("Failures", failures_table(study));
   out += section("Search space", space_table(study));
   out += section("Knobs", knobs_table(study));
+  out += section("Kernels", kernels_table(study));
   out += section("Workload", workload_table(study));
   out += section("Manifest", manifest_table(study));
   return out + definitions_part();

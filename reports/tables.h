@@ -24,6 +24,7 @@ Table trials_table(const Study& study);
 Table failures_table(const Study& study);
 Table knobs_table(const Study& study);
 Table space_table(const Study& study);
+Table kernels_table(const Study& study);  // plans of the recommended config, beside the default's
 Table manifest_table(const Study& study);
 
 struct Definition {

@@ -90,7 +90,8 @@ std::string search_part(const Study& study) {
         "together. A flat end means that the last trials found nothing better.");
     out += figure("Hypervolume over time", progress_plot(study));
   }
-  return out + table_of(space_table(study)) + table_of(knobs_table(study));
+  return out + table_of(space_table(study)) + table_of(knobs_table(study)) +
+         details("Kernels", table_of(kernels_table(study)));
 }
 
 std::string workload_part(const Study& study) {

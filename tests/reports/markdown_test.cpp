@@ -32,6 +32,38 @@ TEST(Markdown, TablesHaveOneNumberOfColumnsEach) {
   }
 }
 
+TEST(Markdown, KernelPlansStandBesideTheDefaults) {
+  Study study = sample_study();
+  EXPECT_EQ(report_markdown(study).find("## Kernels"), std::string::npos);
+  study.model = {.architecture = "llama",
+                 .n_layers = 1,
+                 .d_model = 64,
+                 .n_heads = 4,
+                 .n_kv_heads = 2,
+                 .head_dim = 16,
+                 .d_ff = 128,
+                 .vocab_size = 300};
+  Trial& trial = study.trials[static_cast<std::size_t>(study.find_pick("recommended")->id)];
+  trial.config.activations.name = "int8";
+  trial.config.mlp_weights = &kInt8;
+  trial.config.decode_kernel.name = "tuned";
+  study.kernels.add({.key = {&kInt8, Activations::int8, 256, 64, 8, 2},
+                     .plan = {.variant = &resolve_matmul("scalar", kInt8, Activations::int8),
+                              .walk = {.prefetch = 512, .streams = 2},
+                              .claimed = true},
+                     .default_s = 30e-6,
+                     .tuned_s = 20e-6});
+  study.kernels.add({.key = {&kInt8, Activations::int8, 999, 64, 8, 2},  // of no product here
+                     .plan = {.variant = &resolve_matmul("scalar", kInt8, Activations::int8)}});
+  const std::string text = report_markdown(study);
+  EXPECT_NE(text.find("## Kernels"), std::string::npos);
+  EXPECT_NE(text.find("int8 256 × 64 | 8 | 30 µs | 20 µs | 1.5× | scalar, 128 columns at a time, 2 "
+                      "streams fetched 512 bytes ahead, claimed"),
+            std::string::npos)
+      << text.substr(text.find("## Kernels"), 600);
+  EXPECT_EQ(text.find("int8 999"), std::string::npos);
+}
+
 TEST(Markdown, HoldsNoMarkupOfOthers) {
   const std::string text = report_markdown(sample_study());
   EXPECT_EQ(text.find("<script"), text.npos);
