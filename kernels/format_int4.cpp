@@ -42,31 +42,68 @@ void pack_group(const float* w, int begin, int count, const Int4Layout& layout, 
   }
 }
 
+// Padding stands for zero.
+void pad_row(const Int4Layout& layout, int k, int column, std::uint8_t* panel) {
+  for (int i = k; i < layout.kp; ++i) {
+    panel[layout.code_at(i, column)] |= static_cast<std::uint8_t>(
+        panel[layout.zeros_at(i / layout.group) + column] << Int4Layout::shift_of(i));
+  }
+}
+
+std::uint16_t* scale_of(const Int4Layout& layout, int g, int column, std::uint8_t* panel) {
+  return reinterpret_cast<std::uint16_t*>(panel + layout.scales_at(g)) + column;
+}
+
+// fill(row, column, panel) for every row of the panels, which begin as zeros.
+template <class Fill>
+void fill_panels(const Int4Layout& layout, int k, int row_begin, int row_end,
+                 std::span<std::byte> packed, Fill&& fill) {
+  for (int first = row_begin; first < row_end; first += kPanelColumns) {
+    auto* panel = reinterpret_cast<std::uint8_t*>(packed.data()) +
+                  std::size_t(first / kPanelColumns) * layout.panel_bytes;
+    std::memset(panel, 0, layout.panel_bytes);
+    for (int row = first; row < std::min(first + kPanelColumns, row_end); ++row) {
+      fill(row, row - first, panel);
+      pad_row(layout, k, row - first, panel);
+    }
+  }
+}
+
 template <int Group>
 void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin, int row_end,
           std::span<std::byte> packed) {
   assert(packed.size() == packed_bytes<Group>(n, k) &&
          w.size() == std::size_t(row_end - row_begin) * k);
   const Int4Layout layout(k, Group);
-  for (int first = row_begin; first < row_end; first += kPanelColumns) {
-    auto* panel = reinterpret_cast<std::uint8_t*>(packed.data()) +
-                  std::size_t(first / kPanelColumns) * layout.panel_bytes;
-    std::memset(panel, 0, layout.panel_bytes);
-    for (int row = first; row < std::min(first + kPanelColumns, row_end); ++row) {
-      const float* from = w.data() + std::size_t(row - row_begin) * k;
-      const int column = row - first;
-      for (int g = 0; g < layout.groups; ++g) {
-        const int begin = g * Group;
-        pack_group(from, begin, std::clamp(k - begin, 0, Group), layout, column, panel,
-                   reinterpret_cast<std::uint16_t*>(panel + layout.scales_at(g)) + column,
-                   panel + layout.zeros_at(g) + column);
-      }
-      for (int i = k; i < layout.kp; ++i) {  // padding stands for zero
-        panel[layout.code_at(i, column)] |= static_cast<std::uint8_t>(
-            panel[layout.zeros_at(i / Group) + column] << Int4Layout::shift_of(i));
-      }
+  fill_panels(layout, k, row_begin, row_end, packed, [&](int row, int column, std::uint8_t* panel) {
+    const float* from = w.data() + std::size_t(row - row_begin) * k;
+    for (int g = 0; g < layout.groups; ++g) {
+      const int begin = g * Group;
+      pack_group(from, begin, std::clamp(k - begin, 0, Group), layout, column, panel,
+                 scale_of(layout, g, column, panel), panel + layout.zeros_at(g) + column);
     }
-  }
+  });
+}
+
+template <int Group>
+void pack_codes(std::span<const std::uint8_t> codes, std::span<const std::uint16_t> scales,
+                std::span<const std::uint8_t> zeros, [[maybe_unused]] int n, int k, int row_begin,
+                int row_end, std::span<std::byte> packed) {
+  assert(packed.size() == packed_bytes<Group>(n, k) && k % Group == 0);
+  assert(codes.size() == std::size_t(row_end - row_begin) * k);
+  const Int4Layout layout(k, Group);
+  const int groups = k / Group;
+  fill_panels(layout, k, row_begin, row_end, packed, [&](int row, int column, std::uint8_t* panel) {
+    const std::size_t at = std::size_t(row - row_begin);
+    for (int g = 0; g < groups; ++g) {
+      *scale_of(layout, g, column, panel) = scales[at * groups + g];
+      panel[layout.zeros_at(g) + column] = zeros[at * groups + g];
+    }
+    for (int i = 0; i < k; ++i) {
+      panel[layout.code_at(i, column)] |=
+          static_cast<std::uint8_t>(codes[at * k + i] << Int4Layout::shift_of(i));
+    }
+  });
 }
 
 template <int Group>
@@ -92,6 +129,7 @@ constexpr WeightFormat int4_format(std::string_view name) {
           .group = Group,
           .packed_bytes = packed_bytes<Group>,
           .pack = pack<Group>,
+          .pack_codes = pack_codes<Group>,
           .unpack_row = unpack_row<Group>};
 }
 

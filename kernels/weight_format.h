@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -28,6 +29,12 @@ struct WeightFormat {
   // (row_end - row_begin, k); packed is the whole matrix's.
   void (*pack)(std::span<const float> w, int n, int k, int row_begin, int row_end,
                std::span<std::byte> packed);
+  // Where the codes are known already, as in a file of the same grid: codes (rows, k), and one f16
+  // scale and one zero per row and group, (rows, k / group): value = (code - zero) * scale. Nothing
+  // is rounded. nullptr: not of this format. k is a multiple of the group.
+  void (*pack_codes)(std::span<const std::uint8_t> codes, std::span<const std::uint16_t> scales,
+                     std::span<const std::uint8_t> zeros, int n, int k, int row_begin, int row_end,
+                     std::span<std::byte> packed) = nullptr;
   // The values that the packed row stands for. out: (k)
   void (*unpack_row)(std::span<const std::byte> packed, int n, int k, int row,
                      std::span<float> out);

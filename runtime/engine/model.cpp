@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "kernels/elementwise.h"
+#include "runtime/model/exact_repack.h"
 
 namespace paretune {
 namespace {
@@ -93,28 +94,70 @@ std::string Model::pack_key(const Matrix& matrix, std::span<const Run> runs) con
                          std::to_string(matrix.packed.k), model_hash_, rows});
 }
 
+// Calls take(run, first row of the matrix, end row) for what of each run lies in rows [begin, end).
+template <class Take>
+void Model::for_each_run(std::span<const Run> runs, int begin, int end, Take&& take) {
+  for (const Run& run : runs) {
+    const int from = std::max(begin, run.at), to = std::min(end, run.at + run.count);
+    if (from < to) take(run, from, to);
+  }
+}
+
+void Model::pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin,
+                         int end) const {
+  const auto& [format, n, k, data] = matrix.packed;
+  std::vector<float> rows(at(end - begin, k));
+  for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
+    source_.read_rows(
+        run.part.weight, run.part.layer, run.row + from - run.at, run.row + to - run.at,
+        {rows.data() + at(from - begin, matrix.packed.k), at(to - from, matrix.packed.k)});
+  });
+  format->pack(rows, n, k, begin, end, matrix.memory.bytes());
+}
+
+void Model::pack_exact(const Matrix& matrix, std::span<const Run> runs, const ExactRepack& repack,
+                       int begin, int end) const {
+  const auto& [format, n, k, data] = matrix.packed;
+  const int groups = k / format->group;
+  std::vector<std::uint8_t> codes(at(end - begin, k)), zeros(at(end - begin, groups));
+  std::vector<std::uint16_t> scales(at(end - begin, groups));
+  for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
+    for (int r = from; r < to; ++r) {
+      const auto row = static_cast<std::size_t>(r - begin);
+      const auto values = static_cast<std::size_t>(matrix.packed.k);
+      const auto count = values / static_cast<std::size_t>(matrix.packed.format->group);
+      repack.split(source_.stored_row(run.part.weight, run.part.layer, run.row + r - run.at),
+                   std::span(codes).subspan(row * values, values),
+                   std::span(scales).subspan(row * count, count),
+                   std::span(zeros).subspan(row * count, count));
+    }
+  });
+  format->pack_codes(codes, scales, zeros, n, k, begin, end, matrix.memory.bytes());
+}
+
 void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const {
+  // As it is stored, if all of it is of one grid that the format shares.
+  const auto repack_of = [&](const Run& run) {
+    return find_exact_repack(source_.source_format(run.part.weight, run.part.layer),
+                             *matrix.packed.format);
+  };
+  const ExactRepack* const repack = repack_of(runs[0]);
+  const bool exact =
+      repack && std::ranges::all_of(runs, [&](const Run& run) { return repack_of(run) == repack; });
   std::exception_ptr error;
   std::mutex error_mutex;
   pool.run(pool.size(), [&](Team& team) {
     const Team::Range mine = team.share(matrix.packed.n, kPanel);
+    // A few panels at a time: the copy stays in cache whatever the matrix.
+    const int step = std::max(kPanel, (1 << 18) / std::max(matrix.packed.k, 1) / kPanel * kPanel);
     try {
-      const PackedMatrix& to = matrix.packed;
-      // A few panels at a time: the f32 copy stays in cache whatever the matrix.
-      const int step = std::max(kPanel, (1 << 18) / std::max(to.k, 1) / kPanel * kPanel);
-      std::vector<float> rows(at(std::min(step, mine.end - mine.begin), to.k));
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
-        std::ranges::fill(rows, 0.0f);
-        for (const Run& run : runs) {
-          const int from = std::max(begin, run.at), last = std::min(end, run.at + run.count);
-          if (from >= last) continue;
-          source_.read_rows(run.part.weight, run.part.layer, run.row + from - run.at,
-                            run.row + last - run.at,
-                            {rows.data() + at(from - begin, to.k), at(last - from, to.k)});
+        if (exact) {
+          pack_exact(matrix, runs, *repack, begin, end);
+        } else {
+          pack_rounded(matrix, runs, begin, end);
         }
-        to.format->pack({rows.data(), at(end - begin, to.k)}, to.n, to.k, begin, end,
-                        matrix.memory.bytes());
       }
     } catch (...) {
       const std::lock_guard lock(error_mutex);

@@ -23,6 +23,8 @@
 
 namespace paretune {
 
+struct ExactRepack;
+
 enum class Phase { prefill, decode };  // decode: every segment is one token
 
 // Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages
@@ -112,6 +114,11 @@ class Model {
   Matrix pack_in_turns(Part first, Part second, const WeightFormat& format, ThreadPool& pool,
                        const KernelTable& kernels);
   void pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const;
+  void pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
+  void pack_exact(const Matrix& matrix, std::span<const Run> runs, const ExactRepack& repack,
+                  int begin, int end) const;
+  template <class Take>
+  static void for_each_run(std::span<const Run> runs, int begin, int end, Take&& take);
   std::string pack_key(const Matrix& matrix, std::span<const Run> runs) const;
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,

@@ -34,6 +34,9 @@ class ModelSource {
   virtual void read_rows(Weight weight, int layer, int row_begin, int row_end,
                          std::span<float> out) const = 0;
 
+  // One row of a matrix as the file holds it, in blocks of source_format's type.
+  virtual std::span<const std::byte> stored_row(Weight weight, int layer, int row) const = 0;
+
   // The stored type's name: "BF16", "Q4_K".
   virtual std::string source_format(Weight weight, int layer) const = 0;
 

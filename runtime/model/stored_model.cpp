@@ -64,6 +64,16 @@ void StoredModel::read_rows(Weight weight, int layer, int row_begin, int row_end
   }
 }
 
+std::span<const std::byte> StoredModel::stored_row(Weight weight, int layer, int row) const {
+  const StoredWeight& tensor = stored(weight, layer);
+  const auto [rows, columns] = weight_shape(weight);
+  assert(0 <= row && row < rows && weight_info(weight).matrix);
+  if (contents_.interleaved_qk && rotated(weight)) row = interleaved_index(row, shape().head_dim);
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(columns / tensor.type->block_size) * tensor.type->block_bytes;
+  return tensor.data.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes);
+}
+
 std::string StoredModel::source_format(Weight weight, int layer) const {
   return std::string(stored(weight, layer).type->name);
 }

@@ -35,6 +35,7 @@ class StoredModel final : public ModelSource {
   }
   void read_rows(Weight weight, int layer, int row_begin, int row_end,
                  std::span<float> out) const override;
+  std::span<const std::byte> stored_row(Weight weight, int layer, int row) const override;
   std::string source_format(Weight weight, int layer) const override;
   const std::filesystem::path& path() const override { return path_; }
   std::uint64_t file_bytes() const override;

@@ -118,6 +118,9 @@ class Spoiled : public ModelSource {
     if (weight == weight_) return void(std::ranges::fill(out, value_));
     demo_->read_rows(weight, layer, begin, end, out);
   }
+  std::span<const std::byte> stored_row(Weight weight, int layer, int row) const override {
+    return demo_->stored_row(weight, layer, row);
+  }
   std::string source_format(Weight weight, int layer) const override {
     return demo_->source_format(weight, layer);
   }

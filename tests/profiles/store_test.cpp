@@ -308,6 +308,7 @@ class CountingModel : public ModelSource {
   const TokenizerData& tokenizer() const override { return tokenizer_; }
   const std::optional<std::string>& chat_template() const override { return chat_template_; }
   void read_rows(Weight, int, int, int, std::span<float>) const override {}
+  std::span<const std::byte> stored_row(Weight, int, int) const override { return {}; }
   std::string source_format(Weight, int) const override { return "F32"; }
   const fs::path& path() const override { return path_; }
   std::uint64_t file_bytes() const override { return 0; }
