@@ -100,7 +100,7 @@ std::vector<KernelTask> kernel_tasks(const Target& target,
                       .n = p.n,
                       .k = p.k,
                       .rows = {1, 4, 8, 16, 64},
-                      .threads = target.machine.cores,
+                      .threads = target.machine.physical_cores,
                       .model_bytes = bytes};
       if (p.every_row) task.rows = {1, 4, 8, 16, 32, 128, 512};
       const auto same = std::ranges::find_if(tasks, [&](const KernelTask& t) {

@@ -49,7 +49,7 @@ std::optional<KernelTable> tuned_kernels(const Target& target,
   const auto isolated = [&](const std::function<std::string(ThreadPool&)>& work, double timeout_s) {
     return run_isolated(
         [&] {
-          ThreadPool pool(target.machine.cores);
+          ThreadPool pool(target.machine.physical_cores);
           return work(pool);
         },
         timeout_s, stop);

@@ -147,7 +147,10 @@ std::vector<OneOf<kSchedules>> schedule_choices(const Target&) { return every<kS
 
 std::vector<int> thread_choices(const Target& target) {
   std::vector<int> threads = powers_of_two(1, target.machine.cores);
-  if (threads.back() != target.machine.cores) threads.push_back(target.machine.cores);
+  for (const int all : {target.machine.physical_cores, target.machine.cores}) {
+    if (std::ranges::find(threads, all) == threads.end()) threads.push_back(all);
+  }
+  std::ranges::sort(threads);
   return threads;
 }
 
@@ -178,8 +181,9 @@ DeployConfig default_config(const Target& target) {
   config.prefill_kernel = kernel_choices(target)[1];  // the best family, untuned
   config.decode_kernel = kernel_choices(target)[1];
   config.attention_kernel = attention_choices(target).front();
-  config.prefill_threads = target.machine.cores;
-  config.decode_threads = target.machine.cores;
+  // Siblings share the units that matrix kernels keep busy; the search may still want them.
+  config.prefill_threads = target.machine.physical_cores;
+  config.decode_threads = target.machine.physical_cores;
   config.prefill_chunk = std::min(512, chunk_choices(target).back());
   config.kv_cache_tokens = cache_choices(target).front();
   return canonical(config, target);

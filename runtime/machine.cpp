@@ -1,14 +1,13 @@
 // The machine as this process may use it: cores and memory after affinity and cgroups, instruction
 // sets after the cap.
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <string>
 
 #include "kernels/isa.h"
+#include "runtime/cpu_topology.h"
 #include "runtime/target.h"
 
 #define XXH_INLINE_ALL
@@ -28,22 +27,6 @@ std::string cpuinfo(const std::string& key) {
   return "";
 }
 
-int affinity_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0)
-    return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  return CPU_COUNT(&mask);
-}
-
-// cgroup v2's cpu.max: "<quota> <period>" or "max <period>".
-int quota_cores(int cores) {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  double quota = 0, period = 0;
-  if (!(file >> quota >> period) || period <= 0) return cores;
-  return std::clamp(static_cast<int>(std::ceil(quota / period)), 1, cores);
-}
-
 std::uint64_t usable_memory() {
   const auto physical = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
@@ -57,7 +40,9 @@ std::uint64_t usable_memory() {
 Machine this_machine() {
   Machine machine;
   machine.cpu = cpuinfo("model name");
-  machine.cores = quota_cores(affinity_cores());
+  const std::vector<int> cpus = affinity_cpus();
+  machine.cores = quota_cpus(static_cast<int>(cpus.size()));
+  machine.physical_cores = std::min(machine.cores, core_count(cpus));
   machine.memory_bytes = usable_memory();
   for (const Isa isa :
        {Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::avx512_bf16, Isa::amx_int8, Isa::amx_bf16}) {

@@ -9,8 +9,9 @@
 namespace paretune {
 
 struct Machine {
-  std::string cpu;                 // the brand string
-  int cores = 1;                   // usable by this process: affinity mask and cgroup quota
+  std::string cpu;  // the brand string
+  int cores = 1;    // hardware threads usable by this process: affinity mask and cgroup quota
+  int physical_cores = 1;          // of those: two hardware threads of one core count once
   std::uint64_t memory_bytes = 0;  // usable: physical or cgroup limit, whichever is less
   std::string isa;  // "avx2 avx512 avx512_vnni …": what kernels may use here, the cap included
   std::string

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "runtime/cpu_topology.h"
+
 namespace paretune {
 namespace {
 
@@ -27,17 +29,6 @@ T wait_change(const std::atomic<T>& value, T old) {
     now = value.load(std::memory_order_acquire);
   }
   return now;
-}
-
-// The i-th CPU that this process may use, or -1.
-int usable_cpu(int i) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return -1;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &mask) && i-- == 0) return cpu;
-  }
-  return -1;
 }
 
 }  // namespace
@@ -67,8 +58,10 @@ Team::Range Team::share(int n, int grain) const {
 ThreadPool::ThreadPool(int threads) {
   assert(threads >= 1);
   workers_.reserve(static_cast<std::size_t>(threads - 1));
+  const std::vector<int> cpus = by_core(affinity_cpus());
   for (int rank = 1; rank < threads; ++rank) {
-    const int cpu = usable_cpu(rank);
+    const auto own = static_cast<std::size_t>(rank);
+    const int cpu = own < cpus.size() ? cpus[own] : -1;
     workers_.emplace_back([this, rank] { work(rank); });
     if (cpu >= 0) {
       cpu_set_t mask;

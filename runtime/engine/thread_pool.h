@@ -67,7 +67,7 @@ class Barrier {
 class ThreadPool {
  public:
   // threads >= 1, the caller's own included. Thread i is pinned to the i-th CPU of the process's
-  // affinity mask where it has that many; the caller is not pinned.
+  // affinity mask, one of every core first, where it has that many; the caller is not pinned.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
