@@ -1,6 +1,9 @@
 #include "bench/synthetic_model.h"
 
-#include <cmath>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -41,8 +44,11 @@ void fill_q8_0(std::uint64_t seed, std::byte* block) {
 }
 void fill_q4_0(std::uint64_t seed, std::byte* block) {
   std::mt19937_64 rng(seed);
-  put_half(f32_to_f16(kDeviation * 1.7320508f / 8), block);
-  for (int i = 0; i < 16; ++i) block[2 + i] = static_cast<std::byte>(rng() >> 56);
+  put_half(f32_to_f16(kDeviation * 1.7320508f / 7.5f), block);
+  // Codes 1 to 15 stand for -7 to 7: with -8 the mean of all weights would be half a step below 0,
+  // which every layer would amplify.
+  const auto code = [&] { return 1 + static_cast<int>(uniform(rng) * 15); };
+  for (int i = 0; i < 16; ++i) block[2 + i] = static_cast<std::byte>(code() | code() << 4);
 }
 
 // A GGUF header under construction (v3, little endian).
@@ -127,7 +133,8 @@ std::uint64_t count_of(const Tensor& tensor) {
   return count;
 }
 
-// SentencePiece: <unk>, <s>, </s>, the 256 bytes, then words nobody says.
+// SentencePiece: <unk>, <s>, </s>, the 256 bytes, its mark of a space (as bytes it would be decoded
+// as itself), then words nobody says.
 void put_vocabulary(Header& header, int vocab_size) {
   const auto n = static_cast<std::uint64_t>(vocab_size);
   header.text("tokenizer.ggml.model", "llama");
@@ -140,6 +147,8 @@ void put_vocabulary(Header& header, int vocab_size) {
       std::snprintf(name, sizeof name, "%s", kSpecial[static_cast<std::size_t>(i)]);
     } else if (i < 259) {
       std::snprintf(name, sizeof name, "<0x%02X>", i - 3);
+    } else if (i == 259) {
+      std::snprintf(name, sizeof name, "\u2581");
     } else {
       std::snprintf(name, sizeof name, "word%d", i);
     }
@@ -188,6 +197,7 @@ void write_synthetic_model(const SyntheticShape& s, const SyntheticType& type,
   header.text("general.architecture", s.architecture);
   header.text("general.name", "random weights, shape " + std::string(s.name));
   header.u32("general.file_type", type.file_type);
+  header.u32("general.quantization_version", 2);
   header.u32(arch + "block_count", u(s.n_layers));
   header.u32(arch + "context_length", u(s.max_seq_len));
   header.u32(arch + "embedding_length", u(s.d_model));
@@ -226,7 +236,9 @@ void write_synthetic_model(const SyntheticShape& s, const SyntheticType& type,
     offset += padded(bytes_of(tensor));
   }
 
-  std::ofstream out(file, std::ios::binary);
+  // Whole or not at all: who finds a file takes it for complete.
+  const std::filesystem::path part = file.string() + "." + std::to_string(getpid());
+  std::ofstream out(part, std::ios::binary);
   Header start;
   start.number<std::uint32_t>(0x46554747);  // "GGUF"
   start.number<std::uint32_t>(3);
@@ -262,7 +274,12 @@ void write_synthetic_model(const SyntheticShape& s, const SyntheticType& type,
     }
   }
   out.close();
-  if (!out) throw std::runtime_error(file.string() + ": cannot be written");
+  std::error_code error;
+  if (out) std::filesystem::rename(part, file, error);
+  if (!out || error) {
+    std::filesystem::remove(part, error);
+    throw std::runtime_error(file.string() + ": cannot be written");
+  }
 }
 
 }  // namespace paretune
