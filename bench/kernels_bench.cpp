@@ -2,8 +2,9 @@
 //
 //   kernels_bench [filter]     only rows whose name contains `filter`
 //
-// decode   m = 1, weights rotated over more than twice the last-level cache: GB/s of packed weights
-// prefill  m = 512, n = k = 2048: TOP/s, two operations a weight and row
+// decode   m = 1 and 8, weights rotated over more than twice the last-level cache: GB/s of packed
+//          weights, with one thread and with all
+// prefill  m = 512: TOP/s, two operations a weight and row
 // Every answer is checked against the scalar variant first. A figure is the median of rounds, with
 // the best beside it: machines are shared, and an interruption only ever adds time.
 #include <time.h>
@@ -24,10 +25,14 @@
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/target.h"
+#include "runtime/target.h"
 
 namespace paretune {
 namespace {
 
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 double thread_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -111,59 +116,82 @@ bool right(const MatmulVariant& v, std::span<const float> x, int m, const Packed
   return true;
 }
 
-void print_matmul(const MatmulVariant& v) {
-  constexpr int n = 2048, k = 2048, m = 512;
+struct Ceilings {
+  double read_one = 0, read_all = 0;  // GB/s
+  int threads = 1;
+};
+
+void print_matmul(const MatmulVariant& v, const Ceilings& ceilings) {
+  constexpr int n = 4096, k = 4096, m = 512;
   const std::string name = name_of(v);
   if (!cpu_has(v.needs)) {
     std::printf("%-26s skipped: needs %s\n", name.c_str(), std::string(isa_name(v.needs)).c_str());
     return;
   }
-  const auto x = random_floats(std::size_t(m) * k), weights = random_floats(std::size_t(n) * k);
+  const auto x = random_floats(std::size_t(m) * k);
   const std::size_t bytes = v.weights->packed_bytes(n, k);
   const int copies = static_cast<int>(cold_bytes() / bytes) + 1;
-  std::vector<Bytes> packed;
-  for (int i = 0; i < copies; ++i) packed.emplace_back(bytes);
-  v.weights->pack(weights, n, k, 0, n, packed[0].span());
-  for (int i = 1; i < copies; ++i) std::memcpy(packed[i].data(), packed[0].data(), bytes);
-  const auto matrix = [&](int i) { return PackedMatrix{v.weights, n, k, packed[i].span()}; };
+  Bytes packed(bytes * std::size_t(copies));
+  {
+    const auto weights = random_floats(std::size_t(n) * k);
+    v.weights->pack(weights, n, k, 0, n, packed.span().first(bytes));
+  }
+  for (int i = 1; i < copies; ++i) std::memcpy(packed.data() + i * bytes, packed.data(), bytes);
+  const auto matrix = [&](int i) {
+    return PackedMatrix{v.weights, n, k, packed.span().subspan(i * bytes, bytes)};
+  };
 
   if (!right(v, std::span(x).first(k), 1, matrix(0)) ||
       !right(v, std::span(x).first(17 * k), 17, matrix(0))) {
     std::printf("%-26s WRONG\n", name.c_str());
     return;
   }
-
-  std::vector<float> y(std::size_t(m) * n);
-  Bytes prepared(v.prepared_bytes(m, k));
-  const auto decode = [&](int rows, int rounds) {
-    v.prepare(x.data(), rows, k, 0, rows, prepared.data());
-    return time(rounds, [&] {
-      for (int i = 0; i < copies; ++i) v.run(prepared.data(), rows, matrix(i), {}, y.data(), n);
-    });
-  };
-  const bool slow = v.family == "scalar";
-  const Timing one = decode(1, slow ? 1 : 7);
-  const double gigabytes = double(bytes) * copies / 1e9;
-  std::printf("%-26s %7.2f (best %6.2f)", name.c_str(), gigabytes / one.median_s,
-              gigabytes / one.best_s);
-  if (slow) {
-    std::printf("\n");
+  std::printf("%-26s", name.c_str());
+  if (v.family == "scalar") {
+    std::printf(" the reference\n");
     return;
   }
-  const Timing eight = decode(8, 5);
-  const Timing many = time(7, [&] {
+  std::vector<float> y(std::size_t(m) * n);
+  Bytes prepared(v.prepared_bytes(m, k));
+  // Threads own equal shares of the columns, as in the engine.
+  const auto decode = [&](int rows, int threads) {
+    v.prepare(x.data(), rows, k, 0, rows, prepared.data());
+    const auto share = [&](int rank) {
+      for (int i = 0; i < copies; ++i) {
+        const int begin = n / 16 * rank / threads, end = n / 16 * (rank + 1) / threads;
+        v.run(prepared.data(), rows, matrix(i).panels(begin, end), {}, y.data() + 16 * begin, n);
+      }
+    };
+    const Timing t = time(
+        7,
+        [&] {
+          std::vector<std::thread> others;
+          for (int rank = 1; rank < threads; ++rank) others.emplace_back(share, rank);
+          share(0);
+          for (std::thread& other : others) other.join();
+        },
+        wall_seconds);
+    return double(bytes) * copies / 1e9 / t.median_s;
+  };
+  const double one = decode(1, 1), all = decode(1, ceilings.threads), eight = decode(8, 1);
+  const Timing many = time(5, [&] {
     v.prepare(x.data(), m, k, 0, m, prepared.data());
-    v.run(prepared.data(), m, matrix(0), {}, y.data(), n);
+    for (int row = 0; row < m; row += 256) {  // rows that stay in L2
+      v.run(prepared.data() + row * v.row_bytes(k), std::min(256, m - row), matrix(0),
+            {.streams = 4}, y.data() + row * n, n);
+    }
   });
-  const double tera = 2.0 * m * n * k / 1e12;
-  std::printf(" %8.2f (best %6.2f) %9.3f (best %.3f)\n", gigabytes / eight.median_s,
-              gigabytes / eight.best_s, tera / many.median_s, tera / many.best_s);
+  std::printf(" %6.1f %3.0f %% %8.1f %3.0f %% %8.1f %9.3f (best %.3f)\n", one,
+              100 * one / ceilings.read_one, all, 100 * all / ceilings.read_all, eight,
+              2.0 * m * n * k / 1e12 / many.median_s, 2.0 * m * n * k / 1e12 / many.best_s);
 }
 
-void print_ceilings() {
-  const int cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  std::printf("memory read, 1 thread %22.1f GB/s\n", read_bandwidth(1));
-  if (cores > 1) std::printf("memory read, %d threads %21.1f GB/s\n", cores, read_bandwidth(cores));
+Ceilings print_ceilings() {
+  Ceilings c{.threads = this_machine().cores};
+  c.read_one = read_bandwidth(1);
+  c.read_all = c.threads > 1 ? read_bandwidth(c.threads) : c.read_one;
+  std::printf("memory read, 1 thread %22.1f GB/s\n", c.read_one);
+  std::printf("memory read, %d threads %21.1f GB/s\n", c.threads, c.read_all);
   const std::pair<const char*, double> peaks[] = {{"f32 FMA, avx512", peak_fma_avx512()},
                                                   {"f32 FMA, avx2", peak_fma_avx2()},
                                                   {"int8, avx512_vnni", peak_vnni()},
@@ -172,6 +200,7 @@ void print_ceilings() {
   for (const auto& [name, peak] : peaks) {
     if (peak > 0) std::printf("%-20s %23.3f TOP/s of one thread\n", name, peak);
   }
+  return c;
 }
 
 // ---- attention: 32 query heads on 8 KV heads of 128, the last of 4096 positions
@@ -217,12 +246,14 @@ int main(int argc, char** argv) {
   const std::string filter = argc > 1 ? argv[1] : "";
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("median (best) of rounds\n\n");
-  print_ceilings();
+  const Ceilings ceilings = print_ceilings();
   std::printf(
-      "\none thread, n = k = 2048         m=1 GB/s               m=8 GB/s             m=512 "
-      "TOP/s\n");
+      "\nn = k = 4096, weights cold        m=1, 1 thread   m=1, %d threads  m=8, 1 th.  m=512 "
+      "TOP/s "
+      "of one thread\n%-26s GB/s of packed weights, and of the measured read\n",
+      ceilings.threads, "");
   for (const MatmulVariant& v : matmul_variants()) {
-    if (name_of(v).find(filter) != std::string::npos) print_matmul(v);
+    if (name_of(v).find(filter) != std::string::npos) print_matmul(v, ceilings);
   }
   std::printf("\nattention, one thread, decode at 4096    GB/s of cache\n");
   for (const AttentionVariant& v : attention_variants()) {

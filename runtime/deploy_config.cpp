@@ -60,13 +60,9 @@ constexpr std::array kConstraints{
     Constraint{"one name per attention kernel",
                "kernels that fall back to the same one are the same",
                [](DeployConfig& c, const Target&) {
-                 const auto& kernel = resolve_attention(c.attention_kernel.name, *c.kv_cache);
-                 for (const std::string_view name : kAttentionKernels) {
-                   if (&resolve_attention(name, *c.kv_cache) == &kernel) {
-                     c.attention_kernel.name = name;
-                     return;
-                   }
-                 }
+                 // The kernel's own name, whatever richer one fell back to it.
+                 c.attention_kernel.name =
+                     resolve_attention(c.attention_kernel.name, *c.kv_cache).name;
                }},
     Constraint{"a step holds a batch",
                "the token budget of a step covers one token for each running sequence",
