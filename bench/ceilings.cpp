@@ -139,30 +139,52 @@ double peak(Isa needs, void (*work)(), double operations) {
 
 }  // namespace
 
-double read_bandwidth(int threads) {
+ReadProbe::ReadProbe(int threads) {
   const long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
   const std::size_t all = std::clamp<std::size_t>(2 * std::size_t(std::max(cache, 0l)) + (32 << 20),
                                                   256 << 20, 1 << 30);
-  const std::size_t each = all / std::size_t(threads) / 4096 * 4096;
-  std::vector<std::vector<char>> memory(static_cast<std::size_t>(threads),
-                                        std::vector<char>(each + 8192, 1));
-  const auto read = cpu_has(Isa::avx512) ? read_avx512 : read_avx2;
-  double best = 0;
+  each_ = all / std::size_t(threads) / 4096 * 4096;
+  for (int i = 0; i < threads; ++i) {
+    memory_.emplace_back(each_ + 8192);
+    std::ranges::fill(memory_.back().bytes(), std::byte{1});
+  }
+  double least = 0;
   for (const int prefetch : {0, 512, 1024, 2048, 4096}) {
     const double s = median_seconds(
-        5,
-        [&] {
-          std::vector<std::thread> others;
-          for (std::size_t i = 1; i < memory.size(); ++i) {
-            others.emplace_back([&, i] { read(memory[i].data(), each, prefetch); });
-          }
-          read(memory[0].data(), each, prefetch);
-          for (std::thread& other : others) other.join();
-        },
-        wall_seconds);
-    best = std::max(best, double(each) * threads / 1e9 / s);
+        5, [&] { seconds(prefetch); }, wall_seconds);
+    if (least > 0 && s >= least) continue;
+    least = s;
+    prefetch_ = prefetch;
   }
-  return best;
+}
+
+ReadProbe::~ReadProbe() = default;
+
+double ReadProbe::seconds(int prefetch) const {
+  const auto read = cpu_has(Isa::avx512) ? read_avx512 : read_avx2;
+  const auto pass = [&](const AlignedBuffer& memory) {
+    read(reinterpret_cast<const char*>(memory.data()), each_, prefetch);
+  };
+  const double begin = wall_seconds();
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < memory_.size(); ++i) {
+    others.emplace_back([&, i] { pass(memory_[i]); });
+  }
+  pass(memory_[0]);
+  for (std::thread& other : others) other.join();
+  return wall_seconds() - begin;
+}
+
+double ReadProbe::gb_per_s() const {
+  return double(each_) * double(memory_.size()) / 1e9 / seconds(prefetch_);
+}
+
+double read_bandwidth(int threads) {
+  const ReadProbe probe(threads);
+  std::vector<double> rates;
+  for (int i = 0; i < 5; ++i) rates.push_back(probe.gb_per_s());
+  std::ranges::sort(rates);
+  return rates[2];
 }
 
 double peak_fma_avx512() { return peak(Isa::avx512, fma_avx512, 12.0 * 32 * kPeakSteps); }

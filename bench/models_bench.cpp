@@ -6,7 +6,8 @@
 //                [--quick]
 //
 // A rate is the median of its rounds with the lowest and the highest; a percentage is of the bytes
-// of weights and cache that a step must read over the measured bandwidth of as many threads.
+// of weights and cache that a step must read over the bandwidth of as many threads, measured before
+// each round.
 #include <time.h>
 #include <unistd.h>
 
@@ -75,7 +76,7 @@ std::uint64_t status_kib(const std::string& key) {
 struct Bench {
   const LoadedModel& model;
   DeployConfig config;
-  double gb_per_s;  // of all threads
+  const ReadProbe& read;  // of all threads
 
   std::vector<int> prompt(int tokens, int salt) const {
     std::vector<int> ids(static_cast<std::size_t>(tokens));
@@ -105,8 +106,10 @@ struct Bench {
     return rate;
   }
 
-  // Total tokens per second of `batch` sequences that have `context` tokens each when it begins.
-  Rate decode(int batch, int context, int steps, int rounds) const {
+  // Total tokens per second of `batch` sequences that have `context` tokens each when it begins,
+  // and the fraction of the bandwidth, measured before each round, that this takes.
+  Rate decode(int batch, int context, int steps, int rounds, double& fraction) const {
+    Rate fractions;
     const std::unique_ptr<Engine> engine = model.engine(config);
     for (int i = 0; i < batch; ++i) {
       engine->submit({.id = std::uint64_t(i),
@@ -120,19 +123,29 @@ struct Bench {
     }
     Rate rate;
     for (int round = 0; round < rounds; ++round) {
+      const double ceiling = read.gb_per_s() * 1e9;
+      engine->step();  // the caches as steps leave them
       const double begin = now();
       for (int i = 0; i < steps; ++i) engine->step();
-      rate.values.push_back(batch * steps / (now() - begin));
+      const double step_s = (now() - begin) / steps;
+      rate.values.push_back(batch / step_s);
+      fractions.values.push_back(step_bytes(batch, context + 32) / step_s / ceiling);
     }
+    fraction = fractions.median();
     return rate;
   }
 
-  // What a step of `batch` sequences reads: all weights but the token embeddings, and their cache.
+  // What a step of `batch` sequences reads: weights but for the token embeddings, and their cache.
   double step_bytes(int batch, int context) const {
     const ModelShape& s = model.model->shape();
     const double kv = 2.0 * s.n_layers * s.n_kv_heads *
                       double(config.kv_cache->vector_bytes(s.head_dim)) * context * batch;
-    return double(model.model->weight_bytes()) + kv;
+    if (s.n_experts == 0) return double(model.model->weight_bytes()) + kv;
+    // Of the experts, as many as independent choices of `batch` tokens reach on average.
+    const double skipped = std::pow(1 - double(s.n_experts_used) / s.n_experts, batch);
+    const double experts = 3.0 * s.d_model * s.d_ff * s.n_experts * s.n_layers;
+    const double bits = bits_per_weight(*config.mlp_weights, s.d_ff, s.d_model);
+    return double(model.model->weight_bytes()) - skipped * experts * bits / 8 + kv;
   }
 
   // only: a part of a line's name, such as "decode batch 8"
@@ -147,8 +160,8 @@ struct Bench {
       if (!wanted("prefill " + std::to_string(tokens))) continue;
       const Rate rate = prefill(tokens, tokens > 512 ? 2 : 3);
       // Two operations a weight and token; the output head sees the last token only.
-      const double operations = 2.0 * (double(parameter_count(s)) -
-                                       double(s.vocab_size) * s.d_model * (s.tied_output ? 1 : 2));
+      const double operations =
+          2.0 * (double(active_parameter_count(s)) - double(s.vocab_size) * s.d_model);
       std::printf("  prefill %4d          tokens/s", tokens);
       rate.print();
       std::printf("  %.2f TOP/s\n", rate.median() * operations * 1e-12);
@@ -157,21 +170,21 @@ struct Bench {
     for (const int batch : {1, 4, 8, 16}) {
       if (quick && batch != 1 && batch != 8) continue;
       if (!wanted("decode batch " + std::to_string(batch) + " @128")) continue;
-      const Rate rate = decode(batch, 128, batch == 1 ? 24 : 12, 5);
+      double fraction = 0;
+      const Rate rate = decode(batch, 128, batch == 1 ? 16 : 9, 7, fraction);
       if (batch == 1) single = rate.median();
       std::printf("  decode batch %2d @ 128 tokens/s", batch);
       rate.print();
-      const double ceiling = batch * gb_per_s * 1e9 / step_bytes(batch, 160);
-      std::printf("  %3.0f %% of bandwidth", 100 * rate.median() / ceiling);
+      std::printf("  %3.0f %% of bandwidth", 100 * fraction);
       if (batch > 1 && single > 0) std::printf(", x%.1f of batch 1", rate.median() / single);
       std::printf("\n");
     }
     if (context > 2200 && !quick && wanted("decode batch 1 @2048")) {
-      const Rate rate = decode(1, 2048, 16, 5);
+      double fraction = 0;
+      const Rate rate = decode(1, 2048, 16, 7, fraction);
       std::printf("  decode batch  1 @2048 tokens/s");
       rate.print();
-      const double ceiling = gb_per_s * 1e9 / step_bytes(1, 2048 + 40);
-      std::printf("  %3.0f %% of bandwidth\n", 100 * rate.median() / ceiling);
+      std::printf("  %3.0f %% of bandwidth\n", 100 * fraction);
     }
   }
 };
@@ -223,9 +236,9 @@ int main_of(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const int threads =
       flags["--threads"].empty() ? this_machine().cores : std::atoi(flags["--threads"].c_str());
-  const double bandwidth = read_bandwidth(threads);
+  const ReadProbe read(threads);
   std::printf("%s, %d threads: read %.1f GB/s; one thread: VNNI %.2f, AMX int8 %.2f TOP/s\n",
-              this_machine().cpu.c_str(), threads, bandwidth, peak_vnni(), peak_amx_int8());
+              this_machine().cpu.c_str(), threads, read.gb_per_s(), peak_vnni(), peak_amx_int8());
 
   std::filesystem::create_directories(flags["--folder"]);
   for (const std::string& shape_name : split(flags["--shape"])) {
@@ -271,7 +284,7 @@ int main_of(int argc, char** argv) {
                   load_s);
       if (kernels == "tuned") std::printf(", kernels tuned in %.1f s", tuning_s);
       std::printf("\n");
-      Bench{model, config, bandwidth}.run(quick, flags["--only"]);
+      Bench{model, config, read}.run(quick, flags["--only"]);
       std::printf("  peak memory %.2f GB\n", double(status_kib("VmHWM:")) * 1024 / 1e9);
     }
   }

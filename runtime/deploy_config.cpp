@@ -57,13 +57,12 @@ constexpr std::array kConstraints{
     Constraint{
         "one name per decode kernel", "families that fall back to the same kernels are the same",
         [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::decode_kernel); }},
-    Constraint{"one name per attention kernel",
-               "kernels that fall back to the same one are the same",
-               [](DeployConfig& c, const Target&) {
-                 // The kernel's own name, whatever richer one fell back to it.
-                 c.attention_kernel.name =
-                     resolve_attention(c.attention_kernel.name, *c.kv_cache).name;
-               }},
+    Constraint{
+        "one name per attention kernel", "kernels that fall back to the same one are the same",
+        [](DeployConfig& c, const Target&) {
+          // The kernel's own name, whatever richer one fell back to it.
+          c.attention_kernel.name = resolve_attention(c.attention_kernel.name, *c.kv_cache).name;
+        }},
     Constraint{"a step holds a batch",
                "the token budget of a step covers one token for each running sequence",
                [](DeployConfig& c, const Target&) {

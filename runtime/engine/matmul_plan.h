@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,7 @@ class MatmulPlans {
     }
     return by_rows_.back().second;
   }
+  std::span<const std::pair<int, MatmulPlan>> by_rows() const { return by_rows_; }
 
  private:
   std::vector<std::pair<int, MatmulPlan>> by_rows_;

@@ -7,13 +7,13 @@
 #include <mutex>
 
 #include "kernels/elementwise.h"
+#include "runtime/engine/block_results.h"
+#include "runtime/engine/rows.h"
 #include "runtime/model/exact_repack.h"
 
 namespace paretune {
 namespace {
 
-constexpr int kPanel = 16;      // columns of a weight panel (kernels/weight_format.h)
-constexpr int kPairPanels = 4;  // of gate, then as many of up
 constexpr int kAttentionTile =
     16;  // query tokens of one attention task: a few hundred for two threads to share
 
@@ -21,28 +21,6 @@ std::vector<float> read_vector(const ModelSource& source, Weight weight, int lay
   std::vector<float> values(static_cast<std::size_t>(source.weight_shape(weight)[1]));
   source.read_rows(weight, layer, 0, 1, values);
   return values;
-}
-
-std::size_t at(int row, int width) {
-  return static_cast<std::size_t>(row) * static_cast<std::size_t>(width);
-}
-
-std::span<float> row(std::vector<float>& values, int index, int width) {
-  return {values.data() + at(index, width), static_cast<std::size_t>(width)};
-}
-
-void grow(std::vector<float>& values, int rows, int width) {
-  if (values.size() < at(rows, width)) values.resize(at(rows, width));
-}
-
-// Into y: (rows, width)
-void copy_block(const MatmulBlock& block, float* y, int width) {
-  const int from = block.panel_begin * kPanel;
-  const auto count = static_cast<std::size_t>(std::min(block.panel_end * kPanel, width) - from);
-  for (int r = block.row_begin; r < block.row_end; ++r) {
-    std::copy_n(block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy, count,
-                y + at(r, width) + from);
-  }
 }
 
 }  // namespace
@@ -106,11 +84,12 @@ void Model::for_each_run(std::span<const Run> runs, int begin, int end, Take&& t
 void Model::pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin,
                          int end) const {
   const auto& [format, n, k, data] = matrix.packed;
-  std::vector<float> rows(at(end - begin, k));
+  std::vector<float> rows(row_offset(end - begin, k));
   for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
-    source_.read_rows(
-        run.part.weight, run.part.layer, run.row + from - run.at, run.row + to - run.at,
-        {rows.data() + at(from - begin, matrix.packed.k), at(to - from, matrix.packed.k)});
+    source_.read_rows(run.part.weight, run.part.layer, run.row + from - run.at,
+                      run.row + to - run.at,
+                      {rows.data() + row_offset(from - begin, matrix.packed.k),
+                       row_offset(to - from, matrix.packed.k)});
   });
   format->pack(rows, n, k, begin, end, matrix.memory.bytes());
 }
@@ -119,8 +98,9 @@ void Model::pack_exact(const Matrix& matrix, std::span<const Run> runs, const Ex
                        int begin, int end) const {
   const auto& [format, n, k, data] = matrix.packed;
   const int groups = k / format->group;
-  std::vector<std::uint8_t> codes(at(end - begin, k)), zeros(at(end - begin, groups));
-  std::vector<std::uint16_t> scales(at(end - begin, groups));
+  std::vector<std::uint8_t> codes(row_offset(end - begin, k)),
+      zeros(row_offset(end - begin, groups));
+  std::vector<std::uint16_t> scales(row_offset(end - begin, groups));
   for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
     for (int r = from; r < to; ++r) {
       const auto row = static_cast<std::size_t>(r - begin);
@@ -220,9 +200,19 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
                      *config.attention_weights, pool, kernels);
     layer.attention_output =
         pack({{Weight::attn_output, i}}, *config.attention_weights, pool, kernels);
-    layer.gate_up = pack_in_turns({Weight::ffn_gate, i}, {Weight::ffn_up, i}, *config.mlp_weights,
-                                  pool, kernels);
-    layer.down = pack({{Weight::ffn_down, i}}, *config.mlp_weights, pool, kernels);
+    if (s.n_experts > 0) {
+      // Few outputs, on which everything after them depends: never rounded.
+      layer.router = pack({{Weight::ffn_router, i}}, kF32, pool, kernels);
+      for (int e = i * s.n_experts; e < (i + 1) * s.n_experts; ++e) {
+        layer.gate_up.push_back(pack_in_turns({Weight::expert_gate, e}, {Weight::expert_up, e},
+                                              *config.mlp_weights, pool, kernels));
+        layer.down.push_back(pack({{Weight::expert_down, e}}, *config.mlp_weights, pool, kernels));
+      }
+    } else {
+      layer.gate_up.push_back(pack_in_turns({Weight::ffn_gate, i}, {Weight::ffn_up, i},
+                                            *config.mlp_weights, pool, kernels));
+      layer.down.push_back(pack({{Weight::ffn_down, i}}, *config.mlp_weights, pool, kernels));
+    }
     layer.attention_norm = read_vector(source, Weight::attn_norm, i);
     layer.mlp_norm = read_vector(source, Weight::ffn_norm, i);
     if (s.qkv_bias) {
@@ -272,16 +262,22 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   const int rows = static_cast<int>(w.row_segment.size());
   const int wanted = static_cast<int>(w.logit_rows.size());
 
-  grow(w.x, rows, s.d_model);
-  grow(w.y, rows, s.d_model);
-  grow(w.qkv, rows, qkv_width);
-  grow(w.query, rows, s.n_heads * s.head_dim);
-  grow(w.attention, rows, s.n_heads * s.head_dim);
-  grow(w.hidden, rows, s.d_ff);
-  grow(w.cosines, rows, s.head_dim / 2);
-  grow(w.sines, rows, s.head_dim / 2);
-  grow(w.selected, wanted, s.d_model);
-  grow(w.logits, wanted, s.vocab_size);
+  grow_to(w.x, rows, s.d_model);
+  grow_to(w.y, rows, s.d_model);
+  grow_to(w.qkv, rows, qkv_width);
+  grow_to(w.query, rows, s.n_heads * s.head_dim);
+  grow_to(w.attention, rows, s.n_heads * s.head_dim);
+  const int assignments = rows * (s.n_experts > 0 ? s.n_experts_used : 1);
+  grow_to(w.hidden, assignments, s.d_ff);
+  if (s.n_experts > 0) {
+    grow_to(w.router_logits, rows, s.n_experts);
+    grow_to(w.gathered, assignments, s.d_model);
+    w.routing.resize(rows, s.n_experts, s.n_experts_used);
+  }
+  grow_to(w.cosines, rows, s.head_dim / 2);
+  grow_to(w.sines, rows, s.head_dim / 2);
+  grow_to(w.selected, wanted, s.d_model);
+  grow_to(w.logits, wanted, s.vocab_size);
   std::size_t prepared = 0;
   std::size_t scratch = attention_->scratch_floats(context, s.n_heads, s.n_kv_heads, s.head_dim);
   const auto need = [&](const Matrix& matrix, int m, int grain) {
@@ -293,8 +289,19 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   const Layer& first = layers_.front();
   need(first.qkv, rows, 1);
   need(first.attention_output, rows, 1);
-  need(first.gate_up, rows, 2 * kPairPanels);
-  need(first.down, rows, 1);
+  if (s.n_experts > 0) {
+    need(first.router, rows, 1);
+    for (int m = 1; m <= rows; ++m) {  // an expert's rows: any number of them
+      need(first.gate_up[0], m, 2 * kPairPanels);
+      need(first.down[0], m, 1);
+    }
+    for (const Matrix* matrix : {&first.gate_up[0], &first.down[0]}) {
+      prepared = std::max(prepared, expert_prepared_bytes(*matrix, phase, assignments));
+    }
+  } else {
+    need(first.gate_up[0], rows, 2 * kPairPanels);
+    need(first.down[0], rows, 1);
+  }
   need(output_, wanted, 1);
   if (w.prepared.size() < prepared) w.prepared = AlignedBuffer(prepared);
   w.scratch.resize(
@@ -310,13 +317,13 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
           segments[static_cast<std::size_t>(w.row_segment[static_cast<std::size_t>(r)])];
       const int position = w.row_position[static_cast<std::size_t>(r)];
       const int token = segment.tokens[static_cast<std::size_t>(position - segment.past)];
-      source_.read_rows(Weight::token_embedding, 0, token, token + 1, row(w.x, r, s.d_model));
+      source_.read_rows(Weight::token_embedding, 0, token, token + 1, row_of(w.x, r, s.d_model));
       for (int i = 0; i < s.head_dim / 2; ++i) {
         const double angle =
             static_cast<double>(position) * s.rope_inverse_frequencies[static_cast<std::size_t>(i)];
-        w.cosines[at(r, s.head_dim / 2) + static_cast<std::size_t>(i)] =
+        w.cosines[row_offset(r, s.head_dim / 2) + static_cast<std::size_t>(i)] =
             static_cast<float>(std::cos(angle));
-        w.sines[at(r, s.head_dim / 2) + static_cast<std::size_t>(i)] =
+        w.sines[row_offset(r, s.head_dim / 2) + static_cast<std::size_t>(i)] =
             static_cast<float>(std::sin(angle));
       }
     }
@@ -326,8 +333,8 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     const MatmulPlan& plan = output_.plan(phase, wanted);
     const Team::Range chosen = team.share(wanted);
     for (int r = chosen.begin; r < chosen.end; ++r) {
-      rms_norm(row(w.x, w.logit_rows[static_cast<std::size_t>(r)], s.d_model), output_norm_,
-               s.rms_epsilon, row(w.selected, r, s.d_model));
+      rms_norm(row_of(w.x, w.logit_rows[static_cast<std::size_t>(r)], s.d_model), output_norm_,
+               s.rms_epsilon, row_of(w.selected, r, s.d_model));
     }
     plan.variant->prepare(w.selected.data(), wanted, s.d_model, chosen.begin, chosen.end,
                           w.prepared.data());
@@ -337,7 +344,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
         w.scratch[static_cast<std::size_t>(team.rank())].data(),
         [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
   });
-  return {w.logits.data(), at(wanted, s.vocab_size)};
+  return {w.logits.data(), row_offset(wanted, s.vocab_size)};
 }
 
 void Model::run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
@@ -356,7 +363,7 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   };
   const auto norm_and_prepare = [&](const std::vector<float>& weight, const Matrix& matrix) {
     for (int r = mine.begin; r < mine.end; ++r) {
-      rms_norm(row(w.x, r, s.d_model), weight, s.rms_epsilon, row(w.y, r, s.d_model));
+      rms_norm(row_of(w.x, r, s.d_model), weight, s.rms_epsilon, row_of(w.y, r, s.d_model));
     }
     prepare(matrix, w.y);
   };
@@ -370,7 +377,7 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
     const auto width =
         static_cast<std::size_t>(std::min(block.panel_end * kPanel, s.d_model) - from);
     for (int r = block.row_begin; r < block.row_end; ++r) {
-      add(row(w.x, r, s.d_model).subspan(static_cast<std::size_t>(from), width),
+      add(row_of(w.x, r, s.d_model).subspan(static_cast<std::size_t>(from), width),
           {block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy, width});
     }
   };
@@ -382,23 +389,15 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   prepare(layer.attention_output, w.attention);
   multiply(layer.attention_output, 1, add_to_x);
 
-  norm_and_prepare(layer.mlp_norm, layer.gate_up);
-  multiply(layer.gate_up, 2 * kPairPanels, [&](const MatmulBlock& block) {
-    // Blocks begin with a turn of gate; the last turns may be shorter, both alike.
-    for (int panel = block.panel_begin; panel < block.panel_end; panel += 2 * kPairPanels) {
-      const int turn = std::min(2 * kPairPanels, block.panel_end - panel) / 2 * kPanel;
-      const int column = panel / 2 * kPanel;  // of the hidden row
-      const auto width = static_cast<std::size_t>(std::min(turn, s.d_ff - column));
-      for (int r = block.row_begin; r < block.row_end; ++r) {
-        const float* gate = block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy +
-                            (panel - block.panel_begin) * kPanel;
-        silu_mul({gate, width}, {gate + turn, width},
-                 row(w.hidden, r, s.d_ff).subspan(static_cast<std::size_t>(column), width));
-      }
-    }
-  });
-  prepare(layer.down, w.hidden);
-  multiply(layer.down, 1, add_to_x);
+  if (s.n_experts > 0) {
+    run_experts(layer, phase, w, team);
+    return;
+  }
+  norm_and_prepare(layer.mlp_norm, layer.gate_up[0]);
+  multiply(layer.gate_up[0], 2 * kPairPanels,
+           [&](const MatmulBlock& block) { silu_mul_block(block, w.hidden.data(), s.d_ff); });
+  prepare(layer.down[0], w.hidden);
+  multiply(layer.down[0], 1, add_to_x);
 }
 
 // Bias, head norms and RoPE on w.qkv, keys and values into the cache, then attention into
@@ -421,7 +420,7 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
 
   const Team::Range mine = team.share(rows);
   for (int r = mine.begin; r < mine.end; ++r) {
-    const std::span<float> qkv = row(w.qkv, r, width);
+    const std::span<float> qkv = row_of(w.qkv, r, width);
     if (s.qkv_bias) add(qkv, layer.qkv_bias);
     const std::span<float> query = qkv.first(queries), key = qkv.subspan(queries, keys);
     const std::span<const float> value = qkv.subspan(queries + keys);
@@ -434,12 +433,13 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
         rms_norm(key.subspan(i, head_dim), layer.k_norm, s.rms_epsilon, key.subspan(i, head_dim));
       }
     }
-    const std::span<const float> cosines = row(w.cosines, r, s.head_dim / 2),
-                                 sines = row(w.sines, r, s.head_dim / 2);
+    const std::span<const float> cosines = row_of(w.cosines, r, s.head_dim / 2),
+                                 sines = row_of(w.sines, r, s.head_dim / 2);
     rope(query, s.head_dim, cosines, sines);
     rope(key, s.head_dim, cosines, sines);
     std::ranges::copy(
-        query, row(w.query, r, static_cast<int>(queries)).begin());  // rows as attention wants them
+        query,
+        row_of(w.query, r, static_cast<int>(queries)).begin());  // rows as attention wants them
     const KvPages kv =
         pages_of(segments[static_cast<std::size_t>(w.row_segment[static_cast<std::size_t>(r)])]);
     const int position = w.row_position[static_cast<std::size_t>(r)];
@@ -454,8 +454,8 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
   team.dynamic(static_cast<int>(w.attention_tasks.size()), [&](int i) {
     const Workspace::AttentionTask& task = w.attention_tasks[static_cast<std::size_t>(i)];
     const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
-    const std::size_t first =
-        at(w.segment_row[static_cast<std::size_t>(task.segment)], static_cast<int>(queries));
+    const std::size_t first = row_offset(w.segment_row[static_cast<std::size_t>(task.segment)],
+                                         static_cast<int>(queries));
     attention_->run(w.query.data() + first, s.n_heads, pages_of(segment), segment.past,
                     task.kv_head, task.begin, task.end, scale,
                     w.scratch[static_cast<std::size_t>(team.rank())], w.attention.data() + first);

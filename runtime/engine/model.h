@@ -15,6 +15,7 @@
 #include "kernels/matmul.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/aligned_buffer.h"
+#include "runtime/engine/expert_routing.h"
 #include "runtime/engine/kernel_table.h"
 #include "runtime/engine/matmul_plan.h"
 #include "runtime/engine/pack_cache.h"
@@ -41,7 +42,10 @@ struct Segment {
 struct Workspace {
   std::vector<float> x, qkv, query, attention, hidden, y;  // (rows, …)
   std::vector<float> cosines, sines;                       // (rows, head_dim / 2)
-  std::vector<float> selected, logits;      // (rows that want logits, d_model | vocab_size)
+  std::vector<float> selected, logits;  // (rows that want logits, d_model | vocab_size)
+  std::vector<float> router_logits;     // (rows, n_experts)
+  std::vector<float> gathered;          // (rows * n_experts_used, d_model) by expert
+  ExpertRouting routing;
   std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
   std::vector<int> row_segment, row_position, logit_rows;
@@ -94,7 +98,9 @@ class Model {
   struct Layer {
     // gate_up: panels of gate and of up in turns of kPairPanels, so that one task computes both and
     // multiplies them while they are in cache
-    Matrix qkv, attention_output, gate_up, down;
+    Matrix qkv, attention_output;
+    std::vector<Matrix> gate_up, down;  // by expert; without experts there is one of each
+    Matrix router;                      // where there are experts
     std::vector<float> attention_norm, mlp_norm, qkv_bias, q_norm, k_norm;
   };
   struct Part {
@@ -123,6 +129,8 @@ class Model {
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  Team& team) const;
+  void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
+  std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
 
   const ModelSource& source_;

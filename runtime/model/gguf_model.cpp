@@ -16,9 +16,10 @@ namespace {
 constexpr std::string_view kRopeFactors = "rope_freqs.weight";
 
 // <architecture>.* keys that change what the model computes in ways we do not run.
-constexpr std::array<std::string_view, 6> kUnsupportedKeys{
-    "expert_count",    "logit_scale",     "residual_scale",
-    "embedding_scale", "attention.scale", "attention.clamp_kqv"};
+constexpr std::array<std::string_view, 9> kUnsupportedKeys{
+    "expert_shared_count", "expert_weights_scale", "leading_dense_block_count",
+    "logit_scale",         "residual_scale",       "embedding_scale",
+    "attention.scale",     "attention.clamp_kqv",  "expert_group_count"};
 
 [[noreturn]] void fail(const Gguf& gguf, const std::string& problem) {
   throw std::runtime_error(gguf.name() + ": " + problem);
@@ -104,7 +105,11 @@ ModelShape read_shape(const Gguf& gguf, const Architecture& architecture, int vo
   shape.d_model = parameters.get_size("embedding_length");
   shape.n_heads = parameters.get_size("attention.head_count");
   shape.n_kv_heads = parameters.find_size("attention.head_count_kv").value_or(shape.n_heads);
-  shape.d_ff = parameters.get_size("feed_forward_length");
+  shape.n_experts = parameters.find_size("expert_count").value_or(0);
+  if (shape.n_experts > 0) shape.n_experts_used = parameters.get_size("expert_used_count");
+  const auto expert_width = parameters.find_size("expert_feed_forward_length");
+  shape.d_ff = shape.n_experts > 0 && expert_width ? *expert_width
+                                                   : parameters.get_size("feed_forward_length");
   shape.max_seq_len = parameters.get_size("context_length");
   shape.vocab_size = vocab_size;
   shape.rms_epsilon = static_cast<float>(parameters.get_float("attention.layer_norm_rms_epsilon"));

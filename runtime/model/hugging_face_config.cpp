@@ -31,6 +31,25 @@ void refuse_unsupported(const JsonReader& config, const Architecture& architectu
   }
 }
 
+// Mixtral and Qwen3-MoE.
+void read_experts(const JsonReader& config, ModelShape& shape) {
+  for (const char* key : {"num_local_experts", "num_experts"}) {
+    if (const auto count = config.find_int(key)) shape.n_experts = *count;
+  }
+  if (shape.n_experts == 0) return;
+  shape.n_experts_used = config.get_int("num_experts_per_tok");
+  shape.d_ff = config.find_int("moe_intermediate_size").value_or(shape.d_ff);
+  // Mixtral has no such key and always does; Qwen3-MoE's default is false.
+  shape.renormalized_experts =
+      config.find_bool("norm_topk_prob").value_or(shape.architecture == "llama");
+  if (config.find_int("decoder_sparse_step").value_or(1) != 1) {
+    config.fail("$.decoder_sparse_step other than 1 is not supported");
+  }
+  if (const nlohmann::json* dense = config.find("mlp_only_layers"); dense && !dense->empty()) {
+    config.fail("$.mlp_only_layers: layers without experts are not supported");
+  }
+}
+
 // The positions a token attends to, where the model limits them; 0: all.
 int sliding_window(const JsonReader& config) {
   const bool used = config.find_bool("use_sliding_window").value_or(true);
@@ -77,6 +96,7 @@ ModelShape read_hugging_face_config(const nlohmann::json& json, const std::strin
   if (shape.n_heads < 1) config.fail("$.num_attention_heads is 0");
   shape.head_dim = config.find_int("head_dim").value_or(shape.d_model / shape.n_heads);
   shape.d_ff = config.get_int("intermediate_size");
+  read_experts(config, shape);
   shape.vocab_size = config.get_int("vocab_size");
   shape.max_seq_len = config.get_int("max_position_embeddings");
   // Attention that sees the last `window` positions only is full attention while the sequence is no

@@ -14,6 +14,7 @@ constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxHeads = 1 << 12;
 constexpr int kMaxHeadDim = 1 << 12;
 constexpr int kMaxWidth = 1 << 24;
+constexpr int kMaxExperts = 1 << 12;
 constexpr int kMaxSequence = 1 << 30;
 
 }  // namespace
@@ -23,7 +24,20 @@ std::int64_t parameter_count(const ModelShape& shape) {
   for (const WeightInfo& info : kWeights) {
     if (!info.present(shape)) continue;
     const auto [rows, columns] = info.dims(shape);
-    count += std::int64_t{rows} * columns * (info.per_layer ? shape.n_layers : 1);
+    count += std::int64_t{rows} * columns * instances(info, shape);
+  }
+  return count;
+}
+
+std::int64_t active_parameter_count(const ModelShape& shape) {
+  std::int64_t count = 0;
+  for (const WeightInfo& info : kWeights) {
+    if (!info.present(shape)) continue;
+    if (info.weight == Weight::token_embedding && !shape.tied_output) continue;
+    const auto [rows, columns] = info.dims(shape);
+    const int used = info.repeats == Repeats::per_expert ? shape.n_layers * shape.n_experts_used
+                                                         : instances(info, shape);
+    count += std::int64_t{rows} * columns * used;
   }
   return count;
 }
@@ -44,6 +58,12 @@ void check_shape(const ModelShape& shape, const std::string& where) {
   require_size("the feed-forward width", shape.d_ff, kMaxWidth);
   require_size("the vocabulary size", shape.vocab_size, kMaxWidth);
   require_size("the context length", shape.max_seq_len, kMaxSequence);
+  require(shape.n_experts >= 0 && shape.n_experts <= kMaxExperts,
+          "the number of experts is " + std::to_string(shape.n_experts) + "; allowed: 0 to " +
+              std::to_string(kMaxExperts));
+  if (shape.n_experts > 0) {
+    require_size("the number of experts used", shape.n_experts_used, shape.n_experts);
+  }
   require(shape.n_heads % shape.n_kv_heads == 0,
           std::to_string(shape.n_heads) + " heads cannot share " +
               std::to_string(shape.n_kv_heads) + " key/value heads evenly");

@@ -29,7 +29,8 @@ class ModelSource {
   virtual const std::optional<std::string>& chat_template() const = 0;  // Jinja source
 
   // Rows [row_begin, row_end) of a weight that has_weight; out: (row_end - row_begin, columns). A
-  // vector is one row. layer is 0 for weights that are not per layer. Weight::output of a tied
+  // vector is one row. layer is 0 for weights that are not per layer, and layer * n_experts +
+  // expert for an expert's. Weight::output of a tied
   // model reads the token embedding. Any number of threads may read at once.
   virtual void read_rows(Weight weight, int layer, int row_begin, int row_end,
                          std::span<float> out) const = 0;

@@ -30,7 +30,7 @@ struct StoredWeight {
   std::span<const std::byte> data;
 };
 
-using WeightTable = std::vector<std::vector<StoredWeight>>;  // [Weight][layer]
+using WeightTable = std::vector<std::vector<StoredWeight>>;  // [Weight][instance]
 
 // names: &WeightInfo::gguf or &WeightInfo::hugging_face. Throws std::runtime_error "<where>: ..."
 // that names the tensor.

@@ -13,11 +13,18 @@ static_assert(in_order(), "weight_info indexes kWeights by the enumerator");
 
 }  // namespace
 
-std::string tensor_name(std::string_view pattern, int layer) {
-  const std::size_t mark = pattern.find('#');
-  if (mark == std::string_view::npos) return std::string(pattern);
-  return std::string(pattern.substr(0, mark)) + std::to_string(layer) +
-         std::string(pattern.substr(mark + 1));
+std::string tensor_name(std::string_view pattern, int layer, int expert) {
+  std::string name;
+  for (const char c : pattern) {
+    if (c == '#') {
+      name += std::to_string(layer);
+    } else if (c == '@') {
+      name += std::to_string(expert);
+    } else {
+      name += c;
+    }
+  }
+  return name;
 }
 
 }  // namespace paretune

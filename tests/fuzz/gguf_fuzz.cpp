@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!model.has_weight(info.weight)) continue;
       const auto [rows, columns] = model.weight_shape(info.weight);
       std::vector<float> row(columns);
-      for (int layer = 0; layer < (info.per_layer ? model.shape().n_layers : 1); ++layer) {
+      for (int layer = 0; layer < instances(info, model.shape()); ++layer) {
         for (int r = 0; r < rows; ++r) model.read_rows(info.weight, layer, r, r + 1, row);
       }
     }

@@ -19,7 +19,7 @@ void check_weights(const ModelSource& source) {
   for (const WeightInfo& info : kWeights) {
     if (!info.present(shape)) continue;
     const auto [rows, columns] = source.weight_shape(info.weight);
-    for (int layer = 0; layer < (info.per_layer ? shape.n_layers : 1); ++layer) {
+    for (int layer = 0; layer < instances(info, shape); ++layer) {
       std::vector<float> values(static_cast<std::size_t>(rows) * columns);
       source.read_rows(info.weight, layer, 0, rows, values);
       EXPECT_EQ(values, tiny_weight(shape, info.weight, layer)) << info.name << " " << layer;
@@ -51,6 +51,45 @@ TEST(GgufModel, ReadsEveryArchitecture) {
       EXPECT_EQ(model.has_weight(Weight::attn_k_norm), shape.qk_norm);
     }
   }
+}
+
+TEST(GgufModel, ExpertsOfOneTensorAndOfOneEach) {
+  for (const char* architecture : {"llama", "qwen3moe"}) {
+    const ModelShape shape = tiny_experts(architecture);
+    const Bytes merged = tiny_gguf(shape).build();
+    const StoredModel model("test.gguf", {}, read(merged));
+    EXPECT_EQ(model.shape(), shape);
+    check_weights(model);
+    EXPECT_FALSE(model.has_weight(Weight::ffn_gate));
+
+    // Before 2024-04 each expert had tensors of its own.
+    GgufBuilder file = tiny_gguf(shape);
+    std::erase_if(file.tensors,
+                  [](const auto& t) { return t.name.find("_exps") != std::string::npos; });
+    for_each_tensor(shape, [&](const WeightInfo& info, int instance, const auto& dims) {
+      if (info.repeats != Repeats::per_expert) return;
+      file.add_floats(tensor_name(last_name(info.gguf), instance / 3, instance % 3), dims,
+                      tiny_weight(shape, info.weight, instance));
+    });
+    const Bytes split = file.build();
+    const StoredModel same("test.gguf", {}, read(split));
+    check_weights(same);
+  }
+}
+
+TEST(GgufModel, ExpertsMayHaveAWidthOfTheirOwn) {
+  const ModelShape shape = tiny_experts("qwen3moe");
+  GgufBuilder file = tiny_gguf(shape);
+  file.put_u32("qwen3moe.expert_feed_forward_length", static_cast<std::uint32_t>(shape.d_ff));
+  file.put_u32("qwen3moe.feed_forward_length", 999);
+  EXPECT_EQ(read(file.build()).shape, shape);
+}
+
+TEST(GgufModel, ActiveParametersLeaveOutWhatATokenSkips) {
+  const ModelShape shape = tiny_experts();
+  const std::int64_t experts = 2 * 3 * 3 * 12 * 8;  // layers, experts, matrices of 12 x 8
+  EXPECT_EQ(active_parameter_count(shape), parameter_count(shape) - experts / 3 - 6 * 8);
+  EXPECT_EQ(active_parameter_count(tiny_shape()), parameter_count(tiny_shape()) - 6 * 8);
 }
 
 TEST(GgufModel, LlamaMayHaveBiasesAndTheyAreUnpermutedToo) {
@@ -112,12 +151,14 @@ TEST(GgufModel, BadModelsAreRefused) {
   const auto without = [](const char* key) { return [=](GgufBuilder& f) { f.erase(key); }; };
   const std::vector<Case> cases{
       {"architecture", [](GgufBuilder& f) { f.put_string("general.architecture", "gemma3"); },
-       "test.gguf: the architecture 'gemma3' is not supported (supported: llama, qwen2, qwen3)"},
+       "test.gguf: the architecture 'gemma3' is not supported (supported: llama, qwen2, qwen3, "
+       "qwen3moe)"},
       {"no architecture", without("general.architecture"),
        "the key 'general.architecture' is missing"},
       {"split", number("split.count", 2), "is one part of a split model"},
-      {"experts", number("llama.expert_count", 8),
-       "'llama.expert_count' is set, which is not supported"},
+      {"experts", number("llama.expert_count", 8), "the key 'llama.expert_used_count' is missing"},
+      {"a shared expert", number("llama.expert_shared_count", 1),
+       "'llama.expert_shared_count' is set, which is not supported"},
       {"no layers", number("llama.block_count", 0), "the number of layers is 0"},
       {"more layers", number("llama.block_count", 3),
        "the tensor 'blk.2.attn_norm.weight' is missing"},

@@ -37,6 +37,32 @@ TEST(HuggingFaceConfig, ReadsEveryArchitecture) {
   EXPECT_EQ(read_with({{"model_type", "qwen3"}, {"head_dim", 4}}), tiny_shape("qwen3"));
 }
 
+TEST(HuggingFaceConfig, Experts) {
+  ModelShape mixtral = tiny_experts();
+  EXPECT_EQ(
+      read_with({{"model_type", "mixtral"}, {"num_local_experts", 3}, {"num_experts_per_tok", 2}}),
+      mixtral);
+  ModelShape qwen = tiny_experts("qwen3moe");
+  nlohmann::json config{{"model_type", "qwen3_moe"},
+                        {"head_dim", 4},
+                        {"num_experts", 3},
+                        {"num_experts_per_tok", 2},
+                        {"intermediate_size", 99},
+                        {"moe_intermediate_size", 12},
+                        {"norm_topk_prob", true},
+                        {"decoder_sparse_step", 1},
+                        {"mlp_only_layers", nlohmann::json::array()}};
+  EXPECT_EQ(read_with(config), qwen);
+  config.erase("norm_topk_prob");
+  qwen.renormalized_experts = false;
+  EXPECT_EQ(read_with(config), qwen);
+  config["mlp_only_layers"] = {0};
+  expect_error([&] { read_with(config); }, "$.mlp_only_layers");
+  config.erase("mlp_only_layers");
+  config["num_experts_per_tok"] = 4;
+  expect_error([&] { read_with(config); }, "number of experts used is 4; allowed: 1 to 3");
+}
+
 TEST(HuggingFaceConfig, OptionalKeys) {
   EXPECT_TRUE(read_with({{"tie_word_embeddings", true}}).tied_output);
   EXPECT_EQ(read_with({{"num_key_value_heads", nullptr}}).n_kv_heads, 2);
@@ -72,7 +98,7 @@ TEST(HuggingFaceConfig, BadConfigsAreRefused) {
   const std::vector<Case> cases{
       {{{"model_type", "gpt_neox"}},
        "config.json: the architecture 'gpt_neox' is not supported (supported: llama, mistral, "
-       "qwen2, qwen3)"},
+       "mixtral, qwen2, qwen3, qwen3_moe)"},
       {{{"model_type", nullptr}}, "$.model_type is missing; expected a string"},
       {{{"hidden_size", "8"}}, "$.hidden_size is \"8\"; expected an integer"},
       {{{"hidden_size", -8}}, "$.hidden_size is -8; expected an integer"},

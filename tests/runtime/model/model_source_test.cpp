@@ -24,7 +24,7 @@ void expect_same_model(const ModelSource& a, const ModelSource& b) {
   ASSERT_EQ(a.shape(), b.shape());
   for (const WeightInfo& info : kWeights) {
     if (!a.has_weight(info.weight)) continue;
-    for (int layer = 0; layer < (info.per_layer ? a.shape().n_layers : 1); ++layer) {
+    for (int layer = 0; layer < instances(info, a.shape()); ++layer) {
       EXPECT_EQ(read_all(a, info.weight, layer), read_all(b, info.weight, layer))
           << info.name << " " << layer;
     }
@@ -46,6 +46,12 @@ struct TinyFolder {
               {"max_position_embeddings", shape.max_seq_len},
               {"tie_word_embeddings", shape.tied_output},
               {"eos_token_id", 1}};
+    if (shape.n_experts > 0) {
+      if (shape.architecture == "qwen3moe") config["model_type"] = "qwen3_moe";
+      config["num_local_experts"] = shape.n_experts;
+      config["num_experts_per_tok"] = shape.n_experts_used;
+      config["norm_topk_prob"] = shape.renormalized_experts;
+    }
     tokenizer = {{"added_tokens",
                   {{{"id", 0}, {"content", "<s>"}, {"special", true}},
                    {{"id", 1}, {"content", "</s>"}, {"special", true}}}},
@@ -55,10 +61,15 @@ struct TinyFolder {
                   {{"type", "BPE"},
                    {"vocab", {{"<s>", 0}, {"</s>", 1}, {"a", 2}}},
                    {"merges", nlohmann::json::array()}}}};
-    for_each_tensor(
-        shape, [&](const WeightInfo& info, int layer, const std::vector<std::uint64_t>& dims) {
-          add(tensor_name(info.hugging_face, layer), dims, tiny_weight(shape, info.weight, layer));
-        });
+    for_each_tensor(shape, [&](const WeightInfo& info, int layer,
+                               const std::vector<std::uint64_t>& dims) {
+      const int experts = info.repeats == Repeats::per_expert ? shape.n_experts : 1;
+      // Qwen's names, or Mixtral's
+      const std::string_view name = shape.architecture == "llama" ? last_name(info.hugging_face)
+                                                                  : first_name(info.hugging_face);
+      add(tensor_name(name, layer / experts, layer % experts), dims,
+          tiny_weight(shape, info.weight, layer));
+    });
   }
 
   void add(const std::string& name, const std::vector<std::uint64_t>& dims,
@@ -96,8 +107,8 @@ struct TinyFolder {
 };
 
 TEST(OpenModel, TheSameModelFromBothFormats) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
-    const ModelShape shape = tiny_shape(architecture);
+  for (const ModelShape& shape : {tiny_shape("llama"), tiny_shape("qwen2"), tiny_shape("qwen3"),
+                                  tiny_experts("llama"), tiny_experts("qwen3moe")}) {
     const TinyFolder hugging_face(shape);
     const TemporaryFolder gguf;
     const auto file = gguf.write("model.gguf", tiny_gguf(shape).build());

@@ -29,7 +29,14 @@ inline ModelShape tiny_shape(const std::string& architecture = "llama") {
   shape.rope_theta = 10000;
   shape.rope_inverse_frequencies = {1.0f, 0.01f};
   shape.qkv_bias = architecture == "qwen2";
-  shape.qk_norm = architecture == "qwen3";
+  shape.qk_norm = architecture.starts_with("qwen3");
+  return shape;
+}
+
+inline ModelShape tiny_experts(const std::string& architecture = "llama") {
+  ModelShape shape = tiny_shape(architecture);
+  shape.n_experts = 3;
+  shape.n_experts_used = 2;
   return shape;
 }
 
@@ -48,7 +55,7 @@ inline std::vector<float> tiny_weight(const ModelShape& shape, Weight weight, in
   return values;
 }
 
-// Calls add(info, layer, dims) for each tensor of a file; dims slowest first.
+// Calls add(info, instance, dims) for each weight; dims slowest first.
 template <class Add>
 void for_each_tensor(const ModelShape& shape, Add add) {
   for (const WeightInfo& info : kWeights) {
@@ -56,9 +63,15 @@ void for_each_tensor(const ModelShape& shape, Add add) {
     const auto [rows, columns] = info.dims(shape);
     std::vector<std::uint64_t> dims{static_cast<std::uint64_t>(columns)};
     if (info.matrix) dims.insert(dims.begin(), rows);
-    for (int layer = 0; layer < (info.per_layer ? shape.n_layers : 1); ++layer)
-      add(info, layer, dims);
+    for (int layer = 0; layer < instances(info, shape); ++layer) add(info, layer, dims);
   }
+}
+
+inline std::string_view first_name(std::string_view names) {
+  return names.substr(0, names.find('|'));
+}
+inline std::string_view last_name(std::string_view names) {
+  return names.substr(names.rfind('|') + 1);
 }
 
 // llama's q and k rows are written in GGUF's interleaved order, head by head: 0, 2, 1, 3 for heads
@@ -75,6 +88,10 @@ inline GgufBuilder tiny_gguf(const ModelShape& shape = tiny_shape()) {
   gguf.put_u32(prefix + "attention.value_length", shape.head_dim);
   gguf.put_u32(prefix + "feed_forward_length", shape.d_ff);
   gguf.put_u32(prefix + "context_length", shape.max_seq_len);
+  if (shape.n_experts > 0) {
+    gguf.put_u32(prefix + "expert_count", shape.n_experts);
+    gguf.put_u32(prefix + "expert_used_count", shape.n_experts_used);
+  }
   gguf.put_f32(prefix + "attention.layer_norm_rms_epsilon", shape.rms_epsilon);
   gguf.put_string("tokenizer.ggml.model", "llama");
   gguf.put_array<std::string>("tokenizer.ggml.tokens", 8, {"<unk>", "<s>", "</s>", "a", "b", "ab"});
@@ -96,7 +113,19 @@ inline GgufBuilder tiny_gguf(const ModelShape& shape = tiny_shape()) {
                          values.begin() + (head + 2) * unit);
       }
     }
-    gguf.add_floats(tensor_name(info.gguf, layer), dims, values);
+    if (info.repeats != Repeats::per_expert) {
+      gguf.add_floats(tensor_name(info.gguf, layer), dims, values);
+      return;
+    }
+    // All experts of a layer are one tensor.
+    if (layer % shape.n_experts > 0) return;
+    for (int expert = 1; expert < shape.n_experts; ++expert) {
+      const std::vector<float> next = tiny_weight(shape, info.weight, layer + expert);
+      values.insert(values.end(), next.begin(), next.end());
+    }
+    std::vector<std::uint64_t> all = dims;
+    all.insert(all.begin(), static_cast<std::uint64_t>(shape.n_experts));
+    gguf.add_floats(tensor_name(first_name(info.gguf), layer / shape.n_experts), all, values);
   });
   return gguf;
 }
