@@ -45,11 +45,14 @@ constexpr std::array kIntegerVariants{
     f32<W>("avx2", Isa::avx2, f32_avx2<W>),
     f32<W>("scalar", Isa::baseline, f32_scalar<W>),
 
-    int8<W, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<W>),
     int8<W, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<W>),
     int8<W, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<W>),
     int8<W, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<W>),
 };
+
+// Of those whose values are products of integers and scales, so that AMX tiles can hold them.
+template <const WeightFormat& W>
+constexpr std::array kTileVariants{int8<W, prepare_int8_avx512>("amx", Isa::amx_int8, int8_amx<W>)};
 
 constexpr std::array kFloatVariants{
     f32<kF32>("avx512", Isa::avx512, f32_avx512<kF32>),
@@ -76,8 +79,13 @@ constexpr auto joined(const std::array<MatmulVariant, Sizes>&... parts) {
 }
 
 constexpr std::array kMatmulVariants =
-    joined(kFloatVariants, kIntegerVariants<kInt8>, kIntegerVariants<kInt4G32>,
-           kIntegerVariants<kInt4G64>, kIntegerVariants<kInt4G128>, kIntegerVariants<kInt4G256>);
+    joined(kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kTileVariants<kInt4G32>,
+           kIntegerVariants<kInt4G32>, kTileVariants<kInt4G64>, kIntegerVariants<kInt4G64>,
+           kTileVariants<kInt4G128>, kIntegerVariants<kInt4G128>, kTileVariants<kInt4G256>,
+           kIntegerVariants<kInt4G256>, kTileVariants<kInt8G32>, kIntegerVariants<kInt8G32>,
+           kTileVariants<kQ6K>, kIntegerVariants<kQ6K>, kIntegerVariants<kQ4K>,
+           kTileVariants<kInt3G32>, kIntegerVariants<kInt3G32>, kTileVariants<kInt3G64>,
+           kIntegerVariants<kInt3G64>, kTileVariants<kInt2G32>, kIntegerVariants<kInt2G32>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

@@ -10,7 +10,7 @@ void int8_amx(const std::byte* prepared, int m, const PackedMatrix& w, const Wal
   if constexpr (kGroup<W> == 0) {
     amx::run<amx::Int8Job<HardwareTiles>>(prepared, m, w, walk, y, ldy);
   } else {
-    amx::run<amx::Int4Job<kGroup<W>, HardwareTiles>>(prepared, m, w, walk, y, ldy);
+    amx::run<amx::GroupedJob<GridOf<W>, HardwareTiles>>(prepared, m, w, walk, y, ldy);
   }
 }
 template Run int8_amx<kInt8>;
@@ -18,6 +18,11 @@ template Run int8_amx<kInt4G32>;
 template Run int8_amx<kInt4G64>;
 template Run int8_amx<kInt4G128>;
 template Run int8_amx<kInt4G256>;
+template Run int8_amx<kInt8G32>;
+template Run int8_amx<kQ6K>;
+template Run int8_amx<kInt3G32>;
+template Run int8_amx<kInt3G64>;
+template Run int8_amx<kInt2G32>;
 
 void bf16_amx(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
               std::size_t ldy) {

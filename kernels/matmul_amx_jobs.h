@@ -1,12 +1,12 @@
-// The three products on AMX tiles: int8 by int8, int8 by int4, bf16 by bf16. Templates over Tiles,
-// as tests want them.
+// The three products on AMX tiles: int8 by int8, int8 by grouped codes, bf16 by bf16. Templates
+// over Tiles, as tests want them.
 //
-// int4 weights are unpacked to code - zero, a depth block at a time, for all rows of the strip. A
+// Grouped codes are unpacked to code - zero, a depth block at a time, for all rows of the strip. A
 // group's integer sums become f32 at its end; in groups of 32, half a tile deep, that costs more
 // than the products.
 #pragma once
 
-#include "kernels/int4.h"
+#include "kernels/grouped_avx.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_amx.h"
 #include "kernels/prepared.h"
@@ -138,22 +138,22 @@ struct Bf16Job {
   }
 };
 
-template <int Group, class Tiles>
-struct Int4Job {
+template <class G, class Tiles>
+struct GroupedJob {
+  static constexpr int Group = G::kGroup;
   static constexpr int kDepth = Group < 64 ? Group : 64;
 
   Call call;
   Int8Rows rows{call.w.k, Group};
-  Int4Layout layout{call.w.k, Group};
   Tiles tiles{shapes(call.m, kDepth)};
   Sums<std::int32_t> sums;                                   // of one group
   Sums<float> totals[kRowsAtOnce / (2 * kTileRows)];         // not yet times the row's scale
   alignas(64) std::byte unpacked[4 * 1024 * kPanelColumns];  // panels of int8 order, `apart` apart
 
-  explicit Int4Job(const Call& c) : call(c) {}
+  explicit GroupedJob(const Call& c) : call(c) {}
 
   const std::byte* panel_data(int panel) const {
-    return call.w.data.data() + panel * layout.panel_bytes;
+    return call.w.data.data() + panel * G::panel_bytes(call.w.k);
   }
 
   template <int RowTiles, int Panels>
@@ -165,8 +165,8 @@ struct Int4Job {
     for (int tile = 0; tile < row_tiles; ++tile) {
       std::fill_n(&totals[tile].part[0][0][0], 4 * kTileRows * kPanelColumns, 0.0f);
     }
-    for (int depth = 0; depth < layout.kp; depth += depth_block) {
-      const int end = std::min(depth + depth_block, layout.kp);
+    for (int depth = 0; depth < rows.kp; depth += depth_block) {
+      const int end = std::min(depth + depth_block, rows.kp);
       for (int p = 0; p < Panels; ++p) {
         unpack(panel + p, depth, end, unpacked + std::size_t(p) * depth_block * kPanelColumns);
       }
@@ -191,18 +191,17 @@ struct Int4Job {
 
   PARETUNE_AVX512 void unpack(int panel, int begin, int end, std::byte* to) const {
     const std::byte* data = panel_data(panel);
-    const __m512i nibble = _mm512_set1_epi8(15);
-    for (int k = begin; k < end; k += 8, to += 128) {
-      const std::byte* zeros = data + layout.zeros_at(k / Group);
-      const __m512i zero = _mm512_mullo_epi32(
-          _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros))),
-          _mm512_set1_epi32(0x01010101));
-      const std::byte* line = data + layout.line_at(k);
-      _mm_prefetch(reinterpret_cast<const char*>(line) + call.walk.prefetch, _MM_HINT_T0);
-      const __m512i both = _mm512_loadu_si512(line);
-      const __m512i high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-      _mm512_store_si512(to, _mm512_sub_epi8(_mm512_and_si512(both, nibble), zero));
-      _mm512_store_si512(to + 64, _mm512_sub_epi8(high, zero));
+    for (int k = begin; k < end; k += G::kChunk, to += 64 * G::kVectors) {
+      const __m512i zero =
+          _mm512_mullo_epi32(group_zero<G>(data, k / Group), _mm512_set1_epi32(0x01010101));
+      const std::byte* chunk = data + G::chunk_at(k);
+      PARETUNE_UNROLL for (int line = 0; line < G::kBits; ++line) {
+        _mm_prefetch(reinterpret_cast<const char*>(chunk + 64 * line) + call.walk.prefetch,
+                     _MM_HINT_T0);
+      }
+      PARETUNE_UNROLL for (int v = 0; v < G::kVectors; ++v) {
+        _mm512_store_si512(to + 64 * v, _mm512_sub_epi8(codes_of<G>(chunk, v), zero));
+      }
     }
   }
 
@@ -217,15 +216,13 @@ struct Int4Job {
       zero_sums(tiles);
       multiply<DotInt8, RowTiles, Panels>(
           tiles, x + k, rows.stride, unpacked + std::size_t(k - depth) * kPanelColumns,
-          std::size_t(depth_block) * kPanelColumns, std::min(Group, layout.kp - k) / kDepth, kDepth,
+          std::size_t(depth_block) * kPanelColumns, std::min(Group, rows.kp - k) / kDepth, kDepth,
           0, nothing);
       sums.take(tiles);
       for (int part = 0; part < kParts; ++part) {
         const int p = RowTiles == 2 ? part % 2 : part;
         if (p >= Panels) continue;
-        const std::byte* scales = panel_data(panel + p) + layout.scales_at(k / Group);
-        const __m512 scale =
-            _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
+        const __m512 scale = group_scale<G>(panel_data(panel + p), k / Group);
         PARETUNE_UNROLL for (int i = 0; i < kTileRows; ++i) {
           float* at = total.part[part][i];
           const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums.part[part][i]));

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/int4.h"
+#include "kernels/grouped_avx.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/prepared.h"
 #include "kernels/target.h"
@@ -78,54 +78,43 @@ struct Panel<kInt8> {
   const float* scales() const { return reinterpret_cast<const float*>(scales_at); }
 };
 
-template <int Group>
-struct Int4Panel {
-  Int4Layout layout;
-  const std::byte* codes;
-  __m256 scale[2], offset[2];  // weight = code * scale + offset, exact: 4 by 11 bits
+template <const WeightFormat& W>
+struct Panel {
+  using G = GridOf<W>;
+  const std::byte* data;
+  int group = -1;
+  // weight = code * scale + offset, exact but for the one rounding
+  __m256 scale[2], offset[2];
 
-  PARETUNE_AVX2 Int4Panel(const PackedMatrix& w, int panel)
-      : layout(w.k, Group), codes(w.data.data() + std::size_t(panel) * layout.panel_bytes) {
+  PARETUNE_AVX2 Panel(const PackedMatrix& w, int panel)
+      : data(w.data.data() + std::size_t(panel) * G::panel_bytes(w.k)) {
     unit(0);
   }
-  PARETUNE_AVX2 void unit(int k) {
+  PARETUNE_AVX2 void unit(int k) { take_group(k / G::kGroup); }
+  PARETUNE_AVX2 void take_group(int g) {
+    group = g;
     PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-      const std::byte* scales16 = codes + layout.scales_at(k / Group) + 16 * half;
-      const std::byte* zeros8 = codes + layout.zeros_at(k / Group) + 8 * half;
-      scale[half] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales16)));
-      const __m256i zero =
-          _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(zeros8)));
-      offset[half] = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(zero), scale[half], _mm256_setzero_ps());
+      scale[half] = half_scale<G>(data, g, half);
+      if constexpr (G::kMinimum) {
+        offset[half] = _mm256_sub_ps(_mm256_setzero_ps(), half_minimum<G>(data, g, half));
+      } else {
+        offset[half] = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(half_zero<G>(data, g, half)),
+                                        scale[half], _mm256_setzero_ps());
+      }
     }
   }
-  PARETUNE_AVX2 void load(int k, __m256 (&w)[4][2]) const {
+  PARETUNE_AVX2 void load(int k, __m256 (&w)[4][2]) {
+    if (G::kGroup < kUnit && k / G::kGroup != group) take_group(k / G::kGroup);
     PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-      const __m256i line = load_bytes(codes + layout.line_at(k) + 32 * half);
-      const __m256i nibbles = _mm256_srli_epi32(line, Int4Layout::shift_of(k));
+      const __m256i codes = half_codes<G>(data + G::chunk_at(k), k % G::kChunk / 4, half);
       PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
         const __m256i code =
-            _mm256_and_si256(_mm256_srli_epi32(nibbles, 8 * i), _mm256_set1_epi32(15));
+            _mm256_and_si256(_mm256_srli_epi32(codes, 8 * i), _mm256_set1_epi32(255));
         w[i][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(code), scale[half], offset[half]);
       }
     }
   }
   const float* scales() const { return nullptr; }
-};
-template <>
-struct Panel<kInt4G32> : Int4Panel<32> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G64> : Int4Panel<64> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G128> : Int4Panel<128> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G256> : Int4Panel<256> {
-  using Int4Panel::Int4Panel;
 };
 
 // Writes the columns of a panel that exist, times their scales if there are any.
@@ -290,5 +279,11 @@ template Run f32_avx2<kInt4G32>;
 template Run f32_avx2<kInt4G64>;
 template Run f32_avx2<kInt4G128>;
 template Run f32_avx2<kInt4G256>;
+template Run f32_avx2<kInt8G32>;
+template Run f32_avx2<kQ6K>;
+template Run f32_avx2<kQ4K>;
+template Run f32_avx2<kInt3G32>;
+template Run f32_avx2<kInt3G64>;
+template Run f32_avx2<kInt2G32>;
 
 }  // namespace paretune

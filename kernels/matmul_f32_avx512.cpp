@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/int4.h"
+#include "kernels/grouped_avx.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/prepared.h"
 #include "kernels/target.h"
@@ -18,7 +18,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kUnit = 32;    // k between two looks at scales: the smallest group
+constexpr int kUnit = 32;    // k between two looks at scales
 constexpr int kChunk = 128;  // k expanded at once
 
 // Weights of one panel as f32. `unit(k)` before the 32 that start at k, `load(k, w)` for the 8 that
@@ -92,54 +92,72 @@ struct Panel<kInt8> {
   }
 };
 
-template <int Group>
-struct Int4Panel {
-  static constexpr int kBytesPer8 = 64;
-  Int4Layout layout;
-  const std::byte* codes;
-  __m512 scale, offset;  // weight = code * scale + offset, exact: 4 by 11 bits
+template <const WeightFormat& W>
+struct Panel {
+  using G = GridOf<W>;
+  static constexpr int kShared = G::kGroup < kUnit ? kUnit / G::kGroup : 1;
+  static constexpr int kBytesPer8 = 16 * G::kBits;
+  const std::byte* data;
+  // weight = code * scale + offset, exact but for the one rounding
+  __m512 scale[kShared], offset[kShared];
 
-  PARETUNE_AVX512 Int4Panel(const PackedMatrix& w, int panel)
-      : layout(w.k, Group), codes(w.data.data() + std::size_t(panel) * layout.panel_bytes) {
-    scale = offset = _mm512_setzero_ps();
+  PARETUNE_AVX512 Panel(const PackedMatrix& w, int panel)
+      : data(w.data.data() + std::size_t(panel) * G::panel_bytes(w.k)) {
+    PARETUNE_UNROLL for (int i = 0; i < kShared; ++i) scale[i] = offset[i] = _mm512_setzero_ps();
   }
-  const std::byte* eight(int k) const { return codes + layout.line_at(k); }
+  const std::byte* eight(int k) const {
+    return data + G::chunk_at(k) + std::size_t(k % G::kChunk / 8) * kBytesPer8;
+  }
   PARETUNE_AVX512 void unit(int k) {
-    const std::byte* scales = codes + layout.scales_at(k / Group);
-    const std::byte* zeros = codes + layout.zeros_at(k / Group);
-    scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
-    const __m512i zero =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros)));
-    offset = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(zero), scale, _mm512_setzero_ps());
+    PARETUNE_UNROLL for (int i = 0; i < kShared; ++i) {
+      const int g = k / G::kGroup + i;
+      scale[i] = group_scale<G>(data, g);
+      if constexpr (G::kMinimum) {
+        offset[i] = _mm512_sub_ps(_mm512_setzero_ps(), group_minimum<G>(data, g));
+      } else {
+        offset[i] = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(group_zero<G>(data, g)), scale[i],
+                                     _mm512_setzero_ps());
+      }
+    }
   }
   PARETUNE_AVX512 void load(int k, __m512 (&w)[8]) const {
-    const __m512i line = _mm512_loadu_si512(eight(k));
-    // A permutation looks at the low four bits of each index only: mask and conversion in one.
-    const __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    PARETUNE_UNROLL for (int i = 0; i < 4; ++i) {
-      const __m512i low = _mm512_srli_epi32(line, unsigned(8 * i));
-      const __m512i high = _mm512_srli_epi32(line, unsigned(8 * i + 4));
-      w[i] = _mm512_fmadd_ps(_mm512_permutexvar_ps(low, numbers), scale, offset);
-      w[4 + i] = _mm512_fmadd_ps(_mm512_permutexvar_ps(high, numbers), scale, offset);
+    const int i = kShared == 1 ? 0 : k % kUnit / G::kGroup;
+    if constexpr (G::kBits == 4) {
+      const __m512i line = _mm512_loadu_si512(eight(k));
+      // A permutation looks at the low four bits of each index only: mask and conversion in one.
+      const __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+      PARETUNE_UNROLL for (int j = 0; j < 4; ++j) {
+        const __m512i low = _mm512_srli_epi32(line, unsigned(8 * j));
+        const __m512i high = _mm512_srli_epi32(line, unsigned(8 * j + 4));
+        w[j] = _mm512_fmadd_ps(_mm512_permutexvar_ps(low, numbers), scale[i], offset[i]);
+        w[4 + j] = _mm512_fmadd_ps(_mm512_permutexvar_ps(high, numbers), scale[i], offset[i]);
+      }
+    } else {
+      const std::byte* chunk = data + G::chunk_at(k);
+      __m512i codes[2];
+      switch (k % G::kChunk / 8) {
+        case 0:
+          codes[0] = codes_of<G>(chunk, 0), codes[1] = codes_of<G>(chunk, 1);
+          break;
+        case 1:
+          codes[0] = codes_of<G>(chunk, 2), codes[1] = codes_of<G>(chunk, 3);
+          break;
+        case 2:
+          codes[0] = codes_of<G>(chunk, 4), codes[1] = codes_of<G>(chunk, 5);
+          break;
+        default:
+          codes[0] = codes_of<G>(chunk, 6), codes[1] = codes_of<G>(chunk, 7);
+      }
+      PARETUNE_UNROLL for (int v = 0; v < 2; ++v) {
+        PARETUNE_UNROLL for (int j = 0; j < 4; ++j) {
+          const __m512i code = _mm512_and_si512(_mm512_srli_epi32(codes[v], unsigned(8 * j)),
+                                                _mm512_set1_epi32(255));
+          w[4 * v + j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(code), scale[i], offset[i]);
+        }
+      }
     }
   }
   PARETUNE_AVX512 __m512 finish(__m512 sum) const { return sum; }
-};
-template <>
-struct Panel<kInt4G32> : Int4Panel<32> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G64> : Int4Panel<64> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G128> : Int4Panel<128> {
-  using Int4Panel::Int4Panel;
-};
-template <>
-struct Panel<kInt4G256> : Int4Panel<256> {
-  using Int4Panel::Int4Panel;
 };
 
 // Which of a panel's columns exist.
@@ -334,5 +352,11 @@ template Run f32_avx512<kInt4G32>;
 template Run f32_avx512<kInt4G64>;
 template Run f32_avx512<kInt4G128>;
 template Run f32_avx512<kInt4G256>;
+template Run f32_avx512<kInt8G32>;
+template Run f32_avx512<kQ6K>;
+template Run f32_avx512<kQ4K>;
+template Run f32_avx512<kInt3G32>;
+template Run f32_avx512<kInt3G64>;
+template Run f32_avx512<kInt2G32>;
 
 }  // namespace paretune

@@ -1,12 +1,13 @@
 // int8 activations with AVX2.
 //
 // With int8 weights both sides are widened to 16 bits and multiplied by vpmaddwd: vpmaddubsw would
-// saturate, for its pairs of unsigned by signed bytes reach 2 * 255 * 127. With int4 weights it is
-// safe: a pair reaches 2 * 15 * 127 = 3810, so that even the sums of 8 pairs fit 16 bits.
+// saturate, for its pairs of unsigned by signed bytes reach 2 * 255 * 127. With codes of up to 4
+// bits it is safe: a pair reaches 2 * 15 * 127 = 3810, so that even the sums of 8 pairs fit 16
+// bits.
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/int4.h"
+#include "kernels/grouped_avx.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/prepared.h"
 #include "kernels/target.h"
@@ -43,11 +44,13 @@ PARETUNE_AVX2 void store(__m256 low, __m256 high, int columns, float* y) {
   std::copy_n(lanes, columns, y);
 }
 
-template <int Group, int MR>
+struct Whole;  // int8: one group a row
+
+template <class G, int MR>
 struct Tile;
 
 template <int MR>
-struct Tile<0, MR> {
+struct Tile<Whole, MR> {
   PARETUNE_AVX2 static void run(const std::byte* a, const Int8Rows& rows, const PackedMatrix& w,
                                 int panel, float* y, std::size_t ldy) {
     const std::byte* codes = w.data.data() + std::size_t(panel) * int8_panel_bytes(w.k);
@@ -88,62 +91,76 @@ struct Tile<0, MR> {
   }
 };
 
-template <int Group, int MR>
+// Unsigned codes by signed activations into 16-bit sums of pairs, exact: up to 4 bits for 8 pairs,
+// up to 6 for 2. 8-bit codes are taken as signed (less 128) and their signs moved over.
+template <int Bits>
+PARETUNE_AVX2 inline __m256i pair_products(__m256i codes, __m256i four) {
+  if constexpr (Bits < 8) return _mm256_maddubs_epi16(codes, four);
+  const __m256i centred = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+  return _mm256_maddubs_epi16(_mm256_abs_epi8(centred), _mm256_sign_epi8(four, centred));
+}
+
+template <class G, int MR>
 struct Tile {
+  static constexpr int kShared = G::kGroup < G::kChunk ? G::kChunk / G::kGroup : 1;
+  static constexpr int kUnit = std::max(G::kGroup, G::kChunk);
+  static constexpr int kGroupVectors = G::kVectors / kShared;
+  static constexpr int kNarrow = G::kBits <= 4 ? 8 : G::kBits <= 6 ? 2 : 1;  // sums of 16 bits
+
   PARETUNE_AVX2 static void run(const std::byte* a, const Int8Rows& rows, const PackedMatrix& w,
                                 int panel, float* y, std::size_t ldy) {
-    const Int4Layout layout(w.k, Group);
-    const std::byte* codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
-    const __m256i nibble = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    const std::byte* data = w.data.data() + std::size_t(panel) * G::panel_bytes(w.k);
+    const __m256i ones = _mm256_set1_epi16(1);
     __m256 total[MR][2];
     PARETUNE_UNROLL for (int r = 0; r < MR; ++r) total[r][0] = total[r][1] = _mm256_setzero_ps();
-    for (int g = 0; g < layout.groups; ++g) {
-      __m256i sum[MR][2];
-      PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-        const std::byte* zeros = codes + layout.zeros_at(g) + 8 * half;
-        const __m256i zero =
-            _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(zeros)));
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 256 * 127.
-          const std::int32_t negated =
-              read_int(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4);
-          sum[r][half] = _mm256_madd_epi16(zero, _mm256_set1_epi32(negated));
+    for (int unit = 0; unit < rows.kp; unit += kUnit) {
+      PARETUNE_UNROLL for (int i = 0; i < kShared; ++i) {
+        const int g = unit / G::kGroup + i;
+        __m256i sum[MR][2];
+        PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
+          const __m256i zero =
+              G::kMinimum || G::kBits == 8 ? _mm256_setzero_si256() : half_zero<G>(data, g, half);
+          PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+            // Both factors fit 16 bits: zero ≤ 32, |Σ a| ≤ 256 * 127.
+            sum[r][half] = _mm256_madd_epi16(zero, _mm256_set1_epi32(negated_sum(a, rows, r, g)));
+          }
         }
-      }
-      const int end = std::min((g + 1) * Group, layout.kp);
-      const std::byte* line = codes + layout.line_at(g * Group);
-      for (int k = g * Group; k < end; k += 32, line += 256) {
-        __m256i narrow[MR][2];  // 16-bit sums of 32 k
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          narrow[r][0] = narrow[r][1] = _mm256_setzero_si256();
-        }
-        for (int i = k; i < k + 32; i += 8) {
-          PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-            const __m256i both = load_bytes(line + (i - k) * 8 + 32 * half);
-            const __m256i low = _mm256_and_si256(both, nibble);
-            const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
-            PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-              const std::byte* row = a + r * rows.stride + i;
-              const __m256i first = _mm256_set1_epi32(read_int(row));
-              const __m256i second = _mm256_set1_epi32(read_int(row + 4));
-              narrow[r][half] = _mm256_add_epi16(
-                  narrow[r][half], _mm256_add_epi16(_mm256_maddubs_epi16(low, first),
-                                                    _mm256_maddubs_epi16(high, second)));
+        const int end = std::min(unit + kUnit, rows.kp);
+        for (int k = unit; k < end; k += G::kChunk) {
+          const std::byte* chunk = data + G::chunk_at(k);
+          PARETUNE_UNROLL for (int v = i * kGroupVectors; v < (i + 1) * kGroupVectors;
+                               v += kNarrow) {
+            constexpr int kCount = std::min(kNarrow, kGroupVectors);
+            PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
+              __m256i narrow[MR];
+              PARETUNE_UNROLL for (int r = 0; r < MR; ++r) narrow[r] = _mm256_setzero_si256();
+              PARETUNE_UNROLL for (int j = v; j < v + kCount; ++j) {
+                const __m256i codes = half_codes<G>(chunk, j, half);
+                PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+                  const __m256i four = _mm256_set1_epi32(read_int(a + r * rows.stride + k + 4 * j));
+                  narrow[r] = _mm256_add_epi16(narrow[r], pair_products<G::kBits>(codes, four));
+                }
+              }
+              PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+                sum[r][half] = _mm256_add_epi32(sum[r][half], _mm256_madd_epi16(narrow[r], ones));
+              }
             }
           }
         }
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-            sum[r][half] = _mm256_add_epi32(sum[r][half], _mm256_madd_epi16(narrow[r][half], ones));
+        PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
+          const __m256 scale = half_scale<G>(data, g, half);
+          PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+            total[r][half] =
+                _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][half]), scale, total[r][half]);
           }
-        }
-      }
-      PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-        const std::byte* scales = codes + layout.scales_at(g) + 16 * half;
-        const __m256 scale =
-            _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          total[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][half]), scale, total[r][half]);
+          if constexpr (G::kMinimum) {
+            const __m256 minimum = half_minimum<G>(data, g, half);
+            PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+              const __m256 negated =
+                  _mm256_cvtepi32_ps(_mm256_set1_epi32(negated_sum(a, rows, r, g)));
+              total[r][half] = _mm256_fmadd_ps(negated, minimum, total[r][half]);
+            }
+          }
         }
       }
     }
@@ -154,6 +171,19 @@ struct Tile {
             y + r * ldy + first);
     }
   }
+
+  static std::int32_t negated_sum(const std::byte* a, const Int8Rows& rows, int r, int g) {
+    return read_int(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4);
+  }
+};
+
+template <const WeightFormat& W>
+struct GridOrWholeOf {
+  using Type = GridOf<W>;
+};
+template <>
+struct GridOrWholeOf<kInt8> {
+  using Type = Whole;
 };
 
 }  // namespace
@@ -161,8 +191,8 @@ struct Tile {
 template <const WeightFormat& W>
 void int8_avx2(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
                std::size_t ldy) {
-  constexpr int G = kGroup<W>;
-  const Int8Rows rows(w.k, G);
+  using G = typename GridOrWholeOf<W>::Type;
+  const Int8Rows rows(w.k, kGroup<W>);
   for (int panel = 0; panel < w.panels(); ++panel) {
     int i = 0;
     for (; i + kRows <= m; i += kRows) {
@@ -176,5 +206,11 @@ template Run int8_avx2<kInt4G32>;
 template Run int8_avx2<kInt4G64>;
 template Run int8_avx2<kInt4G128>;
 template Run int8_avx2<kInt4G256>;
+template Run int8_avx2<kInt8G32>;
+template Run int8_avx2<kQ6K>;
+template Run int8_avx2<kQ4K>;
+template Run int8_avx2<kInt3G32>;
+template Run int8_avx2<kInt3G64>;
+template Run int8_avx2<kInt2G32>;
 
 }  // namespace paretune

@@ -2,14 +2,14 @@
 // each of 16 columns.
 //
 // int8 weights become the unsigned side by adding 128 (one XOR a line), so that activations,
-// signed, broadcast from memory. What that adds, 128 Σ a, starts the sum, negated. int4 codes are
-// unsigned already; - zero * Σ a starts each group's sum.
+// signed, broadcast from memory. What that adds, 128 Σ a, starts the sum, negated. Codes of groups
+// are unsigned already; - zero * Σ a starts each group's sum.
 //
 // Registers hold up to 8 rows × 2 panels; for m ≤ 4, m rows × 4 panels, to have four streams from
 // memory.
 #include <algorithm>
 
-#include "kernels/int4.h"
+#include "kernels/grouped_avx.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/prepared.h"
 #include "kernels/target.h"
@@ -26,11 +26,13 @@ inline __mmask16 columns_of(int panel, int n) {
   return static_cast<__mmask16>((1u << columns) - 1);
 }
 
-template <int Group, int Count, int MR>
+struct Whole;  // int8: one group a row
+
+template <class G, int Count, int MR>
 struct Tile;
 
 template <int Count, int MR>
-struct Tile<0, Count, MR> {
+struct Tile<Whole, Count, MR> {
   PARETUNE_AVX512_VNNI static void run(const std::byte* a, const Int8Rows& rows,
                                        const PackedMatrix& w, int panel, int prefetch, float* y,
                                        std::size_t ldy) {
@@ -71,58 +73,76 @@ struct Tile<0, Count, MR> {
   }
 };
 
-template <int Group, int Count, int MR>
+template <class G, int Count, int MR>
 struct Tile {
+  // Groups shorter than a chunk share it.
+  static constexpr int kShared = G::kGroup < G::kChunk ? G::kChunk / G::kGroup : 1;
+  static constexpr int kUnit = std::max(G::kGroup, G::kChunk);
+  static constexpr int kGroupVectors = G::kVectors / kShared;  // of one chunk
+
   PARETUNE_AVX512_VNNI static void run(const std::byte* a, const Int8Rows& rows,
                                        const PackedMatrix& w, int panel, int prefetch, float* y,
                                        std::size_t ldy) {
-    const Int4Layout layout(w.k, Group);
-    const std::byte* codes = w.data.data() + std::size_t(panel) * layout.panel_bytes;
+    const std::size_t apart = G::panel_bytes(w.k);
+    const std::byte* data = w.data.data() + std::size_t(panel) * apart;
     __m512 total[MR][Count];
     PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
       PARETUNE_UNROLL for (int p = 0; p < Count; ++p) total[r][p] = _mm512_setzero_ps();
     }
-    const __m512i nibble = _mm512_set1_epi8(15);
-    for (int g = 0; g < layout.groups; ++g) {
-      __m512i sum[MR][Count];
-      PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        const std::byte* zeros = codes + p * layout.panel_bytes + layout.zeros_at(g);
-        _mm_prefetch(reinterpret_cast<const char*>(zeros) + prefetch, _MM_HINT_T0);
-        const __m512i zero =
-            _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros)));
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          // Both factors fit 16 bits: zero ≤ 15, |Σ a| ≤ 256 * 127.
-          sum[r][p] = _mm512_madd_epi16(
-              zero, broadcast(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4));
-        }
-      }
-      const int end = std::min((g + 1) * Group, layout.kp);
-      const std::byte* first_line = codes + layout.line_at(g * Group);
-      for (int k = g * Group; k < end; k += 8, first_line += 64) {
-        __m512i low[Count], high[Count];
+    for (int unit = 0; unit < rows.kp; unit += kUnit) {
+      PARETUNE_UNROLL for (int i = 0; i < kShared; ++i) {
+        const int g = unit / G::kGroup + i;
+        __m512i sum[MR][Count];
         PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-          const std::byte* line = first_line + p * layout.panel_bytes;
-          _mm_prefetch(reinterpret_cast<const char*>(line) + prefetch, _MM_HINT_T0);
-          const __m512i both = _mm512_loadu_si512(line);
-          low[p] = _mm512_and_si512(both, nibble);
-          high[p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-        }
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          const __m512i first = broadcast(a + r * rows.stride + k);
-          const __m512i second = broadcast(a + r * rows.stride + k + 4);
-          PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-            sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], low[p], first);
-            sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], high[p], second);
+          const std::byte* from = data + p * apart;
+          if constexpr (G::kHeader == Header::affine || G::kMinimum) {
+            _mm_prefetch(reinterpret_cast<const char*>(from + G::zero_at(g)) + prefetch,
+                         _MM_HINT_T0);
+          }
+          const __m512i zero = G::kMinimum ? _mm512_setzero_si512() : group_zero<G>(from, g);
+          PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+            // Both factors fit 16 bits: zero ≤ 128, |Σ a| ≤ 256 * 127.
+            sum[r][p] = _mm512_madd_epi16(
+                zero, broadcast(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4));
           }
         }
-      }
-      PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-        const std::byte* scales = codes + p * layout.panel_bytes + layout.scales_at(g);
-        _mm_prefetch(reinterpret_cast<const char*>(scales) + prefetch, _MM_HINT_T0);
-        const __m512 scale =
-            _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales)));
-        PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-          total[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][p]), scale, total[r][p]);
+        const int end = std::min(unit + kUnit, rows.kp);
+        for (int k = unit; k < end; k += G::kChunk) {
+          const std::byte* chunk = data + G::chunk_at(k);
+          PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+            PARETUNE_UNROLL for (int line = i; line < G::kBits; line += kShared) {
+              _mm_prefetch(reinterpret_cast<const char*>(chunk + p * apart + 64 * line) + prefetch,
+                           _MM_HINT_T0);
+            }
+          }
+          PARETUNE_UNROLL for (int v = i * kGroupVectors; v < (i + 1) * kGroupVectors; ++v) {
+            __m512i u[Count];
+            PARETUNE_UNROLL for (int p = 0; p < Count; ++p) u[p] =
+                codes_of<G>(chunk + p * apart, v);
+            PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+              const __m512i four = broadcast(a + r * rows.stride + k + 4 * v);
+              PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+                sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], u[p], four);
+              }
+            }
+          }
+        }
+        PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
+          const std::byte* from = data + p * apart;
+          _mm_prefetch(reinterpret_cast<const char*>(from + G::scale_at(g)) + prefetch,
+                       _MM_HINT_T0);
+          const __m512 scale = group_scale<G>(from, g);
+          PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+            total[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][p]), scale, total[r][p]);
+          }
+          if constexpr (G::kMinimum) {
+            const __m512 minimum = group_minimum<G>(from, g);
+            PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+              const __m512 negated = _mm512_cvtepi32_ps(
+                  broadcast(a + r * rows.stride + rows.sums_at() + std::size_t(g) * 4));
+              total[r][p] = _mm512_fmadd_ps(negated, minimum, total[r][p]);
+            }
+          }
         }
       }
     }
@@ -140,22 +160,32 @@ struct Tile {
 
 using RunTile = void(const std::byte*, const Int8Rows&, const PackedMatrix&, int, int, float*,
                      std::size_t);
-template <int Group, int Count>
-constexpr RunTile* kTiles[8] = {Tile<Group, Count, 1>::run, Tile<Group, Count, 2>::run,
-                                Tile<Group, Count, 3>::run, Tile<Group, Count, 4>::run,
-                                Tile<Group, Count, 5>::run, Tile<Group, Count, 6>::run,
-                                Tile<Group, Count, 7>::run, Tile<Group, Count, 8>::run};
-template <int Group>
-constexpr RunTile* kWideTiles[4] = {Tile<Group, 4, 1>::run, Tile<Group, 4, 2>::run,
-                                    Tile<Group, 4, 3>::run, Tile<Group, 4, 4>::run};
+template <class G, int Count>
+constexpr RunTile* kTiles[8] = {
+    Tile<G, Count, 1>::run, Tile<G, Count, 2>::run, Tile<G, Count, 3>::run, Tile<G, Count, 4>::run,
+    Tile<G, Count, 5>::run, Tile<G, Count, 6>::run, Tile<G, Count, 7>::run, Tile<G, Count, 8>::run};
+template <class G>
+constexpr RunTile* kWideTiles[4] = {Tile<G, 4, 1>::run, Tile<G, 4, 2>::run, Tile<G, 4, 3>::run,
+                                    Tile<G, 4, 4>::run};
+
+template <const WeightFormat& W>
+struct GridOrWholeOf {
+  using Type = GridOf<W>;
+};
+template <>
+struct GridOrWholeOf<kInt8> {
+  using Type = Whole;
+};
+template <const WeightFormat& W>
+using GridOrWhole = typename GridOrWholeOf<W>::Type;
 
 }  // namespace
 
 template <const WeightFormat& W>
 void int8_vnni(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
                std::size_t ldy) {
-  constexpr int G = kGroup<W>;
-  const Int8Rows rows(w.k, G);
+  using G = GridOrWhole<W>;
+  const Int8Rows rows(w.k, kGroup<W>);
   const int panels = w.panels();
   int panel = 0;
   if (m <= 4 && walk.streams >= 4) {
@@ -178,5 +208,11 @@ template Run int8_vnni<kInt4G32>;
 template Run int8_vnni<kInt4G64>;
 template Run int8_vnni<kInt4G128>;
 template Run int8_vnni<kInt4G256>;
+template Run int8_vnni<kInt8G32>;
+template Run int8_vnni<kQ6K>;
+template Run int8_vnni<kQ4K>;
+template Run int8_vnni<kInt3G32>;
+template Run int8_vnni<kInt3G64>;
+template Run int8_vnni<kInt2G32>;
 
 }  // namespace paretune

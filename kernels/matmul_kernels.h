@@ -2,6 +2,7 @@
 // instantiated for the weights that each reads. All have the signatures of MatmulVariant.
 #pragma once
 
+#include "kernels/grouped.h"
 #include "kernels/matmul.h"
 
 namespace paretune {
@@ -11,15 +12,9 @@ using Run = void(const std::byte* prepared, int m, const PackedMatrix& w, const 
 
 // Weights along k that share a scale, 0: the whole row.
 template <const WeightFormat& W>
-inline constexpr int kGroup = 0;
+inline constexpr int kGroup = GridOf<W>::kGroup;
 template <>
-inline constexpr int kGroup<kInt4G32> = 32;
-template <>
-inline constexpr int kGroup<kInt4G64> = 64;
-template <>
-inline constexpr int kGroup<kInt4G128> = 128;
-template <>
-inline constexpr int kGroup<kInt4G256> = 256;
+inline constexpr int kGroup<kInt8> = 0;
 
 // f32 activations. A result is one chain of fused multiply-adds along k, whatever m is (but see
 // openblas).

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/int4.h"
+#include "kernels/grouped_scalar.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/narrow_float.h"
 #include "kernels/prepared.h"
@@ -36,27 +36,28 @@ void int8_by_row(const std::byte* prepared, int m, const PackedMatrix& w, float*
   }
 }
 
-void int4_by_group(const std::byte* prepared, int m, const PackedMatrix& w, float* y,
-                   std::size_t ldy, int group) {
-  const Int8Rows rows(w.k, group);
-  const Int4Layout layout(w.k, group);
+// Sums of whole groups are integers; the rest is rounded as the vector kernels do it.
+template <class G>
+void int8_by_group(const std::byte* prepared, int m, const PackedMatrix& w, float* y,
+                   std::size_t ldy) {
+  const Int8Rows rows(w.k, G::kGroup);
   for (int j = 0; j < w.n; ++j) {
-    const std::byte* panel = w.data.data() + std::size_t(j / kPanelColumns) * layout.panel_bytes;
-    const auto* codes = reinterpret_cast<const std::uint8_t*>(panel);
+    const auto* panel = reinterpret_cast<const std::uint8_t*>(w.data.data()) +
+                        std::size_t(j / kPanelColumns) * G::panel_bytes(w.k);
     const int column = j % kPanelColumns;
     for (int i = 0; i < m; ++i) {
       const std::byte* row = prepared + std::size_t(i) * rows.stride;
       const auto* a = reinterpret_cast<const std::int8_t*>(row);
       float sum = 0;
-      for (int g = 0; g < layout.groups; ++g) {
-        const int zero = codes[layout.zeros_at(g) + column];
-        const auto* scales = reinterpret_cast<const std::uint16_t*>(panel + layout.scales_at(g));
-        std::int32_t group_sum = 0;
-        for (int l = g * group; l < std::min((g + 1) * group, layout.kp); ++l) {
-          const int code = codes[layout.code_at(l, column)] >> Int4Layout::shift_of(l) & 15;
-          group_sum += (code - zero) * a[l];
+      for (int g = 0; g < rows.groups; ++g) {
+        const GroupValue group = group_value<G>(panel, g, column);
+        std::int32_t group_sum = 0, activations = 0;
+        for (int l = g * G::kGroup; l < std::min((g + 1) * G::kGroup, rows.kp); ++l) {
+          group_sum += (code_at<G>(panel, l, column) - group.zero) * a[l];
+          activations += a[l];
         }
-        sum = std::fma(float(group_sum), f16_to_f32(scales[column]), sum);
+        sum = std::fma(float(group_sum), group.scale, sum);
+        if constexpr (G::kMinimum) sum = std::fma(float(-activations), group.minimum, sum);
       }
       y[i * ldy + j] = sum * read_f32(row + rows.scale_at());
     }
@@ -87,6 +88,12 @@ template Run f32_scalar<kInt4G32>;
 template Run f32_scalar<kInt4G64>;
 template Run f32_scalar<kInt4G128>;
 template Run f32_scalar<kInt4G256>;
+template Run f32_scalar<kInt8G32>;
+template Run f32_scalar<kQ6K>;
+template Run f32_scalar<kQ4K>;
+template Run f32_scalar<kInt3G32>;
+template Run f32_scalar<kInt3G64>;
+template Run f32_scalar<kInt2G32>;
 
 void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
                  std::size_t ldy) {
@@ -111,7 +118,7 @@ void int8_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const 
   if constexpr (kGroup<W> == 0) {
     int8_by_row(prepared, m, w, y, ldy);
   } else {
-    int4_by_group(prepared, m, w, y, ldy, kGroup<W>);
+    int8_by_group<GridOf<W>>(prepared, m, w, y, ldy);
   }
 }
 template Run int8_scalar<kInt8>;
@@ -119,5 +126,11 @@ template Run int8_scalar<kInt4G32>;
 template Run int8_scalar<kInt4G64>;
 template Run int8_scalar<kInt4G128>;
 template Run int8_scalar<kInt4G256>;
+template Run int8_scalar<kInt8G32>;
+template Run int8_scalar<kQ6K>;
+template Run int8_scalar<kQ4K>;
+template Run int8_scalar<kInt3G32>;
+template Run int8_scalar<kInt3G64>;
+template Run int8_scalar<kInt2G32>;
 
 }  // namespace paretune

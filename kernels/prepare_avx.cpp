@@ -32,8 +32,12 @@ PARETUNE_AVX512 void quantize_row_avx512(const float* x, int k, const Int8Rows& 
   for (int g = 0; g < rows.groups; ++g) {
     __m256i sums = _mm256_setzero_si256();
     const int end = std::min((g + 1) * rows.group, rows.kp);
-    for (int j = g * rows.group; j < end; j += 32) {  // groups are multiples of 32
-      const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + j));
+    for (int j = g * rows.group; j < end; j += 32) {  // groups are multiples of 32, or 16
+      const auto* from = row + j;
+      const __m256i codes =
+          rows.group % 32 == 0
+              ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))
+              : _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
       sums =
           _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes),
                                                    _mm256_set1_epi16(1)));

@@ -6,8 +6,7 @@
 //   f32         panel[k][16]
 //   bf16        panel[k/2][16][2]                       (an AMX bf16 B tile is 16 such rows)
 //   int8        panel[k/4][16][4] s8, then f32 scale[16]
-//   int4_g32    nibbles in the int8 order, f16 scales and u8 zeros per group of 32 (int4.h)
-//   int4_g64, int4_g128, int4_g256   the same in larger groups
+//   the others  codes of 2 to 8 bits with scales per group (grouped.h)
 #pragma once
 
 #include <algorithm>
@@ -16,8 +15,22 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace paretune {
+
+// A row of weights as codes, which is what a quantizer makes and a file of the same grid holds:
+//   value = (code - zero) * scale                   int8 (codes + 128, scales of the whole row),
+//   int*_g* value = (scale * sub_scale) * (code - 32)       q6_k value = (scale * sub_scale) * code
+//   - minimum * sub_minimum   q4_k
+struct RowCodes {
+  std::vector<std::uint8_t> codes;  // (k)
+  std::vector<float> scales;        // (groups), or (superblocks of 256); f16 values but for int8
+  std::vector<std::uint8_t> zeros;  // (groups) of formats with zeros
+  std::vector<float> minima;        // (superblocks) f16 values
+  std::vector<std::uint8_t> sub_scales;  // (groups); two's complement in q6_k
+  std::vector<std::uint8_t> sub_minima;  // (groups)
+};
 
 struct WeightFormat {
   std::string_view name;
@@ -29,12 +42,12 @@ struct WeightFormat {
   // (row_end - row_begin, k); packed is the whole matrix's.
   void (*pack)(std::span<const float> w, int n, int k, int row_begin, int row_end,
                std::span<std::byte> packed);
-  // Where the codes are known already, as in a file of the same grid: codes (rows, k), and one f16
-  // scale and one zero per row and group, (rows, k / group): value = (code - zero) * scale. Nothing
-  // is rounded. nullptr: not of this format. k is a multiple of the group.
-  void (*pack_codes)(std::span<const std::uint8_t> codes, std::span<const std::uint16_t> scales,
-                     std::span<const std::uint8_t> zeros, int n, int k, int row_begin, int row_end,
+  // The same where the codes are known: nothing is rounded. rows: those of [row_begin, row_end).
+  // nullptr for floats.
+  void (*pack_codes)(std::span<const RowCodes> rows, int n, int k, int row_begin, int row_end,
                      std::span<std::byte> packed) = nullptr;
+  // Rounds one row (k) to the nearest codes, as pack does. nullptr for floats.
+  void (*encode)(std::span<const float> row, RowCodes& codes) = nullptr;
   // The values that the packed row stands for. out: (k)
   void (*unpack_row)(std::span<const std::byte> packed, int n, int k, int row,
                      std::span<float> out);
@@ -47,9 +60,16 @@ extern const WeightFormat kInt4G32;  // asymmetric, groups of 32
 extern const WeightFormat kInt4G64;
 extern const WeightFormat kInt4G128;
 extern const WeightFormat kInt4G256;
+extern const WeightFormat kInt8G32;  // symmetric, groups of 32: the grid of GGUF's Q8_0
+extern const WeightFormat kQ6K;      // the grids of GGUF's Q6_K and Q4_K
+extern const WeightFormat kQ4K;
+extern const WeightFormat kInt3G32;  // asymmetric as int4
+extern const WeightFormat kInt3G64;
+extern const WeightFormat kInt2G32;
 
-inline constexpr std::array<const WeightFormat*, 7> kWeightFormats{
-    &kF32, &kBf16, &kInt8, &kInt4G32, &kInt4G64, &kInt4G128, &kInt4G256};
+inline constexpr std::array<const WeightFormat*, 13> kWeightFormats{
+    &kF32,     &kBf16,     &kInt8,     &kInt8G32, &kQ6K,     &kQ4K,    &kInt4G32,
+    &kInt4G64, &kInt4G128, &kInt4G256, &kInt3G32, &kInt3G64, &kInt2G32};
 
 // Bits stored per weight, scales and padding included.
 double bits_per_weight(const WeightFormat& format, int n, int k);

@@ -32,7 +32,8 @@ inline void silu_mul_block(const MatmulBlock& block, float* hidden, int d_ff) {
     for (int r = block.row_begin; r < block.row_end; ++r) {
       const float* gate = block.y + static_cast<std::size_t>(r - block.row_begin) * block.ldy +
                           (panel - block.panel_begin) * kPanel;
-      float* const to = hidden + static_cast<std::size_t>(r) * static_cast<std::size_t>(d_ff) + column;
+      float* const to =
+          hidden + static_cast<std::size_t>(r) * static_cast<std::size_t>(d_ff) + column;
       silu_mul({gate, width}, {gate + turn, width}, {to, width});
     }
   }

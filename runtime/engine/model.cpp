@@ -94,36 +94,35 @@ void Model::pack_rounded(const Matrix& matrix, std::span<const Run> runs, int be
   format->pack(rows, n, k, begin, end, matrix.memory.bytes());
 }
 
-void Model::pack_exact(const Matrix& matrix, std::span<const Run> runs, const ExactRepack& repack,
-                       int begin, int end) const {
+void Model::pack_coded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const {
   const auto& [format, n, k, data] = matrix.packed;
-  const int groups = k / format->group;
-  std::vector<std::uint8_t> codes(row_offset(end - begin, k)),
-      zeros(row_offset(end - begin, groups));
-  std::vector<std::uint16_t> scales(row_offset(end - begin, groups));
+  std::vector<float> values(static_cast<std::size_t>(k), 0.0f);
+  std::vector<RowCodes> rows(static_cast<std::size_t>(end - begin));
+  for (RowCodes& codes : rows) format->encode(values, codes);  // those of no run stay zero
   for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
+    const auto [weight, layer] = run.part;
+    const ExactRepack* const repack =
+        find_exact_repack(source_.source_format(weight, layer), *matrix.packed.format);
     for (int r = from; r < to; ++r) {
-      const auto row = static_cast<std::size_t>(r - begin);
-      const auto values = static_cast<std::size_t>(matrix.packed.k);
-      const auto count = values / static_cast<std::size_t>(matrix.packed.format->group);
-      repack.split(source_.stored_row(run.part.weight, run.part.layer, run.row + r - run.at),
-                   std::span(codes).subspan(row * values, values),
-                   std::span(scales).subspan(row * count, count),
-                   std::span(zeros).subspan(row * count, count));
+      RowCodes& codes = rows[static_cast<std::size_t>(r - begin)];
+      const int row = run.row + r - run.at;
+      if (repack) {
+        repack->split(source_.stored_row(weight, layer, row), codes);
+      } else {
+        source_.read_rows(weight, layer, row, row + 1, values);
+        matrix.packed.format->encode(values, codes);
+      }
     }
   });
-  format->pack_codes(codes, scales, zeros, n, k, begin, end, matrix.memory.bytes());
+  format->pack_codes(rows, n, k, begin, end, matrix.memory.bytes());
 }
 
 void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const {
-  // As it is stored, if all of it is of one grid that the format shares.
-  const auto repack_of = [&](const Run& run) {
+  // As it is stored, where the file's grid is the format's.
+  const bool stored = std::ranges::any_of(runs, [&](const Run& run) {
     return find_exact_repack(source_.source_format(run.part.weight, run.part.layer),
-                             *matrix.packed.format);
-  };
-  const ExactRepack* const repack = repack_of(runs[0]);
-  const bool exact =
-      repack && std::ranges::all_of(runs, [&](const Run& run) { return repack_of(run) == repack; });
+                             *matrix.packed.format) != nullptr;
+  });
   std::exception_ptr error;
   std::mutex error_mutex;
   pool.run(pool.size(), [&](Team& team) {
@@ -133,8 +132,8 @@ void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPoo
     try {
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
-        if (exact) {
-          pack_exact(matrix, runs, *repack, begin, end);
+        if (stored) {
+          pack_coded(matrix, runs, begin, end);
         } else {
           pack_rounded(matrix, runs, begin, end);
         }

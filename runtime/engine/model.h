@@ -24,8 +24,6 @@
 
 namespace paretune {
 
-struct ExactRepack;
-
 enum class Phase { prefill, decode };  // decode: every segment is one token
 
 // Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages
@@ -121,8 +119,7 @@ class Model {
                        const KernelTable& kernels);
   void pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const;
   void pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
-  void pack_exact(const Matrix& matrix, std::span<const Run> runs, const ExactRepack& repack,
-                  int begin, int end) const;
+  void pack_coded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
   template <class Take>
   static void for_each_run(std::span<const Run> runs, int begin, int end, Take&& take);
   std::string pack_key(const Matrix& matrix, std::span<const Run> runs) const;

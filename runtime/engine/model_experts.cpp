@@ -45,10 +45,9 @@ void Model::run_experts(const Layer& layer, Phase phase, Workspace& w, Team& tea
   }
   router.variant->prepare(w.y.data(), rows, s.d_model, mine.begin, mine.end, w.prepared.data());
   team.barrier();
-  multiply_blocks(router, w.prepared.data(), rows, layer.router.packed, 1, team, scratch,
-                  [&](const MatmulBlock& block) {
-                    copy_block(block, w.router_logits.data(), s.n_experts);
-                  });
+  multiply_blocks(
+      router, w.prepared.data(), rows, layer.router.packed, 1, team, scratch,
+      [&](const MatmulBlock& block) { copy_block(block, w.router_logits.data(), s.n_experts); });
   team.barrier();
   for (int r = mine.begin; r < mine.end; ++r) {
     const std::size_t at = static_cast<std::size_t>(r) * used;
@@ -88,11 +87,11 @@ void Model::run_experts(const Layer& layer, Phase phase, Workspace& w, Team& tea
       plan.variant->prepare(x.data() + row_offset(begin, k), m, k, first, last, to);
     });
     team.barrier();
-    for_each_expert([&](const Matrix& matrix, const MatmulPlan& plan, int begin, int m,
-                        const std::byte* from) {
-      multiply_blocks(plan, from, m, matrix.packed, grain, team, scratch,
-                      [&](const MatmulBlock& block) { finish(begin, block); });
-    });
+    for_each_expert(
+        [&](const Matrix& matrix, const MatmulPlan& plan, int begin, int m, const std::byte* from) {
+          multiply_blocks(plan, from, m, matrix.packed, grain, team, scratch,
+                          [&](const MatmulBlock& block) { finish(begin, block); });
+        });
     team.barrier();
   };
   multiply(layer.gate_up, w.gathered, 2 * kPairPanels, [&](int begin, const MatmulBlock& block) {

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -15,15 +14,17 @@ namespace paretune {
 struct ExactRepack {
   std::string_view type;  // TensorType's name
   const WeightFormat* format;
-  // One row of blocks: value = (code - zero) * scale. codes: (k); scales (f16), zeros: (k / group)
-  void (*split)(std::span<const std::byte> row, std::span<std::uint8_t> codes,
-                std::span<std::uint16_t> scales, std::span<std::uint8_t> zeros);
+  void (*split)(std::span<const std::byte> row, RowCodes& codes);  // one row of blocks
 };
 
-void split_q4_0(std::span<const std::byte> row, std::span<std::uint8_t> codes,
-                std::span<std::uint16_t> scales, std::span<std::uint8_t> zeros);
+void split_q4_0(std::span<const std::byte> row, RowCodes& codes);
+void split_q8_0(std::span<const std::byte> row, RowCodes& codes);
+void split_q4_k(std::span<const std::byte> row, RowCodes& codes);
+void split_q6_k(std::span<const std::byte> row, RowCodes& codes);
 
-inline constexpr std::array kExactRepacks{ExactRepack{"Q4_0", &kInt4G32, split_q4_0}};
+inline constexpr std::array kExactRepacks{
+    ExactRepack{"Q4_0", &kInt4G32, split_q4_0}, ExactRepack{"Q8_0", &kInt8G32, split_q8_0},
+    ExactRepack{"Q4_K", &kQ4K, split_q4_k}, ExactRepack{"Q6_K", &kQ6K, split_q6_k}};
 
 const ExactRepack* find_exact_repack(std::string_view type, const WeightFormat& format);  // or null
 

@@ -5,6 +5,8 @@
 //         value = (d * scale) * q - (dmin * minimum); scales and minima are 6 bits each
 //   Q6_K  u8 low[128], u8 high[64], s8 scales[16], f16 d          16 sub-blocks of 16
 //         value = (d * scale) * (q - 32)
+#include "runtime/model/k_quants.h"
+
 #include <cassert>
 #include <cstring>
 
@@ -16,20 +18,6 @@ namespace {
 
 constexpr int kSuperblock = 256;
 
-struct ScaleMin {
-  int scale;
-  int minimum;
-};
-
-// Sub-blocks 0..3 have their 6 bits in bytes j (scale) and j+4 (minimum); 4..7 have the low four in
-// byte j+4 (scale: low nibble, minimum: high) and the top two in the unused top bits of bytes j-4
-// and j.
-ScaleMin scale_min(int j, const std::byte* packed) {
-  const auto byte = [&](int i) { return std::to_integer<int>(packed[i]); };
-  if (j < 4) return {byte(j) & 63, byte(j + 4) & 63};
-  return {(byte(j + 4) & 15) | (byte(j - 4) >> 6 << 4), (byte(j + 4) >> 4) | (byte(j) >> 6 << 4)};
-}
-
 // Q4_K and Q5_K: 64 values share 32 bytes of q, the first 32 in low nibbles; high (may be null)
 // holds the fifth bit of value l of sub-block j in bit j of byte l.
 void unpack_scaled_min(const std::byte* block, const std::byte* high, const std::byte* q,
@@ -37,7 +25,7 @@ void unpack_scaled_min(const std::byte* block, const std::byte* high, const std:
   const float d = load_half(block);
   const float dmin = load_half(block + 2);
   for (int j = 0; j < 8; ++j) {
-    const ScaleMin s = scale_min(j, block + 4);
+    const KScale s = k_scale(j, block + 4);
     const float scale = d * static_cast<float>(s.scale);
     const float minimum = dmin * static_cast<float>(s.minimum);
     for (int l = 0; l < 32; ++l) {
@@ -50,6 +38,24 @@ void unpack_scaled_min(const std::byte* block, const std::byte* high, const std:
 }
 
 }  // namespace
+
+// Sub-blocks 0..3 have their 6 bits in bytes j (scale) and j+4 (minimum); 4..7 have the low four in
+// byte j+4 (scale: low nibble, minimum: high) and the top two in the unused top bits of bytes j-4
+// and j.
+KScale k_scale(int j, const std::byte* packed) {
+  const auto byte = [&](int i) { return std::to_integer<int>(packed[i]); };
+  if (j < 4) return {byte(j) & 63, byte(j + 4) & 63};
+  return {(byte(j + 4) & 15) | (byte(j - 4) >> 6 << 4), (byte(j + 4) >> 4) | (byte(j) >> 6 << 4)};
+}
+
+// Each half of 128 values: quarter h (32 values) takes nibble h/2 of low bytes 32*(h%2).. and bit
+// pair h of high.
+int q6_k_code(const std::byte* block, int v) {
+  const int half = v / 128, quarter = v % 128 / 32, l = v % 32;
+  const int low = std::to_integer<int>(block[half * 64 + quarter % 2 * 32 + l]);
+  const int high = std::to_integer<int>(block[128 + half * 32 + l]);
+  return (quarter < 2 ? low & 15 : low >> 4) | (high >> (2 * quarter) & 3) << 4;
+}
 
 void q4_k_to_float(std::span<const std::byte> blocks, std::span<float> out) {
   constexpr int kBytes = 144;
@@ -78,13 +84,8 @@ void q6_k_to_float(std::span<const std::byte> blocks, std::span<float> out) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::byte* block = blocks.data() + i * kBytes;
     const float d = load_half(block + 208);
-    // Each half of 128 values: quarter h (32 values) takes nibble h/2 of low bytes 32*(h%2).. and
-    // bit pair h of high.
     for (int v = 0; v < kSuperblock; ++v) {
-      const int half = v / 128, quarter = v % 128 / 32, l = v % 32;
-      const int low = std::to_integer<int>(block[half * 64 + quarter % 2 * 32 + l]);
-      const int high = std::to_integer<int>(block[128 + half * 32 + l]);
-      const int code = (quarter < 2 ? low & 15 : low >> 4) | (high >> (2 * quarter) & 3) << 4;
+      const int code = q6_k_code(block, v);
       const int scale = std::to_integer<std::int8_t>(block[192 + v / 16]);
       out[i * kSuperblock + v] = d * static_cast<float>(scale) * static_cast<float>(code - 32);
     }

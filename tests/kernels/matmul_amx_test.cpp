@@ -20,10 +20,15 @@ struct Kernel {
 };
 const Kernel kKernels[] = {
     {&kInt8, Activations::int8, amx::run<amx::Int8Job<EmulatedTiles>>},
-    {&kInt4G32, Activations::int8, amx::run<amx::Int4Job<32, EmulatedTiles>>},
-    {&kInt4G64, Activations::int8, amx::run<amx::Int4Job<64, EmulatedTiles>>},
-    {&kInt4G128, Activations::int8, amx::run<amx::Int4Job<128, EmulatedTiles>>},
-    {&kInt4G256, Activations::int8, amx::run<amx::Int4Job<256, EmulatedTiles>>},
+    {&kInt8G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt8G32>, EmulatedTiles>>},
+    {&kQ6K, Activations::int8, amx::run<amx::GroupedJob<GridOf<kQ6K>, EmulatedTiles>>},
+    {&kInt3G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt3G32>, EmulatedTiles>>},
+    {&kInt3G64, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt3G64>, EmulatedTiles>>},
+    {&kInt2G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt2G32>, EmulatedTiles>>},
+    {&kInt4G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt4G32>, EmulatedTiles>>},
+    {&kInt4G64, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt4G64>, EmulatedTiles>>},
+    {&kInt4G128, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt4G128>, EmulatedTiles>>},
+    {&kInt4G256, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt4G256>, EmulatedTiles>>},
     {&kBf16, Activations::bf16, amx::run<amx::Bf16Job<EmulatedTiles>>},
 };
 

@@ -16,7 +16,8 @@ namespace {
 
 using Row = std::vector<double>;
 
-// The model by its definition, for sequences of one token: attention over one position is its value.
+// The model by its definition, for sequences of one token: attention over one position is its
+// value.
 class Reference {
  public:
   explicit Reference(const ModelSource& source) : source_(source), s_(source.shape()) {}

@@ -27,37 +27,34 @@ TEST(ExactRepack, KeepsEveryValueToTheBit) {
   std::mt19937_64 rng(1);
   for (const ExactRepack& repack : kExactRepacks) {
     const TensorType& type = type_named(repack.type);
-    constexpr int n = 20, k = 96;
+    const int n = 20, k = type.block_size == 256 ? 768 : 96;
     const std::size_t row_bytes = std::size_t(k / type.block_size) * std::size_t(type.block_bytes);
     std::vector<std::byte> rows(n * row_bytes);
     for (std::byte& b : rows) b = static_cast<std::byte>(rng() >> 56);
     for (std::size_t b = 0; b < rows.size(); b += std::size_t(type.block_bytes)) {
-      const auto scale = static_cast<std::uint16_t>((rng() & 0x83ff) | 0x2000);
-      std::memcpy(rows.data() + b, &scale, 2);
+      // f16 numbers: first in a block, or last in Q6_K's; Q4_K has two.
+      for (const std::size_t at :
+           {std::size_t(0), std::size_t(2), std::size_t(type.block_bytes) - 2}) {
+        const auto scale = static_cast<std::uint16_t>((rng() & 0x83ff) | 0x2000);
+        std::memcpy(rows.data() + b + at, &scale, 2);
+      }
     }
-    std::vector<float> expected(n * k);
+    std::vector<float> expected(std::size_t(n * k));
     type.to_float(rows, expected);
 
-    const int groups = k / repack.format->group;
-    std::vector<std::uint8_t> codes(n * k), zeros(std::size_t(n * groups));
-    std::vector<std::uint16_t> scales(std::size_t(n * groups));
-    for (std::size_t r = 0; r < n; ++r) {
-      repack.split(std::span<const std::byte>(rows).subspan(r * row_bytes, row_bytes),
-                   std::span(codes).subspan(r * k, k),
-                   std::span(scales).subspan(r * std::size_t(groups), std::size_t(groups)),
-                   std::span(zeros).subspan(r * std::size_t(groups), std::size_t(groups)));
+    std::vector<RowCodes> codes(n);
+    for (std::size_t r = 0; r < codes.size(); ++r) {
+      repack.split(std::span<const std::byte>(rows).subspan(r * row_bytes, row_bytes), codes[r]);
     }
     std::vector<std::byte> packed(repack.format->packed_bytes(n, k));
-    repack.format->pack_codes(
-        std::span(codes).first(16 * k), std::span(scales).first(std::size_t(16 * groups)),
-        std::span(zeros).first(std::size_t(16 * groups)), n, k, 0, 16, packed);
-    repack.format->pack_codes(
-        std::span(codes).subspan(16 * k), std::span(scales).subspan(std::size_t(16 * groups)),
-        std::span(zeros).subspan(std::size_t(16 * groups)), n, k, 16, n, packed);
-    std::vector<float> row(k);
+    repack.format->pack_codes(std::span(codes).first(16), n, k, 0, 16, packed);
+    repack.format->pack_codes(std::span(codes).subspan(16), n, k, 16, n, packed);
+    std::vector<float> row(static_cast<std::size_t>(k));
     for (int r = 0; r < n; ++r) {
       repack.format->unpack_row(packed, n, k, r, row);
-      for (int i = 0; i < k; ++i) EXPECT_EQ(row[std::size_t(i)], expected[std::size_t(r * k + i)]);
+      for (int i = 0; i < k; ++i) {
+        EXPECT_EQ(row[std::size_t(i)], expected[std::size_t(r * k + i)]) << repack.type;
+      }
     }
   }
 }
@@ -69,27 +66,34 @@ TEST(ExactRepack, IsFoundForItsTypeAndFormatOnly) {
   EXPECT_EQ(find_exact_repack("F32", kF32), nullptr);
 }
 
-// A Q4_0 file under int4_g32 is the same model as under f32; under int4_g128 it is not.
+// A file under the format of its grid is the same model as under f32; under another it is not.
 TEST(ExactRepack, AModelKeepsItsLogits) {
-  const std::filesystem::path file = std::filesystem::temp_directory_path() /
-                                     ("paretune-q4_0-" + std::to_string(getpid()) + ".gguf");
-  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("q4_0"), file);
-  const auto logits = [&](const WeightFormat& weights) {
-    DeployConfig config = exact_config({this_machine(), open_model(file)->shape()});
-    config.attention_weights = config.mlp_weights = config.output_weights = &weights;
-    return last_logits(load_model(open_model(file), config), config, {5, 6, 7, 8, 9});
+  struct Case {
+    const char* type;
+    const WeightFormat& same;
+    const WeightFormat& other;
   };
-  const std::vector<float> expected = logits(kF32), same = logits(kInt4G32),
-                           rounded = logits(kInt4G128);
-  std::filesystem::remove(file);
-  double same_error = 0, rounded_error = 0, largest = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max<double>(largest, std::fabs(expected[i]));
-    same_error = std::max<double>(same_error, std::fabs(same[i] - expected[i]));
-    rounded_error = std::max<double>(rounded_error, std::fabs(rounded[i] - expected[i]));
+  for (const Case& c : {Case{"q4_0", kInt4G32, kInt4G128}, Case{"q8_0", kInt8G32, kInt8}}) {
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / ("paretune-" + std::to_string(getpid()) + ".gguf");
+    write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type(c.type), file);
+    const auto logits = [&](const WeightFormat& weights) {
+      DeployConfig config = exact_config({this_machine(), open_model(file)->shape()});
+      config.attention_weights = config.mlp_weights = config.output_weights = &weights;
+      return last_logits(load_model(open_model(file), config), config, {5, 6, 7, 8, 9});
+    };
+    const std::vector<float> expected = logits(kF32), same = logits(c.same),
+                             rounded = logits(c.other);
+    std::filesystem::remove(file);
+    double same_error = 0, rounded_error = 0, largest = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      largest = std::max<double>(largest, std::fabs(expected[i]));
+      same_error = std::max<double>(same_error, std::fabs(same[i] - expected[i]));
+      rounded_error = std::max<double>(rounded_error, std::fabs(rounded[i] - expected[i]));
+    }
+    EXPECT_LT(same_error, 1e-5 * largest) << c.type;
+    EXPECT_GT(rounded_error, 1e-4 * largest) << c.type;
   }
-  EXPECT_LT(same_error, 1e-5 * largest);
-  EXPECT_GT(rounded_error, 1e-4 * largest);
 }
 
 }  // namespace
