@@ -158,8 +158,6 @@ ReadProbe::ReadProbe(int threads) {
   }
 }
 
-ReadProbe::~ReadProbe() = default;
-
 double ReadProbe::seconds(int prefetch) const {
   const auto read = cpu_has(Isa::avx512) ? read_avx512 : read_avx2;
   const auto pass = [&](const AlignedBuffer& memory) {

@@ -17,8 +17,7 @@ double read_bandwidth(int threads);
 class ReadProbe {
  public:
   explicit ReadProbe(int threads);  // chooses the prefetch distance
-  ~ReadProbe();
-  double gb_per_s() const;  // of one pass, over more memory than any cache holds
+  double gb_per_s() const;          // of one pass, over more memory than any cache holds
 
  private:
   double seconds(int prefetch) const;

@@ -82,8 +82,8 @@ void encode(std::span<const float> row, RowCodes& out) {
       const Span span(group_of(row, G::kGroup, g));
       float& scale = scales[g - begin];
       minima[g - begin] = G::kMinimum ? -span.low : 0;
-      scale = G::kMinimum ? span.high / kMost - span.low / kMost
-                          : span.largest() / (G::kMiddle - 1);
+      scale =
+          G::kMinimum ? span.high / kMost - span.low / kMost : span.largest() / (G::kMiddle - 1);
       scale_most = std::max(scale_most, scale);
       minimum_most = std::max(minimum_most, minima[g - begin]);
     }
@@ -105,6 +105,25 @@ void encode(std::span<const float> row, RowCodes& out) {
 template <class G>
 std::size_t packed_bytes(int n, int k) {
   return std::size_t(panel_count(n)) * G::panel_bytes(k);
+}
+
+// The bits from `low` up of a chunk's codes, if the format has a plane of so many; moves both on.
+template <class G, int Bits>
+void store_plane(const std::uint8_t* codes, std::uint8_t*& plane, int& low) {
+  if constexpr ((G::kBits & Bits) != 0) {
+    constexpr int kInLine = 8 / Bits;  // vectors of 4 k
+    for (int line = 0; line < Bits; ++line, plane += 64) {
+      for (int j = 0; j < 4; ++j) {
+        unsigned byte = 0;
+        for (int v = 0; v < kInLine; ++v) {
+          const unsigned code = codes[4 * (line * kInLine + v) + j];
+          byte |= (code >> low & ((1u << Bits) - 1)) << (v * Bits);
+        }
+        plane[j] = static_cast<std::uint8_t>(byte);
+      }
+    }
+    low += Bits;
+  }
 }
 
 template <class G>
@@ -129,11 +148,15 @@ void store_row(const RowCodes& row, int k, int column, std::uint8_t* panel) {
       if constexpr (G::kHeader == Header::affine) panel[G::zero_at(g) + at] = row.zeros[i];
     }
   }
-  for (int i = 0; i < k; ++i) {
-    const unsigned code = row.codes[std::size_t(i)];
-    G::for_each_plane(i, column, [&](std::size_t to, int shift, int bits, int low) {
-      panel[to] |= static_cast<std::uint8_t>((code >> low & ((1u << bits) - 1)) << shift);
-    });
+  for (int chunk = 0; chunk < k; chunk += G::kChunk) {
+    std::uint8_t codes[G::kChunk] = {};
+    std::copy_n(row.codes.data() + chunk, std::min(G::kChunk, k - chunk), codes);
+    std::uint8_t* plane = panel + G::chunk_at(chunk) + 4 * at;
+    int low = 0;
+    store_plane<G, 8>(codes, plane, low);
+    store_plane<G, 4>(codes, plane, low);
+    store_plane<G, 2>(codes, plane, low);
+    store_plane<G, 1>(codes, plane, low);
   }
 }
 
@@ -153,7 +176,8 @@ void fill_panels(int k, int row_begin, int row_end, std::span<std::byte> packed,
 template <class G>
 void pack(std::span<const float> w, [[maybe_unused]] int n, int k, int row_begin, int row_end,
           std::span<std::byte> packed) {
-  assert(packed.size() == packed_bytes<G>(n, k) && w.size() == std::size_t(row_end - row_begin) * k);
+  assert(packed.size() == packed_bytes<G>(n, k) &&
+         w.size() == std::size_t(row_end - row_begin) * k);
   RowCodes codes;
   fill_panels<G>(k, row_begin, row_end, packed, [&](int row) -> const RowCodes& {
     encode<G>(w.subspan(std::size_t(row - row_begin) * k, std::size_t(k)), codes);
@@ -165,9 +189,8 @@ template <class G>
 void pack_codes(std::span<const RowCodes> rows, [[maybe_unused]] int n, int k, int row_begin,
                 int row_end, std::span<std::byte> packed) {
   assert(packed.size() == packed_bytes<G>(n, k) && rows.size() == std::size_t(row_end - row_begin));
-  fill_panels<G>(k, row_begin, row_end, packed, [&](int row) -> const RowCodes& {
-    return rows[std::size_t(row - row_begin)];
-  });
+  fill_panels<G>(k, row_begin, row_end, packed,
+                 [&](int row) -> const RowCodes& { return rows[std::size_t(row - row_begin)]; });
 }
 
 template <class G>
@@ -178,7 +201,8 @@ void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k
                       std::size_t(row / kPanelColumns) * G::panel_bytes(k);
   const int column = row % kPanelColumns;
   for (int i = 0; i < k; ++i) {
-    out[std::size_t(i)] = group_value<G>(panel, i / G::kGroup, column).of(code_at<G>(panel, i, column));
+    out[std::size_t(i)] =
+        group_value<G>(panel, i / G::kGroup, column).of(code_at<G>(panel, i, column));
   }
 }
 

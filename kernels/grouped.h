@@ -1,6 +1,6 @@
-// The layout of a panel (16 columns) of weights as codes of 2 to 8 bits in groups along k that share
-// a scale: one stream of blocks, so that one prefetch distance covers all of it. A block is a header
-// and its codes, in chunks of 32 k:
+// The layout of a panel (16 columns) of weights as codes of 2 to 8 bits in groups along k that
+// share a scale: one stream of blocks, so that one prefetch distance covers all of it. A block is a
+// header and its codes, in chunks of 32 k:
 //
 //   header, affine      f16 scale[4][16], u8 zero[4][16]: of the block's 4 groups;
 //                       value = (code - zero) * scale
@@ -9,12 +9,13 @@
 //                       32; value = (d * scale) * code - dmin * minimum     (ggml's Q4_K)
 //   header, k_centred   f16 d[16], s8 scale[16][16]: of 16 groups of 16;
 //                       value = (d * scale) * (code - 32)                   (ggml's Q6_K)
-//   chunk               planes of the codes' bits, the lowest first: four (or eight) bits, two bits,
+//   chunk               planes of the codes' bits, the lowest first: four (or eight) bits, two
+//   bits,
 //                       one bit, as many of each as the width asks for (6 = 4 + 2, 3 = 2 + 1)
 //
 // A plane of b bits is b lines of 64 bytes. Byte [column][j] of a line holds, from its low bits up,
-// those of the codes of k = j, j + 4, j + 8, …: a shift and an AND give operands for VNNI or rows of
-// an AMX tile. k is padded to 64; the last block may be short of codes, never of its header.
+// those of the codes of k = j, j + 4, j + 8, …: a shift and an AND give operands for VNNI or rows
+// of an AMX tile. k is padded to 64; the last block may be short of codes, never of its header.
 #pragma once
 
 #include <cstddef>
@@ -42,9 +43,9 @@ struct Grid {
                        : H == Header::centred  ? 2 * kBlockGroups
                        : H == Header::k_affine ? 4 + 2 * kBlockGroups
                                                : 2 + kBlockGroups);
-  static constexpr int kChunk = 32;                 // k
-  static constexpr int kChunkBytes = 64 * Bits;     // of codes
-  static constexpr int kVectors = 8;                // of 4 k each, in a chunk
+  static constexpr int kChunk = 32;              // k
+  static constexpr int kChunkBytes = 64 * Bits;  // of codes
+  static constexpr int kVectors = 8;             // of 4 k each, in a chunk
   static constexpr std::size_t kBlockBytes =
       kHeaderBytes + std::size_t(kBlockDepth) * kPanelColumns * Bits / 8;
 
@@ -56,7 +57,9 @@ struct Grid {
   }
 
   // Where in a panel. scale_at: 16 f16 of group g, or its 16 bytes in a superblock.
-  static constexpr std::size_t block_at(int g) { return std::size_t(g / kBlockGroups) * kBlockBytes; }
+  static constexpr std::size_t block_at(int g) {
+    return std::size_t(g / kBlockGroups) * kBlockBytes;
+  }
   static constexpr std::size_t scale_at(int g) {
     const std::size_t i = std::size_t(g % kBlockGroups) * kPanelColumns;
     if constexpr (H == Header::k_affine) return block_at(g) + 4 * kPanelColumns + i;
@@ -66,8 +69,10 @@ struct Grid {
   // affine: 16 zeros; k_affine: 16 minima
   static constexpr std::size_t zero_at(int g) {
     const std::size_t i = std::size_t(g % kBlockGroups) * kPanelColumns;
-    return block_at(g) + std::size_t(kPanelColumns) *
-                             (H == Header::k_affine ? 4 + kBlockGroups : 2 * kBlockGroups) + i;
+    return block_at(g) +
+           std::size_t(kPanelColumns) *
+               (H == Header::k_affine ? 4 + kBlockGroups : 2 * kBlockGroups) +
+           i;
   }
   static constexpr std::size_t chunk_at(int k) {
     return std::size_t(k / kBlockDepth) * kBlockBytes + kHeaderBytes +
@@ -84,9 +89,9 @@ struct Grid {
     for (const int bits : {8, 4, 2, 1}) {
       if ((Bits & bits) == 0) continue;
       const int in_line = 8 / bits;
-      take(plane + std::size_t(vector / in_line) * 64 + std::size_t(column) * 4 +
-               std::size_t(k % 4),
-           vector % in_line * bits, bits, low);
+      take(
+          plane + std::size_t(vector / in_line) * 64 + std::size_t(column) * 4 + std::size_t(k % 4),
+          vector % in_line * bits, bits, low);
       plane += std::size_t(bits) * 64;
       low += bits;
     }

@@ -14,8 +14,8 @@ PARETUNE_AVX512 inline __m512 group_scale(const std::byte* panel, int g) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
   } else {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m512i scale = G::kHeader == Header::k_centred ? _mm512_cvtepi8_epi32(bytes)
-                                                          : _mm512_cvtepu8_epi32(bytes);
+    const __m512i scale =
+        G::kHeader == Header::k_centred ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes);
     const __m512 d = _mm512_cvtph_ps(
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + G::block_at(g))));
     return _mm512_mul_ps(d, _mm512_cvtepi32_ps(scale));
@@ -24,8 +24,7 @@ PARETUNE_AVX512 inline __m512 group_scale(const std::byte* panel, int g) {
 // k_affine
 template <class G>
 PARETUNE_AVX512 inline __m512 group_minimum(const std::byte* panel, int g) {
-  const __m128i bytes =
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + G::zero_at(g)));
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + G::zero_at(g)));
   const __m512 dmin = _mm512_cvtph_ps(
       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + G::block_at(g) + 32)));
   return _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
@@ -51,8 +50,8 @@ PARETUNE_AVX512 inline __m512i codes_of(const std::byte* chunk, int vector) {
   const std::byte* plane = chunk;
   if constexpr ((kBits & 4) != 0) {
     const __m512i line = _mm512_loadu_si512(plane + 64 * (vector / 2));
-    code = _mm512_and_si512(vector % 2 == 0 ? line : _mm512_srli_epi16(line, 4),
-                            _mm512_set1_epi8(15));
+    code =
+        _mm512_and_si512(vector % 2 == 0 ? line : _mm512_srli_epi16(line, 4), _mm512_set1_epi8(15));
     plane += 256;
   }
   if constexpr ((kBits & 2) != 0) {
@@ -87,10 +86,10 @@ PARETUNE_AVX2 inline __m256 half_scale(const std::byte* panel, int g, int half) 
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * half)));
   } else {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at + 8 * half));
-    const __m256i scale = G::kHeader == Header::k_centred ? _mm256_cvtepi8_epi32(bytes)
-                                                          : _mm256_cvtepu8_epi32(bytes);
-    const __m256 d = _mm256_cvtph_ps(_mm_loadu_si128(
-        reinterpret_cast<const __m128i*>(panel + G::block_at(g) + 16 * half)));
+    const __m256i scale =
+        G::kHeader == Header::k_centred ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes);
+    const __m256 d = _mm256_cvtph_ps(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + G::block_at(g) + 16 * half)));
     return _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale));
   }
 }
@@ -98,8 +97,8 @@ template <class G>
 PARETUNE_AVX2 inline __m256 half_minimum(const std::byte* panel, int g, int half) {
   const __m128i bytes =
       _mm_loadl_epi64(reinterpret_cast<const __m128i*>(panel + G::zero_at(g) + 8 * half));
-  const __m256 dmin = _mm256_cvtph_ps(_mm_loadu_si128(
-      reinterpret_cast<const __m128i*>(panel + G::block_at(g) + 32 + 16 * half)));
+  const __m256 dmin = _mm256_cvtph_ps(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + G::block_at(g) + 32 + 16 * half)));
   return _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)));
 }
 template <class G>
@@ -125,7 +124,8 @@ PARETUNE_AVX2 inline __m256i half_codes(const std::byte* chunk, int vector, int 
   if constexpr ((kBits & 2) != 0) {
     constexpr int kLow = kBits & 4;
     const __m256i two = _mm256_and_si256(
-        _mm256_srli_epi16(load_half_line(plane + 64 * (vector / 4)), 2 * (vector % 4)), _mm256_set1_epi8(3));
+        _mm256_srli_epi16(load_half_line(plane + 64 * (vector / 4)), 2 * (vector % 4)),
+        _mm256_set1_epi8(3));
     code = _mm256_or_si256(code, _mm256_slli_epi16(two, kLow));
     plane += 128;
   }

@@ -68,6 +68,7 @@ std::optional<PackCache::Found> PackCache::find(const std::string& key, std::siz
     if (all.size() == kHeaderBytes + bytes) {
       std::memcpy(&header, all.data(), sizeof header);
       const std::span<const std::byte> payload = all.subspan(kHeaderBytes);
+      file.populate();
       if (std::memcmp(header.magic, kMagic, sizeof header.magic) == 0 && header.bytes == bytes &&
           std::string_view(header.key, kKeyChars) == key &&
           header.checksum == XXH3_64bits(payload.data(), payload.size())) {

@@ -57,6 +57,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+void MappedFile::populate() const {
+#ifdef MADV_POPULATE_READ
+  if (data_) madvise(const_cast<std::byte*>(data_), size_, MADV_POPULATE_READ);
+#endif
+}
+
 void MappedFile::release_pages() const {
   if (data_) madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);
 }
