@@ -89,6 +89,12 @@ constexpr std::array kAttentionVariants{
     row<kKvInt8>("plain_avx2", Isa::avx2, plain_avx2<kKvInt8>, plain_scratch_floats),
     row<kKvInt8>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt8>, tiled_scratch_floats),
     row<kKvInt8>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+
+    row<kKvInt4>("plain_avx512", Isa::avx512, plain_avx512<kKvInt4>, plain_scratch_floats),
+    row<kKvInt4>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt4>, tiled_scratch_floats),
+    row<kKvInt4>("plain_avx2", Isa::avx2, plain_avx2<kKvInt4>, plain_scratch_floats),
+    row<kKvInt4>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt4>, tiled_scratch_floats),
+    row<kKvInt4>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 };
 
 // "tiled" of "tiled_avx2".

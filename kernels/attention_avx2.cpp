@@ -40,6 +40,24 @@ struct Load<kKvInt8> {
   const std::byte* from;
 };
 
+template <>
+struct Load<kKvInt4> {
+  explicit Load(const std::byte* vector) : from(vector) {}
+  PARETUNE_AVX2 __m256 operator()(int d) const {
+    const std::byte* group = from + std::size_t(d / 32) * 20;
+    const __m128 numbers =  // scale, minimum, scale, minimum
+        _mm_cvtph_ps(_mm_set1_epi32(*reinterpret_cast<const std::int32_t*>(group)));
+    const __m256 scale = _mm256_broadcastss_ps(numbers);
+    const __m256 minimum = _mm256_broadcastss_ps(_mm_movehdup_ps(numbers));
+    const __m256i both =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(group + 4 + d % 16)));
+    const __m256i codes =
+        _mm256_and_si256(_mm256_srli_epi32(both, d % 32 / 16 * 4), _mm256_set1_epi32(15));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(codes), scale, minimum);
+  }
+  const std::byte* from;
+};
+
 // The 4 sums over the lanes of 4 vectors.
 PARETUNE_AVX2 inline __m128 add_lanes(const __m256 (&v)[4]) {
   const __m256 quads = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
@@ -105,6 +123,7 @@ struct Avx2 {
       for (int d = 0; d < whole; d += 8) _mm256_storeu_ps(out + d, load(d));
       if (whole < head_dim) {  // rare: head_dim is a multiple of 8 in every known model
         Format.load(stored, {out, std::size_t(head_dim)});
+        if (Format.rotated) rotate({out, std::size_t(head_dim)});  // as it is stored
       }
       std::fill(out + head_dim, out + dp, 0.0f);
     }
@@ -168,8 +187,10 @@ void plain_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv
 template Attend tiled_avx2<kKvF32>;
 template Attend tiled_avx2<kKvBf16>;
 template Attend tiled_avx2<kKvInt8>;
+template Attend tiled_avx2<kKvInt4>;
 template Attend plain_avx2<kKvF32>;
 template Attend plain_avx2<kKvBf16>;
 template Attend plain_avx2<kKvInt8>;
+template Attend plain_avx2<kKvInt4>;
 
 }  // namespace paretune

@@ -43,6 +43,24 @@ struct Load<kKvInt8> {
   const std::byte* from;
 };
 
+template <>
+struct Load<kKvInt4> {
+  explicit Load(const std::byte* vector) : from(vector) {}
+  PARETUNE_AVX512 __m512 operator()(int d, __mmask16 mask) const {
+    const std::byte* group = from + std::size_t(d / 32) * 20;
+    const __m128i halves = _mm_set1_epi32(*reinterpret_cast<const std::int32_t*>(group));
+    const __m128 numbers = _mm_cvtph_ps(halves);  // scale, minimum, scale, minimum
+    const __m512 scale = _mm512_broadcastss_ps(numbers);
+    const __m512 minimum = _mm512_broadcastss_ps(_mm_movehdup_ps(numbers));
+    const __m512i both =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(group + 4)));
+    const __m512i codes =
+        _mm512_and_si512(d % 32 == 0 ? both : _mm512_srli_epi32(both, 4), _mm512_set1_epi32(15));
+    return _mm512_maskz_fmadd_ps(mask, _mm512_cvtepi32_ps(codes), scale, minimum);
+  }
+  const std::byte* from;
+};
+
 // Sums over the lanes of 4 vectors, as one vector of 4 partial sums per 128 bits …
 PARETUNE_AVX512 inline __m512 add_pairs(const __m512 (&v)[4]) {
   const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
@@ -201,8 +219,10 @@ void plain_avx512(const float* q, int n_heads, const KvPages& kv, int past, int 
 template Attend tiled_avx512<kKvF32>;
 template Attend tiled_avx512<kKvBf16>;
 template Attend tiled_avx512<kKvInt8>;
+template Attend tiled_avx512<kKvInt4>;
 template Attend plain_avx512<kKvF32>;
 template Attend plain_avx512<kKvBf16>;
 template Attend plain_avx512<kKvInt8>;
+template Attend plain_avx512<kKvInt4>;
 
 }  // namespace paretune

@@ -89,25 +89,27 @@ void expand_block(const KvPages& kv, std::byte* (KvPages::*vector)(int, int) con
 }
 
 // The queries of tokens [token, token + tokens) for one KV head: row t * group + h.
-inline void gather_queries(const float* q, int n_heads, int head_dim, int kv_head, int group,
+inline void gather_queries(const float* q, int n_heads, const KvPages& kv, int kv_head, int group,
                            int token, int tokens, float scale, float* out) {
-  const int dp = padded_head_dim(head_dim);
+  const int head_dim = kv.head_dim, dp = padded_head_dim(head_dim);
   for (int row = 0; row < tokens * group; ++row, out += dp) {
     const std::size_t head = std::size_t(kv_head) * group + row % group;
     const float* from = q + (std::size_t(token + row / group) * n_heads + head) * head_dim;
     for (int d = 0; d < head_dim; ++d) out[d] = from[d] * scale;
+    if (kv.format->rotated) rotate({out, std::size_t(head_dim)});
     std::fill(out + head_dim, out + dp, 0.0f);
   }
 }
 
-inline void scatter_outputs(const float* sums, const float* totals, int n_heads, int head_dim,
+inline void scatter_outputs(const float* sums, const float* totals, int n_heads, const KvPages& kv,
                             int kv_head, int group, int token, int tokens, float* out) {
-  const int dp = padded_head_dim(head_dim);
+  const int head_dim = kv.head_dim, dp = padded_head_dim(head_dim);
   for (int row = 0; row < tokens * group; ++row, sums += dp) {
     const std::size_t head = std::size_t(kv_head) * group + row % group;
     float* to = out + (std::size_t(token + row / group) * n_heads + head) * head_dim;
     const float inverse = 1 / totals[row];
     for (int d = 0; d < head_dim; ++d) to[d] = sums[d] * inverse;
+    if (kv.format->rotated) rotate({to, std::size_t(head_dim)});
   }
 }
 
@@ -121,7 +123,7 @@ void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, i
   const AttentionScratch s(memory, group * at_once, kv.head_dim, kKeyBlock);
   for (int token = token_begin; token < token_end; token += at_once) {
     const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
-    gather_queries(q, n_heads, kv.head_dim, kv_head, group, token, tokens, scale, s.queries);
+    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
     std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
     std::fill_n(s.maxima, rows, kMinusInfinity);
     std::fill_n(s.totals, rows, 0.0f);
@@ -152,7 +154,7 @@ void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, i
       expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
       Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
     }
-    scatter_outputs(s.sums, s.totals, n_heads, kv.head_dim, kv_head, group, token, tokens, out);
+    scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);
   }
 }
 
@@ -168,7 +170,7 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
                            stride);
   for (int token = token_begin; token < token_end; token += at_once) {
     const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
-    gather_queries(q, n_heads, kv.head_dim, kv_head, group, token, tokens, scale, s.queries);
+    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
     std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
     const int context = past + token + tokens;
     for (int begin = 0; begin < context; begin += kKeyBlock) {
@@ -187,7 +189,7 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
       expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
       Ops::accumulate(s.scores + begin, stride, rows, s.block, count, dp, s.sums);
     }
-    scatter_outputs(s.sums, s.totals, n_heads, kv.head_dim, kv_head, group, token, tokens, out);
+    scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);
   }
 }
 

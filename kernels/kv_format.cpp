@@ -1,9 +1,10 @@
-// KV cache vectors as f32, as bf16, and as int8 behind one f32 scale.
+// KV cache vectors as f32, bf16, int8 and int4.
 #include "kernels/kv_format.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "kernels/narrow_float.h"
 #include "kernels/packing.h"
@@ -46,12 +47,67 @@ void load_int8(const std::byte* stored, std::span<float> vector) {
   for (std::size_t i = 0; i < vector.size(); ++i) vector[i] = float(codes[i]) * scale;
 }
 
+void store_int4(std::span<const float> vector, std::byte* out) {
+  std::vector<float> rotated(vector.begin(), vector.end());
+  rotate(rotated);
+  for (std::size_t begin = 0; begin < rotated.size(); begin += 32, out += 20) {
+    const std::span<const float> group =
+        std::span(rotated).subspan(begin, std::min<std::size_t>(32, rotated.size() - begin));
+    const auto [low, high] = std::ranges::minmax(group);
+    // Not-a-number and what f16 does not hold must not be undefined behaviour.
+    const auto within = [](float v) { return v > -65504 ? std::min(v, 65504.0f) : -65504.0f; };
+    const std::uint16_t minimum_bits = f32_to_f16(within(low));
+    const float minimum = f16_to_f32(minimum_bits);
+    const std::uint16_t scale_bits =
+        f32_to_f16(std::max(0.0f, within((within(high) - minimum) / 15)));
+    const float scale = f16_to_f32(scale_bits);
+    std::memcpy(out, &scale_bits, 2);
+    std::memcpy(out + 2, &minimum_bits, 2);
+    std::uint8_t codes[32] = {};
+    for (std::size_t i = 0; i < group.size() && scale > 0; ++i) {
+      codes[i] = static_cast<std::uint8_t>(round_within((group[i] - minimum) / scale, 0, 15));
+    }
+    for (std::size_t i = 0; i < 16; ++i) out[4 + i] = std::byte(codes[i] | codes[16 + i] << 4);
+  }
+}
+void load_int4(const std::byte* stored, std::span<float> vector) {
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    const std::byte* group = stored + i / 32 * 20;
+    std::uint16_t scale, minimum;
+    std::memcpy(&scale, group, 2);
+    std::memcpy(&minimum, group + 2, 2);
+    const int code = std::to_integer<int>(group[4 + i % 16]) >> (i % 32 / 16 * 4) & 15;
+    vector[i] = float(code) * f16_to_f32(scale) + f16_to_f32(minimum);
+  }
+  rotate(vector);
+}
+
 }  // namespace
+
+void rotate(std::span<float> vector) {
+  const std::size_t block = vector.size() & (~vector.size() + 1);
+  if (block < 2) return;
+  const float norm = 1 / std::sqrt(float(block));
+  for (std::size_t begin = 0; begin < vector.size(); begin += block) {
+    float* const x = vector.data() + begin;
+    for (std::size_t half = 1; half < block; half *= 2) {
+      for (std::size_t i = 0; i < block; i += 2 * half) {
+        for (std::size_t j = i; j < i + half; ++j) {
+          const float a = x[j], b = x[j + half];
+          x[j] = a + b;
+          x[j + half] = a - b;
+        }
+      }
+    }
+    for (std::size_t i = 0; i < block; ++i) x[i] *= norm;
+  }
+}
 
 constinit const KvFormat kKvF32{"f32", [](int head_dim) { return std::size_t(head_dim) * 4; },
                                 store_f32, load_f32};
 constinit const KvFormat kKvBf16{"bf16", [](int head_dim) { return std::size_t(head_dim) * 2; },
                                  store_bf16, load_bf16};
 constinit const KvFormat kKvInt8{"int8", int8_bytes, store_int8, load_int8};
+constinit const KvFormat kKvInt4{"int4", kv_int4_bytes, store_int4, load_int4, true};
 
 }  // namespace paretune
