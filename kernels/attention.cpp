@@ -24,6 +24,21 @@ std::byte* KvPages::value(int token, int kv_head) const {
          std::size_t(n_kv_heads) * page_tokens * format->vector_bytes(head_dim);
 }
 
+std::size_t span_floats(int n_heads, int n_kv_heads, int head_dim) {
+  return RowsState::floats(n_heads / n_kv_heads, head_dim);
+}
+
+void merge_spans(float* partials, int spans, int n_heads, const KvPages& kv, int kv_head,
+                 float* out) {
+  const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
+  const std::size_t floats = span_floats(n_heads, kv.n_kv_heads, kv.head_dim);
+  const RowsState merged = state_in(partials, group, dp);
+  for (int span = 1; span < spans; ++span) {
+    merged.merge(state_in(partials + std::size_t(span) * floats, group, dp), group, dp);
+  }
+  scatter_outputs(merged.sums, merged.totals, n_heads, kv, kv_head, group, 0, 1, out);
+}
+
 std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim) {
   return 2 * std::size_t(page_tokens) * n_kv_heads * format.vector_bytes(head_dim);
 }
@@ -66,34 +81,50 @@ std::size_t scalar_scratch_floats(int context, int, int, int head_dim) {
 }
 
 template <const KvFormat& F>
-constexpr AttentionVariant row(std::string_view name, Isa needs, Attend* run,
-                               ScratchFloats* floats) {
-  return {name, &F, needs, run, floats};
+constexpr AttentionVariant row(std::string_view name, Isa needs, Attend* run, ScratchFloats* floats,
+                               AttendSpan* span = nullptr) {
+  return {name, &F, needs, run, floats, span};
 }
 
 constexpr std::array kAttentionVariants{
     row<kKvF32>("plain_avx512", Isa::avx512, plain_avx512<kKvF32>, plain_scratch_floats),
     row<kKvF32>("tiled_avx512", Isa::avx512, tiled_avx512<kKvF32>, tiled_scratch_floats),
+    row<kKvF32>("split_avx512", Isa::avx512, split_avx512<kKvF32>, split_scratch_floats,
+                span_avx512<kKvF32>),
     row<kKvF32>("plain_avx2", Isa::avx2, plain_avx2<kKvF32>, plain_scratch_floats),
     row<kKvF32>("tiled_avx2", Isa::avx2, tiled_avx2<kKvF32>, tiled_scratch_floats),
+    row<kKvF32>("split_avx2", Isa::avx2, split_avx2<kKvF32>, split_scratch_floats,
+                span_avx2<kKvF32>),
     row<kKvF32>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 
     row<kKvBf16>("plain_avx512", Isa::avx512, plain_avx512<kKvBf16>, plain_scratch_floats),
     row<kKvBf16>("tiled_avx512", Isa::avx512, tiled_avx512<kKvBf16>, tiled_scratch_floats),
+    row<kKvBf16>("split_avx512", Isa::avx512, split_avx512<kKvBf16>, split_scratch_floats,
+                 span_avx512<kKvBf16>),
     row<kKvBf16>("plain_avx2", Isa::avx2, plain_avx2<kKvBf16>, plain_scratch_floats),
     row<kKvBf16>("tiled_avx2", Isa::avx2, tiled_avx2<kKvBf16>, tiled_scratch_floats),
+    row<kKvBf16>("split_avx2", Isa::avx2, split_avx2<kKvBf16>, split_scratch_floats,
+                 span_avx2<kKvBf16>),
     row<kKvBf16>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 
     row<kKvInt8>("plain_avx512", Isa::avx512, plain_avx512<kKvInt8>, plain_scratch_floats),
     row<kKvInt8>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt8>, tiled_scratch_floats),
+    row<kKvInt8>("split_avx512", Isa::avx512, split_avx512<kKvInt8>, split_scratch_floats,
+                 span_avx512<kKvInt8>),
     row<kKvInt8>("plain_avx2", Isa::avx2, plain_avx2<kKvInt8>, plain_scratch_floats),
     row<kKvInt8>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt8>, tiled_scratch_floats),
+    row<kKvInt8>("split_avx2", Isa::avx2, split_avx2<kKvInt8>, split_scratch_floats,
+                 span_avx2<kKvInt8>),
     row<kKvInt8>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 
     row<kKvInt4>("plain_avx512", Isa::avx512, plain_avx512<kKvInt4>, plain_scratch_floats),
     row<kKvInt4>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt4>, tiled_scratch_floats),
+    row<kKvInt4>("split_avx512", Isa::avx512, split_avx512<kKvInt4>, split_scratch_floats,
+                 span_avx512<kKvInt4>),
     row<kKvInt4>("plain_avx2", Isa::avx2, plain_avx2<kKvInt4>, plain_scratch_floats),
     row<kKvInt4>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt4>, tiled_scratch_floats),
+    row<kKvInt4>("split_avx2", Isa::avx2, split_avx2<kKvInt4>, split_scratch_floats,
+                 span_avx2<kKvInt4>),
     row<kKvInt4>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 };
 

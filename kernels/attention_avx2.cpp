@@ -184,6 +184,17 @@ void plain_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv
   plain_attention<Avx2<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
                                 scratch, out);
 }
+template <const KvFormat& Format>
+void split_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                int token_begin, int token_end, float scale, std::span<float> scratch, float* out) {
+  split_attention<Avx2<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
+                                scratch, out);
+}
+template <const KvFormat& Format>
+void span_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv_head, int span,
+               float scale, std::span<float> scratch, float* partial) {
+  attend_span<Avx2<Format>>(q, n_heads, kv, past, kv_head, span, scale, scratch, partial);
+}
 template Attend tiled_avx2<kKvF32>;
 template Attend tiled_avx2<kKvBf16>;
 template Attend tiled_avx2<kKvInt8>;
@@ -192,5 +203,13 @@ template Attend plain_avx2<kKvF32>;
 template Attend plain_avx2<kKvBf16>;
 template Attend plain_avx2<kKvInt8>;
 template Attend plain_avx2<kKvInt4>;
+template Attend split_avx2<kKvF32>;
+template AttendSpan span_avx2<kKvF32>;
+template Attend split_avx2<kKvBf16>;
+template AttendSpan span_avx2<kKvBf16>;
+template Attend split_avx2<kKvInt8>;
+template AttendSpan span_avx2<kKvInt8>;
+template Attend split_avx2<kKvInt4>;
+template AttendSpan span_avx2<kKvInt4>;
 
 }  // namespace paretune

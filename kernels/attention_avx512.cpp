@@ -216,6 +216,18 @@ void plain_avx512(const float* q, int n_heads, const KvPages& kv, int past, int 
   plain_attention<Avx512<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
                                   scratch, out);
 }
+template <const KvFormat& Format>
+void split_avx512(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                  int token_begin, int token_end, float scale, std::span<float> scratch,
+                  float* out) {
+  split_attention<Avx512<Format>>(q, n_heads, kv, past, kv_head, token_begin, token_end, scale,
+                                  scratch, out);
+}
+template <const KvFormat& Format>
+void span_avx512(const float* q, int n_heads, const KvPages& kv, int past, int kv_head, int span,
+                 float scale, std::span<float> scratch, float* partial) {
+  attend_span<Avx512<Format>>(q, n_heads, kv, past, kv_head, span, scale, scratch, partial);
+}
 template Attend tiled_avx512<kKvF32>;
 template Attend tiled_avx512<kKvBf16>;
 template Attend tiled_avx512<kKvInt8>;
@@ -224,5 +236,13 @@ template Attend plain_avx512<kKvF32>;
 template Attend plain_avx512<kKvBf16>;
 template Attend plain_avx512<kKvInt8>;
 template Attend plain_avx512<kKvInt4>;
+template Attend split_avx512<kKvF32>;
+template AttendSpan span_avx512<kKvF32>;
+template Attend split_avx512<kKvBf16>;
+template AttendSpan span_avx512<kKvBf16>;
+template Attend split_avx512<kKvInt8>;
+template AttendSpan span_avx512<kKvInt8>;
+template Attend split_avx512<kKvInt4>;
+template AttendSpan span_avx512<kKvInt4>;
 
 }  // namespace paretune

@@ -113,49 +113,136 @@ inline void scatter_outputs(const float* sums, const float* totals, int n_heads,
   }
 }
 
+// Rows of queries that go together, and what they have seen so far: sums of values weighted by
+// exp(score - maximum), and the totals of the weights.
+struct RowsState {
+  float* sums;    // (rows, dp)
+  float* maxima;  // (rows)
+  float* totals;  // (rows)
+
+  static std::size_t floats(int rows, int head_dim) {
+    return std::size_t(rows) * std::size_t(padded_head_dim(head_dim) + 2);
+  }
+  void clear(int rows, int dp) const {
+    std::fill_n(sums, std::size_t(rows) * dp, 0.0f);
+    std::fill_n(maxima, rows, -std::numeric_limits<float>::infinity());
+    std::fill_n(totals, rows, 0.0f);
+  }
+  // Takes in what other keys gave; in one order always, for sums depend on it.
+  void merge(const RowsState& other, int rows, int dp) const {
+    for (int row = 0; row < rows; ++row) {
+      if (other.totals[row] == 0) continue;  // saw nothing
+      const float maximum = std::max(maxima[row], other.maxima[row]);
+      const float mine = std::exp(maxima[row] - maximum);
+      const float theirs = std::exp(other.maxima[row] - maximum);
+      maxima[row] = maximum;
+      totals[row] = totals[row] * mine + other.totals[row] * theirs;
+      float* to = sums + std::size_t(row) * dp;
+      const float* from = other.sums + std::size_t(row) * dp;
+      for (int d = 0; d < dp; ++d) to[d] = to[d] * mine + from[d] * theirs;
+    }
+  }
+};
+
+// Keys [key_begin, key_end) for rows that lie in s.queries: tokens of a group each, the first being
+// position `first`. key_begin is a multiple of kKeyBlock.
+template <class Ops>
+void attend_keys(const AttentionScratch& s, int rows, int group, const KvPages& kv, int kv_head,
+                 int first, int key_begin, int key_end) {
+  constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+  const int dp = padded_head_dim(kv.head_dim);
+  for (int begin = key_begin; begin < key_end; begin += kKeyBlock) {
+    const int count = std::min(kKeyBlock, key_end - begin);
+    expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
+    Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores, kKeyBlock);
+    for (int row = 0; row < rows; ++row) {
+      float* scores = s.scores + row * kKeyBlock;
+      const int visible = std::clamp(first + row / group + 1 - begin, 0, count);
+      if (visible == 0) {  // this token ends before the block
+        std::fill_n(scores, count, 0.0f);
+        continue;
+      }
+      const int whole = (count + 15) / 16 * 16;
+      std::fill(scores + visible, scores + whole, kMinusInfinity);
+      const float maximum = std::max(s.maxima[row], Ops::maximum(scores, whole));
+      if (maximum > s.maxima[row]) {
+        const float factor = std::exp(s.maxima[row] - maximum);
+        s.totals[row] *= factor;
+        float* sums = s.sums + std::size_t(row) * dp;
+        for (int d = 0; d < dp; ++d) sums[d] *= factor;
+        s.maxima[row] = maximum;
+      }
+      s.totals[row] += Ops::exponentials(scores, whole, maximum);
+    }
+    expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
+    Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
+  }
+}
+
 template <class Ops>
 void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
                      int token_begin, int token_end, float scale, std::span<float> memory,
                      float* out) {
-  constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
   const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
   const int at_once = tokens_at_once(group);
   const AttentionScratch s(memory, group * at_once, kv.head_dim, kKeyBlock);
   for (int token = token_begin; token < token_end; token += at_once) {
     const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
     gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
-    std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
-    std::fill_n(s.maxima, rows, kMinusInfinity);
-    std::fill_n(s.totals, rows, 0.0f);
-    const int context = past + token + tokens;
-    for (int begin = 0; begin < context; begin += kKeyBlock) {
-      const int count = std::min(kKeyBlock, context - begin);
-      expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
-      Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores, kKeyBlock);
-      for (int row = 0; row < rows; ++row) {
-        float* scores = s.scores + row * kKeyBlock;
-        const int visible = std::clamp(past + token + row / group + 1 - begin, 0, count);
-        if (visible == 0) {  // this token ends before the block
-          std::fill_n(scores, count, 0.0f);
-          continue;
-        }
-        const int whole = (count + 15) / 16 * 16;
-        std::fill(scores + visible, scores + whole, kMinusInfinity);
-        const float maximum = std::max(s.maxima[row], Ops::maximum(scores, whole));
-        if (maximum > s.maxima[row]) {
-          const float factor = std::exp(s.maxima[row] - maximum);
-          s.totals[row] *= factor;
-          float* sums = s.sums + std::size_t(row) * dp;
-          for (int d = 0; d < dp; ++d) sums[d] *= factor;
-          s.maxima[row] = maximum;
-        }
-        s.totals[row] += Ops::exponentials(scores, whole, maximum);
-      }
-      expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
-      Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
-    }
+    RowsState{s.sums, s.maxima, s.totals}.clear(rows, dp);
+    attend_keys<Ops>(s, rows, group, kv, kv_head, past + token, 0, past + token + tokens);
     scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);
   }
+}
+
+// ---- split: the keys in spans of kSpanKeys, each attended on its own, merged in their order
+
+inline std::size_t split_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
+  const int group = n_heads / n_kv_heads, rows = group * tokens_at_once(group);
+  return AttentionScratch::floats(rows, head_dim, kKeyBlock) + RowsState::floats(rows, head_dim);
+}
+
+// Where the state of rows lies in memory of RowsState::floats.
+inline RowsState state_in(float* memory, int rows, int dp) {
+  float* const maxima = memory + std::size_t(rows) * dp;
+  return {memory, maxima, maxima + rows};
+}
+
+template <class Ops>
+void split_attention(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                     int token_begin, int token_end, float scale, std::span<float> memory,
+                     float* out) {
+  const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
+  const int at_once = tokens_at_once(group);
+  const std::size_t state_floats = RowsState::floats(group * at_once, kv.head_dim);
+  const AttentionScratch s(memory.subspan(state_floats), group * at_once, kv.head_dim, kKeyBlock);
+  for (int token = token_begin; token < token_end; token += at_once) {
+    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+    const RowsState merged = state_in(memory.data(), rows, dp), span{s.sums, s.maxima, s.totals};
+    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
+    merged.clear(rows, dp);
+    const int context = past + token + tokens;
+    for (int begin = 0; begin < context; begin += kSpanKeys) {
+      span.clear(rows, dp);
+      attend_keys<Ops>(s, rows, group, kv, kv_head, past + token, begin,
+                       std::min(begin + kSpanKeys, context));
+      merged.merge(span, rows, dp);
+    }
+    scatter_outputs(merged.sums, merged.totals, n_heads, kv, kv_head, group, token, tokens, out);
+  }
+}
+
+template <class Ops>
+void attend_span(const float* q, int n_heads, const KvPages& kv, int past, int kv_head, int span,
+                 float scale, std::span<float> memory, float* partial) {
+  const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
+  AttentionScratch s(memory, group, kv.head_dim, kKeyBlock);
+  const RowsState state = state_in(partial, group, dp);
+  s.sums = state.sums, s.maxima = state.maxima, s.totals = state.totals;
+  gather_queries(q, n_heads, kv, kv_head, group, 0, 1, scale, s.queries);
+  state.clear(group, dp);
+  attend_keys<Ops>(s, group, group, kv, kv_head, past, span * kSpanKeys,
+                   std::min((span + 1) * kSpanKeys, past + 1));
 }
 
 template <class Ops>

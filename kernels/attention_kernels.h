@@ -23,4 +23,18 @@ template <const KvFormat& Format>
 void plain_avx2(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
                 float*);
 
+using AttendSpan = void(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
+                        int span, float scale, std::span<float> scratch, float* partial);
+
+template <const KvFormat& Format>
+void split_avx512(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                  float*);
+template <const KvFormat& Format>
+void split_avx2(const float*, int, const KvPages&, int, int, int, int, float, std::span<float>,
+                float*);
+template <const KvFormat& Format>
+void span_avx512(const float*, int, const KvPages&, int, int, int, float, std::span<float>, float*);
+template <const KvFormat& Format>
+void span_avx2(const float*, int, const KvPages&, int, int, int, float, std::span<float>, float*);
+
 }  // namespace paretune

@@ -31,8 +31,9 @@ inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16",
 // machine (runtime/engine/kernel_table.h). The others: one family (kernels/matmul.h) throughout.
 inline constexpr std::array<std::string_view, 7> kMatmulKernels{
     "tuned", "amx", "vnni", "avx512", "avx2", "openblas", "scalar"};
-inline constexpr std::array<std::string_view, 5> kAttentionKernels{
-    "plain_avx512", "tiled_avx512", "plain_avx2", "tiled_avx2", "scalar"};
+inline constexpr std::array<std::string_view, 7> kAttentionKernels{
+    "plain_avx512", "tiled_avx512", "split_avx512", "plain_avx2",
+    "tiled_avx2",   "split_avx2",   "scalar"};
 // mixed: each step decodes all running sequences and fills the token budget with prompt chunks
 // (Sarathi-Serve). prefill_first: while prompts wait, steps hold prompt chunks only; decodes pause
 // (vLLM v0).

@@ -239,7 +239,6 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   w.row_segment.clear();
   w.row_position.clear();
   w.logit_rows.clear();
-  w.attention_tasks.clear();
   w.segment_row.clear();
   int context = 0;
   for (int i = 0; i < static_cast<int>(segments.size()); ++i) {
@@ -251,13 +250,9 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
       w.row_segment.push_back(i);
       w.row_position.push_back(segment.past + t);
     }
-    for (int head = 0; head < s.n_kv_heads; ++head) {
-      for (int begin = 0; begin < n; begin += kAttentionTile) {
-        w.attention_tasks.push_back({i, head, begin, std::min(begin + kAttentionTile, n)});
-      }
-    }
     context = std::max(context, segment.past + n);
   }
+  plan_attention(segments, threads, w);
   const int rows = static_cast<int>(w.row_segment.size());
   const int wanted = static_cast<int>(w.logit_rows.size());
 
@@ -399,6 +394,36 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   multiply(layer.down[0], 1, add_to_x);
 }
 
+// A task for every KV head and tile of tokens; where that leaves threads idle while one token's
+// cache is read, its keys are shared in spans, if the kernel can.
+void Model::plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const {
+  const ModelShape& s = shape();
+  const std::size_t floats = span_floats(s.n_heads, s.n_kv_heads, s.head_dim);
+  const bool few = static_cast<int>(segments.size()) * s.n_kv_heads < 4 * threads;
+  std::size_t partials = 0;
+  w.attention_tasks.clear();
+  w.merge_tasks.clear();
+  for (int i = 0; i < static_cast<int>(segments.size()); ++i) {
+    const Segment& segment = segments[static_cast<std::size_t>(i)];
+    const int n = static_cast<int>(segment.tokens.size());
+    const int spans = span_count(segment.past + 1);
+    const bool shared = attention_->run_span && threads > 1 && few && n == 1 && spans > 1;
+    for (int head = 0; head < s.n_kv_heads; ++head) {
+      if (shared) {
+        w.merge_tasks.push_back({i, head, 0, 1, spans, partials});
+        for (int span = 0; span < spans; ++span, partials += floats) {
+          w.attention_tasks.push_back({i, head, 0, 1, span, partials});
+        }
+        continue;
+      }
+      for (int begin = 0; begin < n; begin += kAttentionTile) {
+        w.attention_tasks.push_back({i, head, begin, std::min(begin + kAttentionTile, n)});
+      }
+    }
+  }
+  if (w.partials.size() < partials) w.partials.resize(partials);
+}
+
 // Bias, head norms and RoPE on w.qkv, keys and values into the cache, then attention into
 // w.attention.
 void Model::attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const {
@@ -450,14 +475,30 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
   }
   team.barrier();
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
+  const auto first_row = [&](const Workspace::AttentionTask& task) {
+    return row_offset(w.segment_row[static_cast<std::size_t>(task.segment)],
+                      static_cast<int>(queries));
+  };
   team.dynamic(static_cast<int>(w.attention_tasks.size()), [&](int i) {
     const Workspace::AttentionTask& task = w.attention_tasks[static_cast<std::size_t>(i)];
     const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
-    const std::size_t first = row_offset(w.segment_row[static_cast<std::size_t>(task.segment)],
-                                         static_cast<int>(queries));
+    const std::size_t first = first_row(task);
+    std::vector<float>& scratch = w.scratch[static_cast<std::size_t>(team.rank())];
+    if (task.span >= 0) {
+      attention_->run_span(w.query.data() + first, s.n_heads, pages_of(segment), segment.past,
+                           task.kv_head, task.span, scale, scratch,
+                           w.partials.data() + task.partial);
+      return;
+    }
     attention_->run(w.query.data() + first, s.n_heads, pages_of(segment), segment.past,
-                    task.kv_head, task.begin, task.end, scale,
-                    w.scratch[static_cast<std::size_t>(team.rank())], w.attention.data() + first);
+                    task.kv_head, task.begin, task.end, scale, scratch, w.attention.data() + first);
+  });
+  if (w.merge_tasks.empty()) return;
+  team.dynamic(static_cast<int>(w.merge_tasks.size()), [&](int i) {
+    const Workspace::AttentionTask& task = w.merge_tasks[static_cast<std::size_t>(i)];
+    const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
+    merge_spans(w.partials.data() + task.partial, task.span, s.n_heads, pages_of(segment),
+                task.kv_head, w.attention.data() + first_row(task));
   });
 }
 

@@ -49,8 +49,13 @@ struct Workspace {
   std::vector<int> row_segment, row_position, logit_rows;
   struct AttentionTask {
     int segment, kv_head, begin, end;
+    int span = -1;            // or one span of the only token's keys,
+    std::size_t partial = 0;  // and where its part goes
   };
   std::vector<AttentionTask> attention_tasks;
+  // Where tokens are shared: the (segment, KV head) to merge, by the first of their parts.
+  std::vector<AttentionTask> merge_tasks;
+  std::vector<float> partials;
   std::vector<int> segment_row;  // first row of each segment
 };
 
@@ -128,6 +133,7 @@ class Model {
                  Team& team) const;
   void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
   std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
+  void plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
 
   const ModelSource& source_;

@@ -191,9 +191,36 @@ TEST(Attention, SplittingTokensChangesNothing) {
   }
 }
 
+// Several threads may share a token's keys, and nobody sees it.
+TEST(Attention, SpansMergeToWhatOneRunGives) {
+  int offered = 0;
+  for (const AttentionVariant* v : runnable()) {
+    if (!v->run_span) continue;
+    ++offered;
+    for (const int context : {1, 255, 256, 257, 1000}) {
+      const Case c{6, 2, 80, 16, context - 1, 1};
+      const Cache cache(*v->format, c, 60);
+      const auto q = random_floats(6 * 80, 61);
+      const std::vector<float> whole = attend(*v, c, cache.kv(), q, 0.125f, 1);
+      const std::size_t floats = span_floats(6, 2, 80);
+      std::vector<float> scratch(v->scratch_floats(context, 6, 2, 80)), merged(whole.size());
+      std::vector<float> partials(floats * std::size_t(span_count(context)));
+      for (int head = 0; head < 2; ++head) {
+        for (int span = span_count(context); span-- > 0;) {  // in any order
+          v->run_span(q.data(), 6, cache.kv(), context - 1, head, span, 0.125f, scratch,
+                      partials.data() + std::size_t(span) * floats);
+        }
+        merge_spans(partials.data(), span_count(context), 6, cache.kv(), head, merged.data());
+      }
+      EXPECT_EQ(merged, whole) << name_of(*v) << " " << context;
+    }
+  }
+  EXPECT_TRUE(offered > 0 || !cpu_has(Isa::avx2));
+}
+
 TEST(Attention, TiledScratchDoesNotGrowWithTheContext) {
   for (const AttentionVariant& v : attention_variants()) {
-    if (!v.name.starts_with("tiled")) continue;
+    if (!v.name.starts_with("tiled") && !v.name.starts_with("split")) continue;
     EXPECT_EQ(v.scratch_floats(100, 8, 2, 64), v.scratch_floats(100000, 8, 2, 64));
   }
 }
@@ -212,8 +239,8 @@ TEST(KvPages, KeysThenValuesByHead) {
 
 TEST(ResolveAttention, KeepsTheWalkAndRuns) {
   for (const KvFormat* f : kKvFormats) {
-    for (const char* name :
-         {"tiled_avx512", "plain_avx512", "tiled_avx2", "plain_avx2", "scalar"}) {
+    for (const char* name : {"tiled_avx512", "plain_avx512", "split_avx512", "tiled_avx2",
+                             "plain_avx2", "split_avx2", "scalar"}) {
       const AttentionVariant& v = resolve_attention(name, *f);
       EXPECT_EQ(v.format, f);
       EXPECT_TRUE(cpu_has(v.needs));
