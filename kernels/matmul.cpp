@@ -38,17 +38,27 @@ constexpr MatmulVariant int8(std::string_view family, Isa needs, Run* run) {
   return {family, &W, Activations::int8, needs, bytes, row_bytes, prepare, run};
 }
 
-// What every format of integer codes has.
+// What every format of integer codes has, but the reference.
 template <const WeightFormat& W>
 constexpr std::array kIntegerVariants{
     f32<W>("avx512", Isa::avx512, f32_avx512<W>),
     f32<W>("avx2", Isa::avx2, f32_avx2<W>),
-    f32<W>("scalar", Isa::baseline, f32_scalar<W>),
-
     int8<W, prepare_int8_avx512>("vnni", Isa::avx512_vnni, int8_vnni<W>),
     int8<W, prepare_int8_avx2>("avx2", Isa::avx2, int8_avx2<W>),
+};
+template <const WeightFormat& W>
+constexpr std::array kScalarVariants{
+    f32<W>("scalar", Isa::baseline, f32_scalar<W>),
     int8<W, prepare_int8_scalar>("scalar", Isa::baseline, int8_scalar<W>),
 };
+
+// Only to be measured (matmul_onednn.cpp). Instructions older than VNNI would saturate.
+#ifdef PARETUNE_ONEDNN
+constexpr std::array kOneDnnVariants{
+    int8<kInt8, prepare_int8_avx512>("onednn", Isa::avx512_vnni, int8_onednn)};
+#else
+constexpr std::array<MatmulVariant, 0> kOneDnnVariants{};
+#endif
 
 // Of those whose values are products of integers and scales, so that AMX tiles can hold them.
 template <const WeightFormat& W>
@@ -58,6 +68,9 @@ constexpr std::array kFloatVariants{
     f32<kF32>("avx512", Isa::avx512, f32_avx512<kF32>),
     f32<kF32>("avx2", Isa::avx2, f32_avx2<kF32>),
     f32<kF32>("openblas", Isa::baseline, f32_openblas),
+#ifdef PARETUNE_ONEDNN
+    f32<kF32>("onednn", Isa::baseline, f32_onednn),
+#endif
     f32<kF32>("scalar", Isa::baseline, f32_scalar<kF32>),
 
     f32<kBf16>("avx512", Isa::avx512, f32_avx512<kBf16>),
@@ -78,14 +91,16 @@ constexpr auto joined(const std::array<MatmulVariant, Sizes>&... parts) {
   return all;
 }
 
+template <const WeightFormat& W>
+constexpr std::array kGridVariants = joined(kTileVariants<W>, kIntegerVariants<W>,
+                                            kScalarVariants<W>);
+
 constexpr std::array kMatmulVariants =
-    joined(kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kTileVariants<kInt4G32>,
-           kIntegerVariants<kInt4G32>, kTileVariants<kInt4G64>, kIntegerVariants<kInt4G64>,
-           kTileVariants<kInt4G128>, kIntegerVariants<kInt4G128>, kTileVariants<kInt4G256>,
-           kIntegerVariants<kInt4G256>, kTileVariants<kInt8G32>, kIntegerVariants<kInt8G32>,
-           kTileVariants<kQ6K>, kIntegerVariants<kQ6K>, kIntegerVariants<kQ4K>,
-           kTileVariants<kInt3G32>, kIntegerVariants<kInt3G32>, kTileVariants<kInt3G64>,
-           kIntegerVariants<kInt3G64>, kTileVariants<kInt2G32>, kIntegerVariants<kInt2G32>);
+    joined(kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kOneDnnVariants,
+           kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
+           kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
+           kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>,
+           kGridVariants<kInt3G32>, kGridVariants<kInt3G64>, kGridVariants<kInt2G32>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

@@ -48,16 +48,16 @@ struct MatmulVariant {
 };
 
 // A row of y does not depend, to the bit, on m, on the other rows or on how panels are split;
-// "openblas" alone may differ, for it chooses its kernel by m. All variants with int8 activations
-// agree to the bit. k ≤ 2^17.
+// "openblas" and "onednn" alone may differ, for they choose their kernels by m. All variants with
+// int8 activations agree to the bit. k ≤ 2^17.
 //
 // Every variant, in the order of preference within one (weights, activations); the scalar reference
 // is last.
 std::span<const MatmulVariant> matmul_variants();
 
-// Families in the order of preference: amx, vnni, avx512, avx2, openblas, scalar.
-inline constexpr std::array<std::string_view, 6> kKernelFamilies{"amx",  "vnni",     "avx512",
-                                                                 "avx2", "openblas", "scalar"};
+// Families in the order of preference.
+inline constexpr std::array<std::string_view, 7> kKernelFamilies{
+    "amx", "vnni", "avx512", "avx2", "openblas", "onednn", "scalar"};
 
 // The variant of `family` for these weights and activations or, where it has none that this CPU
 // runs, the first runnable one of the families after it but scalar, or failing that the first of

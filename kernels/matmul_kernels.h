@@ -24,7 +24,7 @@ template <const WeightFormat& W>
 Run f32_avx2;
 template <const WeightFormat& W>
 Run f32_avx512;
-Run f32_openblas;
+Run f32_openblas, f32_onednn;
 
 // int8 activations. Sums over a group are exact, and groups are added by fused multiply-adds in
 // order, so these agree to the bit.
@@ -36,6 +36,7 @@ template <const WeightFormat& W>
 Run int8_vnni;
 template <const WeightFormat& W>
 Run int8_amx;
+Run int8_onednn;
 
 // bf16 activations
 Run bf16_scalar, bf16_avx512, bf16_amx;

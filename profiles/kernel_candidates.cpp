@@ -88,6 +88,11 @@ std::vector<MatmulPlan> candidate_plans(const KernelKey& key, const Caches& cach
       }
     }
     add({.variant = v, .walk = {.streams = 4}, .panel_block = 8, .claimed = true});
+    for (int shares = 2; shares <= key.threads; shares *= 2) {
+      if (key.threads % shares != 0) continue;
+      add({.variant = v, .panel_block = 16, .row_shares = shares});
+      add({.variant = v, .walk = {.streams = 4}, .panel_block = 16, .row_shares = shares});
+    }
   }
   return plans;
 }

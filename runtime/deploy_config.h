@@ -29,8 +29,8 @@ struct OneOf {
 inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16", "int8"};
 // tuned: for every product and number of rows the plan that the kernel tuner found fastest on this
 // machine (runtime/engine/kernel_table.h). The others: one family (kernels/matmul.h) throughout.
-inline constexpr std::array<std::string_view, 7> kMatmulKernels{
-    "tuned", "amx", "vnni", "avx512", "avx2", "openblas", "scalar"};
+inline constexpr std::array<std::string_view, 8> kMatmulKernels{
+    "tuned", "amx", "vnni", "avx512", "avx2", "openblas", "onednn", "scalar"};
 inline constexpr std::array<std::string_view, 7> kAttentionKernels{
     "plain_avx512", "tiled_avx512", "split_avx512", "plain_avx2",
     "tiled_avx2",   "split_avx2",   "scalar"};

@@ -21,6 +21,7 @@ std::string plan_text(const KernelChoice& choice) {
                  std::to_string(plan.walk.prefetch), " bytes ahead"});
   }
   if (plan.claimed) text += ", claimed";
+  if (plan.row_shares > 1) text += cat({", rows shared by ", std::to_string(plan.row_shares)});
   return text;
 }
 

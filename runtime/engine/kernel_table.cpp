@@ -64,9 +64,10 @@ double seconds(const Json& object, const char* key, const std::string& where) {
 // nullopt where this CPU lacks the kernel.
 std::optional<KernelChoice> read_choice(const Json& json, const std::string& where) {
   if (!json.is_object()) fail(where, json.type_name(), "an object");
-  constexpr std::array kKeys{"weights",   "activations", "n",        "k",         "m",
-                             "threads",   "kernel",      "prefetch", "streams",   "depth_block",
-                             "row_block", "panel_block", "claimed",  "default_s", "tuned_s"};
+  constexpr std::array kKeys{"weights", "activations", "n",         "k",
+                             "m",       "threads",     "kernel",    "prefetch",
+                             "streams", "depth_block", "row_block", "panel_block",
+                             "claimed", "row_shares",  "default_s", "tuned_s"};
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(kKeys, std::string_view(key)) == kKeys.end()) {
       std::string known;
@@ -96,6 +97,7 @@ std::optional<KernelChoice> read_choice(const Json& json, const std::string& whe
   if (plan.walk.depth_block % 256 != 0) fail(where + ".depth_block", "no multiple", "of 256");
   if (plan.row_block % 16 != 0) fail(where + ".row_block", "no multiple", "a multiple of 16");
   plan.claimed = integer(json, "claimed", where, 0, 1) == 1;
+  plan.row_shares = integer(json, "row_shares", where, 1, 4096);
   choice.default_s = seconds(json, "default_s", where);
   choice.tuned_s = seconds(json, "tuned_s", where);
   const auto variants = matmul_variants();
@@ -172,6 +174,7 @@ std::string to_json(const KernelTable& table) {
                     {"row_block", c.plan.row_block},
                     {"panel_block", c.plan.panel_block},
                     {"claimed", c.plan.claimed ? 1 : 0},
+                    {"row_shares", c.plan.row_shares},
                     {"default_s", c.default_s},
                     {"tuned_s", c.tuned_s}});
   }

@@ -19,6 +19,9 @@ struct MatmulPlan {
   int row_block = 0;     // rows that go over a thread's panels before the next rows; 0: all of them
   int panel_block = 8;   // panels of one task; what a task leaves is finished while in cache
   bool claimed = false;  // threads claim tasks as they come free, or own equal shares
+  // Of equal shares: this many threads divide the rows among them, the others the columns; 1 where
+  // it does not divide the number of threads. Many rows, few columns: less of the weights for each.
+  int row_shares = 1;
   bool operator==(const MatmulPlan&) const = default;
 };
 
@@ -68,8 +71,8 @@ void multiply_blocks(const MatmulPlan& plan, const std::byte* prepared, int m,
   const int panels = w.panels(), task = (plan.panel_block + grain - 1) / grain * grain;
   const int row_step = plan.row_block > 0 ? plan.row_block : m;
   const std::size_t row_bytes = plan.variant->row_bytes(w.k);
-  const auto columns = [&](int row, int begin, int end) {
-    const int rows = std::min(row_step, m - row);
+  const auto columns = [&](int row, int rows_end, int begin, int end) {
+    const int rows = std::min(row_step, rows_end - row);
     const std::size_t ldy = std::size_t(end - begin) * 16;
     plan.variant->run(prepared + std::size_t(row) * row_bytes, rows, w.panels(begin, end),
                       plan.walk, scratch, ldy);
@@ -78,15 +81,18 @@ void multiply_blocks(const MatmulPlan& plan, const std::byte* prepared, int m,
   if (plan.claimed) {
     team.dynamic((panels + task - 1) / task, [&](int i) {
       for (int row = 0; row < m; row += row_step) {
-        columns(row, i * task, std::min((i + 1) * task, panels));
+        columns(row, m, i * task, std::min((i + 1) * task, panels));
       }
     });
     return;
   }
-  const Team::Range mine = team.share(panels, grain);
-  for (int row = 0; row < m; row += row_step) {
+  const int across = team.size() % plan.row_shares == 0 ? plan.row_shares : 1;
+  const Team::Range rows = Team::share_of(m, 16, team.rank() % across, across);
+  const Team::Range mine =
+      Team::share_of(panels, grain, team.rank() / across, team.size() / across);
+  for (int row = rows.begin; row < rows.end; row += row_step) {
     for (int begin = mine.begin; begin < mine.end; begin += task) {
-      columns(row, begin, std::min(begin + task, mine.end));
+      columns(row, rows.end, begin, std::min(begin + task, mine.end));
     }
   }
 }

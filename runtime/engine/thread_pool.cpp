@@ -47,12 +47,12 @@ void Barrier::arrive_and_wait(int size) {
 
 void Team::barrier() { barrier_.arrive_and_wait(size_); }
 
-Team::Range Team::share(int n, int grain) const {
+Team::Range Team::share_of(int n, int grain, int rank, int size) {
   const long chunks = (n + grain - 1) / grain;
-  const auto edge = [&](long rank) {
-    return static_cast<int>(std::min<long>(n, chunks * rank / size_ * grain));
+  const auto edge = [&](long i) {
+    return static_cast<int>(std::min<long>(n, chunks * i / size * grain));
   };
-  return {edge(rank_), edge(rank_ + 1)};
+  return {edge(rank), edge(rank + 1)};
 }
 
 ThreadPool::ThreadPool(int threads) {

@@ -30,7 +30,8 @@ class Team {
   struct Range {
     int begin, end;
   };
-  Range share(int n, int grain = 1) const;
+  Range share(int n, int grain = 1) const { return share_of(n, grain, rank_, size_); }
+  static Range share_of(int n, int grain, int rank, int size);
 
   // Calls task(i) for every i in [0, n) that this thread is first to claim. Ends with a barrier.
   template <class Task>

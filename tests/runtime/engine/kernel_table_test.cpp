@@ -17,7 +17,8 @@ KernelChoice choice(int m, int prefetch, int threads = 2) {
                    .walk = {.prefetch = prefetch, .streams = 2, .depth_block = 512},
                    .row_block = 32,
                    .panel_block = 4,
-                   .claimed = true},
+                   .claimed = true,
+                   .row_shares = 2},
           .default_s = 0.25,
           .tuned_s = 0.125};
 }
@@ -119,7 +120,8 @@ TEST(KernelTable, NoPlanChangesAnAnswer) {
                             .walk = {.prefetch = 512 * variation, .streams = 1 << variation % 3},
                             .row_block = 16 * (variation % 4),
                             .panel_block = 1 + 5 * variation,
-                            .claimed = variation % 3 == 1}});
+                            .claimed = variation % 3 == 1,
+                            .row_shares = 1 + variation % 2}});
       }
     }
     EXPECT_EQ(last_logits(load_model(open_model(kDemo), config, table), config, prompt), expected)

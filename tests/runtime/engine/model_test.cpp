@@ -60,6 +60,31 @@ TEST(ModelTest, GreedyContinuationsAreGolden) {
   }
 }
 
+// Beyond 256 positions the threads share each head's keys in spans.
+TEST(ModelTest, SplitAttentionDoesNotDependOnThreads) {
+  const Target target = demo_target();
+  if (target.machine.cores < 2) GTEST_SKIP() << "skipped: one core";
+  const auto ids = golden_items()[4]["ids"].get<std::vector<int>>();
+  std::vector<int> prompt;
+  while (prompt.size() < 300) prompt.insert(prompt.end(), ids.begin(), ids.end());
+  prompt.resize(300);
+  std::vector<float> logprobs[2];
+  for (const int threads : {1, 2}) {
+    DeployConfig config = exact_config(target);
+    config.attention_kernel.name = "split_avx512";
+    config.prefill_threads = config.decode_threads = threads;
+    config = canonical(config, target);
+    const LoadedModel model = load_model(open_model(kDemo), config);
+    const auto engine = model.engine(config);
+    engine->submit({.id = 1, .prompt = prompt, .sampling = {.max_tokens = 12, .ignore_eos = true}});
+    while (!engine->idle()) {
+      for (const TokenEvent& event : engine->step()) logprobs[threads - 1].push_back(event.logprob);
+    }
+  }
+  EXPECT_EQ(logprobs[0].size(), 12u);
+  EXPECT_EQ(logprobs[0], logprobs[1]);
+}
+
 // DESIGN section 2: what a knob promises about the logits, over every choice of every knob.
 TEST(ModelTest, KnobsKeepTheirPromises) {
   const Target target = demo_target();
