@@ -212,6 +212,8 @@ constexpr WeightFormat grouped_format(std::string_view name) {
   return {.name = name,
           .integer = true,
           .group = G::kGroup,
+          .bits = G::kSuper ? 0 : G::kBits,
+          .zeros = G::kHeader == Header::affine,
           .packed_bytes = packed_bytes<G>,
           .pack = pack<G>,
           .pack_codes = pack_codes<G>,

@@ -1,5 +1,5 @@
-// f32 and int8 by oneDNN, to measure our own kernels against: its gemm on 16 panels at a time, brought
-// into the library's plain order first. Debian's 2.6 has no bf16 gemm in its C interface.
+// f32 and int8 by oneDNN, to measure our own kernels against: its gemm on 16 panels at a time,
+// brought into the library's plain order first. Debian's 2.6 has no bf16 gemm in its C interface.
 #ifdef PARETUNE_ONEDNN
 #include <dnnl.h>
 #include <omp.h>
@@ -71,13 +71,12 @@ void int8_onednn(const std::byte* prepared, int m, const PackedMatrix& w, const 
     }
     const std::int32_t none = 0;
     check(dnnl_gemm_s8s8s32('N', 'N', 'F', m, width, w.k, 1.0f,
-                            reinterpret_cast<const std::int8_t*>(prepared),
-                            dnnl_dim_t(rows.stride), 0, strip.data(), width, 0, 0.0f, sums.data(),
-                            width, &none));
+                            reinterpret_cast<const std::int8_t*>(prepared), dnnl_dim_t(rows.stride),
+                            0, strip.data(), width, 0, 0.0f, sums.data(), width, &none));
     const int columns = std::min(width, w.n - first * kPanelColumns);
     for (int i = 0; i < m; ++i) {
-      const float by_row = *reinterpret_cast<const float*>(
-          prepared + std::size_t(i) * rows.stride + rows.scale_at());
+      const float by_row = *reinterpret_cast<const float*>(prepared + std::size_t(i) * rows.stride +
+                                                           rows.scale_at());
       for (int c = 0; c < columns; ++c) {
         const auto* scales = reinterpret_cast<const float*>(
             panels + std::size_t(c / kPanelColumns) * apart + std::size_t(rows.kp) * kPanelColumns);

@@ -52,6 +52,18 @@ constexpr std::array kConstraints{
                  if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
                }},
     Constraint{
+        "a quantizer needs groups",
+        "methods differ where weights are rounded in groups with a scale each; elsewhere all "
+        "round to nearest",
+        [](DeployConfig& c, const Target&) {
+          bool grid = false;
+          for (const WeightFormat* format :
+               {c.attention_weights, c.mlp_weights, c.output_weights}) {
+            grid |= has_grid(*format);
+          }
+          if (!grid) c.quantizer = {};
+        }},
+    Constraint{
         "one name per prefill kernel", "families that fall back to the same kernels are the same",
         [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
     Constraint{
@@ -110,6 +122,9 @@ Activations effective_activations(const DeployConfig& config, const WeightFormat
 
 std::vector<const WeightFormat*> weight_choices(const Target&) {
   return {kWeightFormats.begin(), kWeightFormats.end()};
+}
+std::vector<OneOf<kQuantizerNames>> quantizer_choices(const Target&) {
+  return every<kQuantizerNames>();
 }
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) {
   return every<kActivationCasts>();

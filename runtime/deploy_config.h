@@ -12,6 +12,7 @@
 #include "kernels/kv_format.h"
 #include "kernels/matmul.h"
 #include "kernels/weight_format.h"
+#include "runtime/compression/quantizer.h"
 #include "runtime/target.h"
 
 namespace paretune {
@@ -43,6 +44,7 @@ struct DeployConfig {
   const WeightFormat* attention_weights = &kBf16;  // q, k, v and output projections
   const WeightFormat* mlp_weights = &kBf16;        // gate, up and down projections
   const WeightFormat* output_weights = &kBf16;     // the output head; token embeddings stay bf16
+  OneOf<kQuantizerNames> quantizer;
   OneOf<kActivationCasts> activations;
   const KvFormat* kv_cache = &kKvBf16;
   OneOf<kMatmulKernels> prefill_kernel;
@@ -74,6 +76,7 @@ struct Knob {
 
 // Domains, in deploy_config.cpp.
 std::vector<const WeightFormat*> weight_choices(const Target&);
+std::vector<OneOf<kQuantizerNames>> quantizer_choices(const Target&);
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&);
 std::vector<const KvFormat*> kv_choices(const Target&);
 std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&);
@@ -94,6 +97,10 @@ inline constexpr std::tuple kKnobs{
                               "format of the MLP's gate, up and down projections", weight_choices},
     Knob<const WeightFormat*>{"output_weights", &DeployConfig::output_weights, Effect::quality,
                               "format of the output head", weight_choices},
+    Knob<OneOf<kQuantizerNames>>{"quantizer", &DeployConfig::quantizer, Effect::quality,
+                                 "how weights are rounded to formats in groups; the last two "
+                                 "sample the model for its inputs",
+                                 quantizer_choices},
     Knob<OneOf<kActivationCasts>>{
         "activations", &DeployConfig::activations, Effect::quality,
         "lowest precision that activations are cast to before a matrix product",

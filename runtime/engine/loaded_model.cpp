@@ -12,7 +12,10 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
   loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
   loaded.pool =
       std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
-  loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs);
+  std::optional<Calibration> calibration;
+  if (find_quantizer(config.quantizer.name).calibrated) calibration = calibrate(*source, packs);
+  loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs,
+                                         calibration ? &*calibration : nullptr);
   try {
     loaded.chat = chat_template_for(*loaded.tokenizer, source->chat_template().value_or(""),
                                     source->path().string() + ": chat template");

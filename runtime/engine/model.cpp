@@ -68,7 +68,7 @@ std::string Model::pack_key(const Matrix& matrix, std::span<const Run> runs) con
             std::to_string(run.at) + '\n';
   }
   return PackCache::key({std::to_string(kKernelsVersion), std::string(matrix.packed.format->name),
-                         "round to nearest", std::to_string(matrix.packed.n),
+                         std::string(config_.quantizer.name), std::to_string(matrix.packed.n),
                          std::to_string(matrix.packed.k), model_hash_, rows});
 }
 
@@ -94,35 +94,57 @@ void Model::pack_rounded(const Matrix& matrix, std::span<const Run> runs, int be
   format->pack(rows, n, k, begin, end, matrix.memory.bytes());
 }
 
-void Model::pack_coded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const {
+// The method the config names, with what calibration saw of the matrix's inputs; round-to-nearest
+// for formats without a grid.
+std::unique_ptr<RowQuantizer> Model::quantizer_for(const Matrix& matrix, const Run& run) const {
+  const WeightFormat& format = *matrix.packed.format;
+  if (!has_grid(format)) return make_round_to_nearest(format, nullptr);
+  const Quantizer& method = find_quantizer(config_.quantizer.name);
+  const std::optional<InputSite> site = input_site(run.part.weight);
+  if (!calibration_ || !site) return method.make(format, nullptr);
+  const InputStatistics statistics = calibration_->statistics(*site, run.part.layer);
+  return method.make(format, &statistics);
+}
+
+void Model::pack_coded(const Matrix& matrix, std::span<const Run> runs,
+                       const RowQuantizer& quantizer, int begin, int end) const {
   const auto& [format, n, k, data] = matrix.packed;
-  std::vector<float> values(static_cast<std::size_t>(k), 0.0f);
+  const std::vector<float> zeros(static_cast<std::size_t>(k), 0.0f);
   std::vector<RowCodes> rows(static_cast<std::size_t>(end - begin));
-  for (RowCodes& codes : rows) format->encode(values, codes);  // those of no run stay zero
+  for (RowCodes& codes : rows) format->encode(zeros, codes);  // those of no run stay zero
   for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
     const auto [weight, layer] = run.part;
     const ExactRepack* const repack =
         find_exact_repack(source_.source_format(weight, layer), *matrix.packed.format);
-    for (int r = from; r < to; ++r) {
-      RowCodes& codes = rows[static_cast<std::size_t>(r - begin)];
-      const int row = run.row + r - run.at;
-      if (repack) {
-        repack->split(source_.stored_row(weight, layer, row), codes);
-      } else {
-        source_.read_rows(weight, layer, row, row + 1, values);
-        matrix.packed.format->encode(values, codes);
+    const int first = run.row + from - run.at;
+    const std::span<RowCodes> out = std::span(rows).subspan(static_cast<std::size_t>(from - begin),
+                                                            static_cast<std::size_t>(to - from));
+    if (repack) {
+      for (int i = 0; i < to - from; ++i) {
+        repack->split(source_.stored_row(weight, layer, first + i),
+                      out[static_cast<std::size_t>(i)]);
       }
+      return;
     }
+    const int k = matrix.packed.k;
+    std::vector<float> values(row_offset(to - from, k));
+    source_.read_rows(weight, layer, first, first + to - from, values);
+    quantizer.quantize(values, k, out);
   });
   format->pack_codes(rows, n, k, begin, end, matrix.memory.bytes());
 }
 
 void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const {
-  // As it is stored, where the file's grid is the format's.
+  // By codes where the config's method makes them, or where the file's grid is the format's.
   const bool stored = std::ranges::any_of(runs, [&](const Run& run) {
     return find_exact_repack(source_.source_format(run.part.weight, run.part.layer),
                              *matrix.packed.format) != nullptr;
   });
+  const bool searched =
+      has_grid(*matrix.packed.format) && config_.quantizer.name != kQuantizers[0].name;
+  const bool coded = stored || searched;
+  // The runs of a matrix read the same inputs.
+  const std::unique_ptr<RowQuantizer> quantizer = coded ? quantizer_for(matrix, runs[0]) : nullptr;
   std::exception_ptr error;
   std::mutex error_mutex;
   pool.run(pool.size(), [&](Team& team) {
@@ -132,8 +154,8 @@ void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPoo
     try {
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
-        if (stored) {
-          pack_coded(matrix, runs, begin, end);
+        if (coded) {
+          pack_coded(matrix, runs, *quantizer, begin, end);
         } else {
           pack_rounded(matrix, runs, begin, end);
         }
@@ -186,9 +208,10 @@ std::vector<Model::Product> Model::products(const ModelShape& s) {
 }
 
 Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-             const KernelTable& kernels, PackCache* packs)
+             const KernelTable& kernels, PackCache* packs, const Calibration* calibration)
     : source_(source),
       config_(config),
+      calibration_(calibration),
       packs_(packs),
       model_hash_(packs ? packs->model_hash(source) : ""),
       attention_(&resolve_attention(config.attention_kernel.name, *config.kv_cache)) {
@@ -333,6 +356,9 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     plan.variant->prepare(w.selected.data(), wanted, s.d_model, chosen.begin, chosen.end,
                           w.prepared.data());
     team.barrier();
+    if (w.observer && team.rank() == 0) {
+      w.observer->observe(InputSite::output, 0, wanted, w.selected.data());
+    }
     multiply_blocks(
         plan, w.prepared.data(), wanted, output_.packed, 1, team,
         w.scratch[static_cast<std::size_t>(team.rank())].data(),
@@ -376,11 +402,17 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
     }
   };
 
+  const auto observe = [&](InputSite site, const std::vector<float>& x) {
+    if (w.observer && team.rank() == 0) w.observer->observe(site, index, rows, x.data());
+  };
+
   norm_and_prepare(layer.attention_norm, layer.qkv);
+  observe(InputSite::qkv, w.y);
   multiply(layer.qkv, 1,
            [&](const MatmulBlock& block) { copy_block(block, w.qkv.data(), qkv_width); });
   attend(index, segments, w, team);
   prepare(layer.attention_output, w.attention);
+  observe(InputSite::attention_output, w.attention);
   multiply(layer.attention_output, 1, add_to_x);
 
   if (s.n_experts > 0) {
@@ -388,9 +420,11 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
     return;
   }
   norm_and_prepare(layer.mlp_norm, layer.gate_up[0]);
+  observe(InputSite::gate_up, w.y);
   multiply(layer.gate_up[0], 2 * kPairPanels,
            [&](const MatmulBlock& block) { silu_mul_block(block, w.hidden.data(), s.d_ff); });
   prepare(layer.down[0], w.hidden);
+  observe(InputSite::down, w.hidden);
   multiply(layer.down[0], 1, add_to_x);
 }
 

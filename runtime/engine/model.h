@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/matmul.h"
+#include "runtime/compression/calibration.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/aligned_buffer.h"
 #include "runtime/engine/expert_routing.h"
@@ -44,6 +45,7 @@ struct Workspace {
   std::vector<float> router_logits;     // (rows, n_experts)
   std::vector<float> gathered;          // (rows * n_experts_used, d_model) by expert
   ExpertRouting routing;
+  InputObserver* observer = nullptr;        // of every matrix's input
   std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
   std::vector<int> row_segment, row_position, logit_rows;
@@ -66,7 +68,8 @@ class Model {
   // packed weights are found and kept, if anywhere. Throws std::bad_alloc where memory does not
   // suffice.
   Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-        const KernelTable& kernels = {}, PackCache* packs = nullptr);
+        const KernelTable& kernels = {}, PackCache* packs = nullptr,
+        const Calibration* calibration = nullptr);
 
   // Every matrix product of a forward pass: its shape and which weights it has. What the kernel
   // tuner goes through.
@@ -123,8 +126,10 @@ class Model {
   Matrix pack_in_turns(Part first, Part second, const WeightFormat& format, ThreadPool& pool,
                        const KernelTable& kernels);
   void pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const;
+  std::unique_ptr<RowQuantizer> quantizer_for(const Matrix& matrix, const Run& run) const;
   void pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
-  void pack_coded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
+  void pack_coded(const Matrix& matrix, std::span<const Run> runs, const RowQuantizer& quantizer,
+                  int begin, int end) const;
   template <class Take>
   static void for_each_run(std::span<const Run> runs, int begin, int end, Take&& take);
   std::string pack_key(const Matrix& matrix, std::span<const Run> runs) const;
@@ -138,6 +143,7 @@ class Model {
 
   const ModelSource& source_;
   DeployConfig config_;
+  const Calibration* calibration_;
   PackCache* packs_;        // while weights are packed
   std::string model_hash_;  // where there is a cache
   const AttentionVariant* attention_;

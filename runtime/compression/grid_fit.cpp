@@ -1,0 +1,82 @@
+#include "runtime/compression/grid_fit.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/narrow_float.h"
+#include "kernels/packing.h"
+
+namespace paretune {
+namespace {
+
+constexpr float kLargestF16 = 65504;
+constexpr float kStep = 0.05f, kLeast = 0.4f;  // of the range
+
+}  // namespace
+
+int GroupGrid::code(float value) const {
+  if (!(scale > 0)) return zero;
+  return zero + round_within(value / scale, float(-zero), float(most - zero));
+}
+
+GroupGrid grid_between(float low, float high, const WeightFormat& format) {
+  GroupGrid grid{.most = (1 << format.bits) - 1};
+  const auto as_f16 = [](float v) { return f16_to_f32(f32_to_f16(std::min(v, kLargestF16))); };
+  if (format.zeros) {
+    grid.scale = as_f16(high / float(grid.most) - low / float(grid.most));
+    grid.zero = grid.scale > 0 ? round_within(-low / grid.scale, 0, float(grid.most)) : 0;
+  } else {
+    grid.zero = 1 << (format.bits - 1);
+    grid.scale = as_f16(std::max(-low, high) / float(grid.zero - 1));
+  }
+  return grid;
+}
+
+double grid_error(const GroupGrid& grid, std::span<const float> values,
+                  std::span<const float> weights) {
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float error = values[i] - grid.value(grid.code(values[i]));
+    sum += double(error) * error * (weights.empty() ? 1.0f : weights[i]);
+  }
+  return sum;
+}
+
+GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights,
+                   const WeightFormat& format) {
+  float low = 0, high = 0;
+  for (const float v : values) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  GroupGrid best = grid_between(low, high, format);
+  double least = grid_error(best, values, weights);
+  const auto consider = [&](float low_part, float high_part) {
+    const GroupGrid grid = grid_between(low * low_part, high * high_part, format);
+    const double error = grid_error(grid, values, weights);
+    if (error >= least) return false;
+    least = error;
+    best = grid;
+    return true;
+  };
+  // Both ends together, then each by itself around what was best.
+  float low_part = 1, high_part = 1;
+  for (float part = 1 - kStep; part >= kLeast; part -= kStep) {
+    if (consider(part, part)) low_part = high_part = part;
+  }
+  if (!format.zeros) return best;
+  for (int round = 0; round < 2; ++round) {
+    const float low_from = low_part, high_from = high_part;
+    for (const float change : {-0.15f, -0.1f, -0.05f, 0.05f, 0.1f, 0.15f}) {
+      if (const float part = low_from + change; part <= 1 && consider(part, high_part))
+        low_part = part;
+    }
+    for (const float change : {-0.15f, -0.1f, -0.05f, 0.05f, 0.1f, 0.15f}) {
+      if (const float part = high_from + change; part <= 1 && consider(low_part, part))
+        high_part = part;
+    }
+  }
+  return best;
+}
+
+}  // namespace paretune

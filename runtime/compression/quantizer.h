@@ -1,0 +1,64 @@
+// How weights are rounded to the codes of a format (kernels/weight_format.h). One row of kQuantizers
+// is a method; a deployment's knob "quantizer" names one.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/weight_format.h"
+
+namespace paretune {
+
+// What a matrix's inputs x (k) looked like on the calibration tokens.
+struct InputStatistics {
+  int k = 0;
+  std::span<const float> second_moments;  // (k, k) mean of x xᵀ, symmetric; may be empty
+  std::span<const float> mean_squares;    // (k) its diagonal
+};
+
+// One method, made ready for one matrix. Any number of threads may use it at once, and what a row
+// becomes does not depend on the rows beside it.
+class RowQuantizer {
+ public:
+  virtual ~RowQuantizer() = default;
+  // rows: (n, k), out: (n)
+  virtual void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const = 0;
+};
+
+struct Quantizer {
+  std::string_view name;
+  std::string_view help;
+  bool calibrated;  // wants InputStatistics
+  // statistics: nullptr where there are none; the method then does what it can without. format: one
+  // with a grid (has_grid).
+  std::unique_ptr<RowQuantizer> (*make)(const WeightFormat& format,
+                                        const InputStatistics* statistics);
+};
+
+// Codes in groups with a scale and at most a zero each: what the methods search over. Others are
+// rounded to nearest.
+constexpr bool has_grid(const WeightFormat& format) { return format.bits > 0; }
+
+std::unique_ptr<RowQuantizer> make_round_to_nearest(const WeightFormat&, const InputStatistics*);
+std::unique_ptr<RowQuantizer> make_clip(const WeightFormat&, const InputStatistics*);
+std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat&, const InputStatistics*);
+std::unique_ptr<RowQuantizer> make_hqq(const WeightFormat&, const InputStatistics*);
+std::unique_ptr<RowQuantizer> make_gptq(const WeightFormat&, const InputStatistics*);
+
+inline constexpr std::array kQuantizers{
+    Quantizer{"nearest", "to the nearest code of the group's range", false, make_round_to_nearest},
+    Quantizer{"clip", "ranges clipped where that lowers the squared error", false, make_clip},
+    Quantizer{"hqq", "half-quadratic: ranges that favour the many over outliers", false, make_hqq},
+    Quantizer{"clip_weighted", "as clip, each input weighted by its mean square", true,
+              make_clip_weighted},
+    Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq},
+};
+inline constexpr std::array<std::string_view, kQuantizers.size()> kQuantizerNames{
+    kQuantizers[0].name, kQuantizers[1].name, kQuantizers[2].name, kQuantizers[3].name,
+    kQuantizers[4].name};
+
+const Quantizer& find_quantizer(std::string_view name);  // one of kQuantizerNames
+
+}  // namespace paretune
