@@ -27,6 +27,10 @@ inline constexpr std::array kStartingPoints{
     StartingPoint{"W4A8",
                   {"attention_weights=int4_g128", "mlp_weights=int4_g128", "output_weights=int8",
                    "activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
+    StartingPoint{
+        "W4A8 by GPTQ",
+        {"attention_weights=int4_g32", "mlp_weights=int4_g32", "output_weights=int8_g32",
+         "quantizer=gptq", "activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"large batch",
                   {"max_batch_size=32", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"full precision",

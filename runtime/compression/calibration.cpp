@@ -134,7 +134,8 @@ Calibration::Calibration(const ModelShape& shape) {
   std::size_t all = 0;
   for (int layer = 0; layer <= shape.n_layers; ++layer) {
     for (int site = 0; site < kInputSites - 1; ++site) {
-      const InputSite at = layer < shape.n_layers ? static_cast<InputSite>(site) : InputSite::output;
+      const InputSite at =
+          layer < shape.n_layers ? static_cast<InputSite>(site) : InputSite::output;
       const int k = input_width(shape, at);
       sites_.push_back({.k = k});
       sites_.back().squares.resize(static_cast<std::size_t>(k));
@@ -180,9 +181,11 @@ void Calibration::copy_from(std::span<const float> from) {
   const float* at = from.data();
   for (Site& site : sites_) {
     at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.moments.size()),
-                             site.moments.begin()).in;
+                             site.moments.begin())
+             .in;
     at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.squares.size()),
-                             site.squares.begin()).in;
+                             site.squares.begin())
+             .in;
   }
 }
 
@@ -208,8 +211,7 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   config.prefix_caching = false;
   config.max_batch_size = 16;
   config.prefill_chunk = 256;
-  config.kv_cache_tokens =
-      16 * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
+  config.kv_cache_tokens = 16 * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
   ThreadPool pool(config.prefill_threads);
   const Model model(source, config, pool);
   const std::vector<std::vector<int>> sequences = sample(model, config, pool);

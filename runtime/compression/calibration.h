@@ -37,8 +37,8 @@ class Calibration {
 
   InputStatistics statistics(InputSite site, int layer) const;
 
-  std::vector<float>& moments(InputSite site, int layer);   // (k, k), or empty
-  std::vector<float>& squares(InputSite site, int layer);   // (k)
+  std::vector<float>& moments(InputSite site, int layer);  // (k, k), or empty
+  std::vector<float>& squares(InputSite site, int layer);  // (k)
   std::size_t floats() const;
   void copy_to(std::span<float> out) const;  // floats()
   void copy_from(std::span<const float> from);

@@ -1,5 +1,5 @@
-// GPTQ (Frantar et al., arXiv:2210.17323): columns are rounded one after the other, and the error of
-// each is made good by the columns still to come, as the inputs' second moments say.
+// GPTQ (Frantar et al., arXiv:2210.17323): columns are rounded one after the other, and the error
+// of each is made good by the columns still to come, as the inputs' second moments say.
 //
 //   H = E[x xᵀ] + λ I,  U = upper Cholesky factor of H⁻¹
 //   for every column j in the order:  e = (w_j - round(w_j)) / U_jj,  w_l -= e U_jl for l > j
@@ -32,8 +32,7 @@ constexpr double kDamping = 0.01;  // λ as a part of H's mean diagonal
 class Gptq final : public RowQuantizer {
  public:
   Gptq(const WeightFormat& format, const InputStatistics& statistics)
-      : format_(format),
-        weights_(statistics.mean_squares.begin(), statistics.mean_squares.end()) {
+      : format_(format), weights_(statistics.mean_squares.begin(), statistics.mean_squares.end()) {
     const int k = statistics.k;
     const auto n = static_cast<std::size_t>(k);
     order_.resize(n);
@@ -80,8 +79,8 @@ class Gptq final : public RowQuantizer {
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t begin = g * group, count = std::min(group, n - begin);
         GroupGrid& grid = grids[i * groups + g];
-        grid = fit_grid(row.subspan(begin, count), std::span(weights_).subspan(begin, count),
-                        format_);
+        grid =
+            fit_grid(row.subspan(begin, count), std::span(weights_).subspan(begin, count), format_);
         out[i].scales[g] = grid.scale;
         if (format_.zeros) out[i].zeros[g] = static_cast<std::uint8_t>(grid.zero);
       }

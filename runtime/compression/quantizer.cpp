@@ -65,8 +65,8 @@ std::unique_ptr<RowQuantizer> make_clip(const WeightFormat& format, const InputS
 }
 std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat& format,
                                                  const InputStatistics* statistics) {
-  return std::make_unique<Clip>(
-      format, statistics ? statistics->mean_squares : std::span<const float>());
+  return std::make_unique<Clip>(format,
+                                statistics ? statistics->mean_squares : std::span<const float>());
 }
 
 const Quantizer& find_quantizer(std::string_view name) {

@@ -1,5 +1,5 @@
-// How weights are rounded to the codes of a format (kernels/weight_format.h). One row of kQuantizers
-// is a method; a deployment's knob "quantizer" names one.
+// How weights are rounded to the codes of a format (kernels/weight_format.h). One row of
+// kQuantizers is a method; a deployment's knob "quantizer" names one.
 #pragma once
 
 #include <array>

@@ -1,0 +1,77 @@
+#include "runtime/compression/calibration.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "bench/synthetic_model.h"
+#include "runtime/engine/pack_cache.h"
+#include "tests/runtime/model/tiny_model.h"
+
+namespace paretune {
+namespace {
+
+class CalibrationTest : public testing::Test {
+ protected:
+  std::unique_ptr<ModelSource> model(const std::string& shape) const {
+    const auto file = folder_.path() / (shape + ".gguf");
+    write_synthetic_model(find_synthetic_shape(shape), find_synthetic_type("f16"), file);
+    return open_model(file);
+  }
+  static std::vector<float> all(const Calibration& calibration) {
+    std::vector<float> values(calibration.floats());
+    calibration.copy_to(values);
+    return values;
+  }
+  const TemporaryFolder folder_;
+};
+
+TEST_F(CalibrationTest, MomentsAreSymmetricWithTheSquaresOnTheirDiagonal) {
+  const auto source = model("tiny");
+  const Calibration calibration = calibrate(*source, nullptr);
+  for (int layer = 0; layer < source->shape().n_layers; ++layer) {
+    for (const InputSite site : {InputSite::qkv, InputSite::attention_output, InputSite::gate_up,
+                                 InputSite::down, InputSite::output}) {
+      const InputStatistics s = calibration.statistics(site, layer);
+      ASSERT_EQ(s.k, input_width(source->shape(), site));
+      const auto k = static_cast<std::size_t>(s.k);
+      ASSERT_EQ(s.second_moments.size(), k * k);
+      double trace = 0;
+      for (std::size_t i = 0; i < k; ++i) {
+        EXPECT_GT(s.mean_squares[i], 0);
+        EXPECT_NEAR(s.second_moments[i * k + i], s.mean_squares[i], 1e-3 * s.mean_squares[i]);
+        trace += s.mean_squares[i];
+        for (std::size_t j = 0; j < i; ++j) {
+          const float a = s.second_moments[i * k + j];
+          EXPECT_EQ(a, s.second_moments[j * k + i]);
+          EXPECT_LE(a * a, s.mean_squares[i] * s.mean_squares[j] * 1.001f);  // Cauchy-Schwarz
+        }
+      }
+      // Rows after an RMS norm with weights of 1 have a mean square of 1, less what its epsilon
+      // takes from the small rows of random weights.
+      if (site == InputSite::qkv || site == InputSite::gate_up || site == InputSite::output) {
+        EXPECT_NEAR(trace / double(k), 1, 5e-2);
+      }
+    }
+  }
+}
+
+TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
+  const auto source = model("tiny");
+  PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
+  const std::vector<float> first = all(calibrate(*source, &packs));
+  EXPECT_EQ(packs.found(), 0);
+  EXPECT_EQ(all(calibrate(*source, &packs)), first);
+  EXPECT_EQ(packs.found(), 1);
+  EXPECT_EQ(all(calibrate(*source, nullptr)), first);
+}
+
+TEST_F(CalibrationTest, ExpertsHaveNoneOfTheirOwn) {
+  const auto source = model("tiny-moe");
+  const Calibration calibration = calibrate(*source, nullptr);
+  EXPECT_FALSE(input_site(Weight::expert_gate).has_value());
+  EXPECT_GT(calibration.statistics(InputSite::qkv, 1).mean_squares[0], 0);
+}
+
+}  // namespace
+}  // namespace paretune
