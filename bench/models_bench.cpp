@@ -144,7 +144,8 @@ struct Bench {
     // Of the experts, as many as independent choices of `batch` tokens reach on average.
     const double skipped = std::pow(1 - double(s.n_experts_used) / s.n_experts, batch);
     const double experts = 3.0 * s.d_model * s.d_ff * s.n_experts * s.n_layers;
-    const double bits = bits_per_weight(*config.mlp_weights, s.d_ff, s.d_model);
+    const double bits =
+        bits_per_weight(*config.weights.at(LayerKind::down).format, s.d_ff, s.d_model);
     return double(model.model->weight_bytes()) - skipped * experts * bits / 8 + kv;
   }
 
@@ -191,7 +192,7 @@ struct Bench {
 
 KernelTable tune(const Target& target, const DeployConfig& config, double& seconds) {
   WallClock clock;
-  std::vector<const WeightFormat*> formats{config.attention_weights};
+  const std::vector<const WeightFormat*> formats = config.weights.formats();
   const double begin = now();
   const std::vector<KernelTask> tasks = kernel_tasks(target, formats);
   ThreadPool pool(target.machine.cores);
@@ -280,10 +281,8 @@ int main_of(int argc, char** argv) {
       std::unique_ptr<ModelSource> source = open_model(file);
       const Target target{this_machine(), source->shape()};
       DeployConfig config = default_config(target);
-      for (const char* knob : {"attention_weights", "mlp_weights", "output_weights"}) {
-        set_knob(config, knob, name, "--config");
-      }
-      config.activations.name = config.attention_weights->integer ? "int8" : "bf16";
+      config.weights = parse_policy("all=" + name, "--config");
+      config.activations.name = config.weights.formats().front()->integer ? "int8" : "bf16";
       set_knob(config, "kv_cache", flags["--kv"], "--kv");
       const std::string kernels = flags["--kernels"];
       if (kernels != "default") {

@@ -1,12 +1,13 @@
 // What every way of rounding weights costs in quality: mean KL divergence against full precision,
 // beside the bits it takes, on a workload's texts.
 //
-//   quality_bench [--workload FILE] [--model FILE] [--formats a,b] [--quantizers a,b]
-//                 [--activations f32] [--tokens N]
+//   quality_bench [--workload FILE] [--model FILE] [--policies 'a;b']
+//                 [--formats a,b] [--quantizers a,b] [--activations f32] [--tokens N]
 //
-// One row per format and method: all linear layers and the output head are rounded. Bits are those of
-// the packed matrices, scales and padding included; ± is a standard error over documents; seconds are
-// those of loading, calibration included.
+// One row per policy (runtime/compression/policy.h); without --policies one per format and method,
+// all linear layers and the output head being rounded. Bits are those of the packed matrices,
+// scales and padding included; ± is a standard error over documents; seconds are those of loading,
+// calibration included.
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -22,10 +23,10 @@
 namespace paretune {
 namespace {
 
-std::vector<std::string> split(const std::string& list) {
+std::vector<std::string> split(const std::string& list, char separator = ',') {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::size_t end = std::min(list.find(separator, begin), list.size());
     parts.push_back(list.substr(begin, end - begin));
     begin = end + 1;
   }
@@ -36,17 +37,30 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+std::vector<std::string> policies(std::map<std::string, std::string>& flags) {
+  if (!flags["--policies"].empty()) return split(flags["--policies"], ';');
+  std::vector<std::string> all;
+  for (const std::string& format : split(flags["--formats"])) {
+    for (const std::string& quantizer : split(flags["--quantizers"])) {
+      all.push_back("all=" + format + (quantizer == "nearest" ? "" : ":" + quantizer));
+    }
+  }
+  return all;
+}
+
 int main_of(int argc, char** argv) {
   std::map<std::string, std::string> flags{
       {"--workload", "workloads/demo/chat.json"},
       {"--model", ""},
-      {"--formats", "int8,int8_g32,q6_k,q4_k,int4_g32,int4_g64,int4_g128,int3_g32,int3_g64,int2_g32"},
+      {"--formats",
+       "int8,int8_g32,q6_k,q4_k,int4_g32,int4_g64,int4_g128,int3_g32,int3_g64,int2_g32"},
       {"--quantizers", "nearest,clip,hqq,clip_weighted,gptq"},
       {"--activations", "f32"},
-      {"--output", ""},
+      {"--policies", ""},
       {"--tokens", "6000"}};
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (!flags.contains(argv[i])) throw std::runtime_error(std::string("unknown option ") + argv[i]);
+    if (!flags.contains(argv[i]))
+      throw std::runtime_error(std::string("unknown option ") + argv[i]);
     flags[argv[i]] = argv[i + 1];
   }
   Workload workload = load_workload(flags["--workload"]);
@@ -62,32 +76,24 @@ int main_of(int argc, char** argv) {
   const QualityReference reference = measure_reference(exact, full, plan);
   std::printf("%s, %zu predicted tokens, activations %s\n", path.string().c_str(),
               plan.predicted_tokens(), flags["--activations"].c_str());
-  std::printf("%-10s %-14s %6s %12s %10s %10s %9s %7s\n", "format", "quantizer", "bits", "mean KL",
-              "±", "p99", "same top", "load s");
-  for (const std::string& format : split(flags["--formats"])) {
-    for (const std::string& quantizer : split(flags["--quantizers"])) {
-      DeployConfig config = full;
-      for (const char* knob : {"attention_weights", "mlp_weights", "output_weights"}) {
-        set_knob(config, knob, format, "--formats");
-      }
-      if (!flags["--output"].empty()) {
-        set_knob(config, "output_weights", flags["--output"], "--output");
-      }
-      set_knob(config, "quantizer", quantizer, "--quantizers");
-      set_knob(config, "activations", flags["--activations"], "--activations");
-      config = canonical(config, target);
-      if (config.quantizer.name != quantizer) continue;  // means the same as another
-      if (quantizer != "nearest" && !has_grid(*config.mlp_weights)) continue;
-      const double begin = now();
-      const LoadedModel model = load_model(open_model(path), config);
-      const double load_s = now() - begin;
-      const Quality quality = measure_quality(model, config, plan, reference);
-      const double parameters = double(active_parameter_count(target.model));
-      std::printf("%-10s %-14s %6.3f %12.6f %10.6f %10.5f %8.2f%% %7.2f\n", format.c_str(),
-                  quantizer.c_str(), 8 * double(model.model->weight_bytes()) / parameters,
-                  quality.kl_divergence, quality.kl_standard_error, quality.kl_p99,
-                  100 * quality.same_top1_fraction, load_s);
-    }
+  std::printf("%-34s %6s %12s %10s %10s %9s %7s\n", "weights", "bits", "mean KL", "±", "p99",
+              "same top", "load s");
+  for (const std::string& text : policies(flags)) {
+    DeployConfig config = full;
+    set_knob(config, "weights", text, "--policies");
+    set_knob(config, "activations", flags["--activations"], "--activations");
+    const DeployConfig meant = canonical(config, target);
+    if (!(meant.weights == config.weights) && flags["--policies"].empty()) continue;
+    config = meant;
+    const double begin = now();
+    const LoadedModel model = load_model(open_model(path), config);
+    const double load_s = now() - begin;
+    const Quality quality = measure_quality(model, config, plan, reference);
+    const double parameters = double(active_parameter_count(target.model));
+    std::printf("%-34s %6.3f %12.6f %10.6f %10.5f %8.2f%% %7.2f\n", to_text(config.weights).c_str(),
+                8 * double(model.model->weight_bytes()) / parameters, quality.kl_divergence,
+                quality.kl_standard_error, quality.kl_p99, 100 * quality.same_top1_fraction,
+                load_s);
   }
   return 0;
 }

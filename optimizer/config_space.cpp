@@ -22,15 +22,23 @@ ConfigSpace::ConfigSpace(const Target& target,
                          const std::map<std::string, std::vector<std::string>>& restriction,
                          const std::string& where)
     : target_(target) {
+  // Any policy may be asked for, not only those that a search would think of.
+  if (const auto asked = restriction.find("weights"); asked != restriction.end()) {
+    target_.policies.clear();
+    for (const std::string& text : asked->second) {
+      target_.policies.push_back(parse_policy(text, where + ": $.space.weights"));
+    }
+  }
   for_each_knob([&](const auto& knob) {
     KnobDomain domain{
         std::string(knob.name), std::string(effect_name(knob.effect)), std::string(knob.help), {}};
     DeployConfig config;
-    for (const auto& value : knob.choices(target)) {
+    for (const auto& value : knob.choices(target_)) {
       config.*knob.field = value;
       domain.choices.push_back(knob_text(config, knob.name));
     }
-    ordinal_.push_back(std::is_arithmetic_v<std::remove_cvref_t<decltype(config.*knob.field)>>);
+    using Value = std::remove_cvref_t<decltype(config.*knob.field)>;
+    ordinal_.push_back(std::is_arithmetic_v<Value> || std::is_same_v<Value, Policy>);
     knobs_.push_back(std::move(domain));
   });
   for (const auto& [name, values] : restriction) {
@@ -41,6 +49,7 @@ ConfigSpace::ConfigSpace(const Target& target,
       throw std::runtime_error(where + ": $.space: found the unknown knob \"" + name +
                                "\", allowed: " + known);
     }
+    if (name == "weights") continue;
     for (const std::string& value : values) {
       if (std::ranges::find(knob->choices, value) == knob->choices.end()) {
         throw std::runtime_error(where + ": $.space." + name + ": found \"" + value +

@@ -35,7 +35,7 @@ class Console : public TuneObserver {
   bool status_shown_ = false;
 };
 
-// The knobs in which a config differs from another, as "mlp_weights=int8 max_batch_size=32"; "as
+// The knobs in which a config differs from another, as "kv_cache=int8 max_batch_size=32"; "as
 // the default" if none.
 std::string differences(const DeployConfig& config, const DeployConfig& base);
 

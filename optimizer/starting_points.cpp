@@ -8,11 +8,13 @@ namespace paretune {
 
 DeployConfig apply(const StartingPoint& point, const Target& target) {
   DeployConfig config = default_config(target);
+  const std::string where(point.name);
+  config.weights = uniform_policy(target.open_layers, parse_treatment(point.linear, where),
+                                  parse_treatment(point.output, where));
   for (const std::string_view setting : point.settings) {
     if (setting.empty()) break;
     const auto equals = setting.find('=');
-    set_knob(config, setting.substr(0, equals), setting.substr(equals + 1),
-             std::string(point.name));
+    set_knob(config, setting.substr(0, equals), setting.substr(equals + 1), where);
   }
   return canonical(config, target);
 }

@@ -101,27 +101,23 @@ class Trials {
   int ok_trials_ = 0;
 };
 
-// The weight formats of the space, if it asks for tuned kernels.
+// The weight formats of the space's policies, if it asks for tuned kernels.
 std::vector<const WeightFormat*> formats_to_tune(const Study& study) {
-  const auto has = [&](std::string_view knob, std::string_view choice) {
-    return std::ranges::any_of(study.knobs, [&](const KnobDomain& domain) {
-      return domain.name == knob &&
-             std::ranges::find(domain.choices, choice) != domain.choices.end();
-    });
-  };
   std::vector<const WeightFormat*> formats;
   bool tuned = false;
-  for_each_knob([&](const auto& knob) {
-    if constexpr (std::is_same_v<decltype(knob.field), const WeightFormat * DeployConfig::*>) {
-      for (const WeightFormat* format : kWeightFormats) {
-        if (has(knob.name, format->name) && std::ranges::find(formats, format) == formats.end())
-          formats.push_back(format);
+  for (const KnobDomain& domain : study.knobs) {
+    for (const std::string& choice : domain.choices) {
+      DeployConfig config;
+      set_knob(config, domain.name, choice, domain.name);
+      if (domain.name == "weights") {
+        for (const WeightFormat* format : config.weights.formats()) {
+          if (std::ranges::find(formats, format) == formats.end()) formats.push_back(format);
+        }
       }
-    } else if constexpr (std::is_same_v<decltype(knob.field),
-                                        OneOf<kMatmulKernels> DeployConfig::*>) {
-      tuned = tuned || has(knob.name, "tuned");
+      tuned |= config.prefill_kernel.name == "tuned" && domain.name == "prefill_kernel";
+      tuned |= config.decode_kernel.name == "tuned" && domain.name == "decode_kernel";
     }
-  });
+  }
   return tuned ? formats : std::vector<const WeightFormat*>{};
 }
 

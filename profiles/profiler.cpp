@@ -81,6 +81,15 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
       packs_(store.file().parent_path() / "packs",
              PackCache::default_limit(store.file().parent_path())),
       usd_per_hour_(workload.cost.usd_per_hour) {
+  if (!workload.open_layers.empty()) {
+    target_.open_layers.clear();
+    for (const std::string& name : workload.open_layers) {
+      for (const LayerKind kind : layer_kinds(name, workload.file.string() + ": $.open_layers")) {
+        if (std::ranges::find(target_.open_layers, kind) == target_.open_layers.end())
+          target_.open_layers.push_back(kind);
+      }
+    }
+  }
   load_evals(workload);  // refuses floors on capabilities that no question has
   check_lengths(workload, target_.model);
   std::string rows;

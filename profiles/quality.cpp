@@ -136,7 +136,7 @@ void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
 
 DeployConfig full_precision_config(const Target& target) {
   DeployConfig config = default_config(target);
-  config.attention_weights = config.mlp_weights = config.output_weights = &kF32;
+  config.weights = uniform_policy(kAllKinds, {&kF32}, {&kF32});
   config.activations.name = "f32";
   config.kv_cache = &kKvF32;
   return canonical(config, target);

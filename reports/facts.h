@@ -54,7 +54,7 @@ struct Change {
 };
 std::vector<Change> changes(const DeployConfig& from, const DeployConfig& to);
 std::string changes_text(
-    const std::vector<Change>& changes);  // "mlp_weights bf16 → int8, …"; "" for none
+    const std::vector<Change>& changes);  // "kv_cache bf16 → int8, …"; "" for none
 // Against the default; "the default config" where it does not differ.
 std::string config_text(const Study& study, const Trial& trial);
 

@@ -17,8 +17,7 @@ bool runs_here(std::string_view family) {
 // A resolved kernel for each weight format the config uses; equal lists mean equal kernels.
 std::vector<const MatmulVariant*> resolved(const DeployConfig& config, std::string_view family) {
   std::vector<const MatmulVariant*> kernels;
-  for (const WeightFormat* format :
-       {config.attention_weights, config.mlp_weights, config.output_weights}) {
+  for (const WeightFormat* format : config.weights.formats()) {
     kernels.push_back(&resolve_matmul(family, *format, effective_activations(config, *format)));
   }
   return kernels;
@@ -36,33 +35,48 @@ void canonical_kernel(DeployConfig& config, OneOf<kMatmulKernels> DeployConfig::
   }
 }
 
+// Of two policies that treat every layer alike, one is left.
+void name_most(Policy& policy, int n_layers) {
+  for (const LayerKindInfo& info : kLayerKinds) {
+    if (!info.per_layer || policy.treatments(info.kind).size() == 1) continue;
+    std::vector<Treatment> layers;
+    for (int layer = 0; layer < n_layers; ++layer) layers.push_back(policy.at(info.kind, layer));
+    const auto most = std::ranges::max_element(
+        layers, {}, [&](const Treatment& one) { return std::ranges::count(layers, one); });
+    policy.set(info.kind, *most);
+    for (int layer = 0; layer < n_layers; ++layer) {
+      policy.set(info.kind, layer, layers[static_cast<std::size_t>(layer)]);
+    }
+  }
+}
+
 constexpr std::array kConstraints{
+    Constraint{
+        "a quantizer needs groups",
+        "methods differ where weights are rounded in groups with a scale each; elsewhere all "
+        "round to nearest",
+        [](DeployConfig& c, const Target&) {
+          c.weights.rewrite([](Treatment treatment) {
+            if (!has_grid(*treatment.format)) treatment.quantizer = &kQuantizers[0];
+            return treatment;
+          });
+        }},
+    Constraint{"layers of a kind are named once",
+               "a kind's treatment is the one that most of its layers have",
+               [](DeployConfig& c, const Target& t) { name_most(c.weights, t.model.n_layers); }},
     Constraint{"activations need a partner",
                "a cast of activations acts only where weights of its kind exist: int8 with integer "
                "weights, bf16 with "
                "bf16 weights",
                [](DeployConfig& c, const Target&) {
                  bool integer = false, bf16 = false;
-                 for (const WeightFormat* format :
-                      {c.attention_weights, c.mlp_weights, c.output_weights}) {
+                 for (const WeightFormat* format : c.weights.formats()) {
                    integer |= format->integer;
                    bf16 |= format == &kBf16;
                  }
                  if (c.activations.name == "int8" && !integer) c.activations.name = "bf16";
                  if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
                }},
-    Constraint{
-        "a quantizer needs groups",
-        "methods differ where weights are rounded in groups with a scale each; elsewhere all "
-        "round to nearest",
-        [](DeployConfig& c, const Target&) {
-          bool grid = false;
-          for (const WeightFormat* format :
-               {c.attention_weights, c.mlp_weights, c.output_weights}) {
-            grid |= has_grid(*format);
-          }
-          if (!grid) c.quantizer = {};
-        }},
     Constraint{
         "one name per prefill kernel", "families that fall back to the same kernels are the same",
         [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
@@ -120,11 +134,8 @@ Activations effective_activations(const DeployConfig& config, const WeightFormat
   return Activations::f32;
 }
 
-std::vector<const WeightFormat*> weight_choices(const Target&) {
-  return {kWeightFormats.begin(), kWeightFormats.end()};
-}
-std::vector<OneOf<kQuantizerNames>> quantizer_choices(const Target&) {
-  return every<kQuantizerNames>();
+std::vector<Policy> policy_choices(const Target& target) {
+  return target.policies.empty() ? uniform_policies(target.open_layers) : target.policies;
 }
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) {
   return every<kActivationCasts>();
@@ -209,6 +220,7 @@ void check_config(const DeployConfig& c, const Target& target) {
                              std::string(why));
   };
   const ModelShape& m = target.model;
+  at_most("weights: a layer", c.weights.last_layer(), m.n_layers - 1, "the model's last");
   at_most("prefill_threads", c.prefill_threads, 4096, "threads of one process");
   at_most("decode_threads", c.decode_threads, 4096, "threads of one process");
   at_most("max_batch_size", c.max_batch_size, 65536, "sequences of one engine");

@@ -12,7 +12,7 @@
 #include "kernels/kv_format.h"
 #include "kernels/matmul.h"
 #include "kernels/weight_format.h"
-#include "runtime/compression/quantizer.h"
+#include "runtime/compression/policy.h"
 #include "runtime/target.h"
 
 namespace paretune {
@@ -41,10 +41,7 @@ inline constexpr std::array<std::string_view, 7> kAttentionKernels{
 inline constexpr std::array<std::string_view, 2> kSchedules{"mixed", "prefill_first"};
 
 struct DeployConfig {
-  const WeightFormat* attention_weights = &kBf16;  // q, k, v and output projections
-  const WeightFormat* mlp_weights = &kBf16;        // gate, up and down projections
-  const WeightFormat* output_weights = &kBf16;     // the output head; token embeddings stay bf16
-  OneOf<kQuantizerNames> quantizer;
+  Policy weights;
   OneOf<kActivationCasts> activations;
   const KvFormat* kv_cache = &kKvBf16;
   OneOf<kMatmulKernels> prefill_kernel;
@@ -75,8 +72,7 @@ struct Knob {
 };
 
 // Domains, in deploy_config.cpp.
-std::vector<const WeightFormat*> weight_choices(const Target&);
-std::vector<OneOf<kQuantizerNames>> quantizer_choices(const Target&);
+std::vector<Policy> policy_choices(const Target&);
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&);
 std::vector<const KvFormat*> kv_choices(const Target&);
 std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&);
@@ -90,17 +86,9 @@ std::vector<int> cache_choices(const Target&);
 std::vector<bool> on_off(const Target&);
 
 inline constexpr std::tuple kKnobs{
-    Knob<const WeightFormat*>{
-        "attention_weights", &DeployConfig::attention_weights, Effect::quality,
-        "format of the q, k, v and attention output projections", weight_choices},
-    Knob<const WeightFormat*>{"mlp_weights", &DeployConfig::mlp_weights, Effect::quality,
-                              "format of the MLP's gate, up and down projections", weight_choices},
-    Knob<const WeightFormat*>{"output_weights", &DeployConfig::output_weights, Effect::quality,
-                              "format of the output head", weight_choices},
-    Knob<OneOf<kQuantizerNames>>{"quantizer", &DeployConfig::quantizer, Effect::quality,
-                                 "how weights are rounded to formats in groups; the last two "
-                                 "sample the model for its inputs",
-                                 quantizer_choices},
+    Knob<Policy>{"weights", &DeployConfig::weights, Effect::quality,
+                 "format of every kind of layer, and how its weights are rounded to it",
+                 policy_choices},
     Knob<OneOf<kActivationCasts>>{
         "activations", &DeployConfig::activations, Effect::quality,
         "lowest precision that activations are cast to before a matrix product",

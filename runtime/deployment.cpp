@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "paretune.deploy/2";
+constexpr std::string_view kSchema = "paretune.deploy/3";
 constexpr int kMaxInt = 1 << 30;  // of any integer knob
 
 [[noreturn]] void fail(const std::string& where, const std::string& found,
@@ -22,7 +22,7 @@ constexpr int kMaxInt = 1 << 30;  // of any integer knob
 std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 // Text of a knob's value, and back. One overload per kind of value; none names a knob.
-std::string text_of(const WeightFormat* v) { return std::string(v->name); }
+std::string text_of(const Policy& v) { return to_text(v); }
 std::string text_of(const KvFormat* v) { return std::string(v->name); }
 std::string text_of(int v) { return std::to_string(v); }
 std::string text_of(bool v) { return v ? "true" : "false"; }
@@ -50,8 +50,8 @@ void from_catalog(T& value, const List& list, std::string_view text, const std::
   value = *found;
 }
 
-void set_value(const WeightFormat*& v, std::string_view text, const std::string& where) {
-  from_catalog(v, kWeightFormats, text, where);
+void set_value(Policy& v, std::string_view text, const std::string& where) {
+  v = parse_policy(text, where);
 }
 void set_value(const KvFormat*& v, std::string_view text, const std::string& where) {
   from_catalog(v, kKvFormats, text, where);

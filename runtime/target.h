@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "runtime/compression/policy.h"
 #include "runtime/model/model_source.h"
 
 namespace paretune {
@@ -23,6 +25,10 @@ Machine this_machine();
 struct Target {
   Machine machine;
   ModelShape model;
+  // What a search may compress, and the policies it chooses among; none: those that treat all of it
+  // alike. Output projections, output head and embeddings cost the most quality where they break.
+  std::vector<LayerKind> open_layers{LayerKind::qkv, LayerKind::gate_up};
+  std::vector<Policy> policies;
 };
 
 }  // namespace paretune

@@ -108,6 +108,9 @@ struct Workload {
   LatencyObjective objective;  // default: the first bound of the SLO, else p95 of E2E
   // Restricts the search: knob name to the values to try, as text ("int8", "64", "true").
   std::map<std::string, std::vector<std::string>> space;
+  // What compression may touch: kinds of layers or groups of them (runtime/compression/policy.h);
+  // empty: those that lose least.
+  std::vector<std::string> open_layers;
   int num_requests = 64;  // measured in one trial, after the warm-up
   int warmup_requests = 4;
   std::uint64_t seed = 1;

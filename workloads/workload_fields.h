@@ -175,6 +175,7 @@ constexpr auto fields(std::type_identity<Workload>) {
       Field{"cost", &Workload::cost, kUnbounded, Need::required},
       Field{"budget", &Workload::budget, kUnbounded},
       Field{"objective", &Workload::objective, kUnbounded},
+      Field{"open_layers", &Workload::open_layers, Range{1, 64}},
       Field{"space", &Workload::space, kUnbounded},
       Field{"num_requests", &Workload::num_requests, kCount},
       Field{"warmup_requests", &Workload::warmup_requests, Range{0, 1'000'000}},

@@ -81,6 +81,11 @@ struct Reader {
     out = kPercentiles[std::min(place.one_of(names), kPercentiles.size() - 1)];
   }
 
+  static void read(const JsonPlace& place, const Range&, std::vector<std::string>& out) {
+    out.resize(place.expect_array(1, 64));
+    for (std::size_t i = 0; i < out.size(); ++i) read(place.at(i), kName, out[i]);
+  }
+
   static void read(const JsonPlace& place, const Range&, TextSpec& out) {
     read(place, kPath, out.path);
   }

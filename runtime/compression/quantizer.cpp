@@ -1,8 +1,6 @@
 #include "runtime/compression/quantizer.h"
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 
 #include "runtime/compression/grid_fit.h"
 
@@ -67,13 +65,6 @@ std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat& format,
                                                  const InputStatistics* statistics) {
   return std::make_unique<Clip>(format,
                                 statistics ? statistics->mean_squares : std::span<const float>());
-}
-
-const Quantizer& find_quantizer(std::string_view name) {
-  for (const Quantizer& row : kQuantizers) {
-    if (row.name == name) return row;
-  }
-  throw std::runtime_error("unknown quantizer \"" + std::string(name) + '"');
 }
 
 }  // namespace paretune

@@ -55,10 +55,4 @@ inline constexpr std::array kQuantizers{
               make_clip_weighted},
     Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq},
 };
-inline constexpr std::array<std::string_view, kQuantizers.size()> kQuantizerNames{
-    kQuantizers[0].name, kQuantizers[1].name, kQuantizers[2].name, kQuantizers[3].name,
-    kQuantizers[4].name};
-
-const Quantizer& find_quantizer(std::string_view name);  // one of kQuantizerNames
-
 }  // namespace paretune

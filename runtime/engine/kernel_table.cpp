@@ -145,7 +145,10 @@ KernelTable used_by(const KernelTable& table, const DeployConfig& config, const 
   for (const KernelChoice& choice : table.choices()) {
     const KernelKey& key = choice.key;
     if (std::ranges::any_of(products, [&](const Model::Product& p) {
-          return key.weights == config.*p.weights && key.n == p.n && key.k == p.k &&
+          const std::vector<Treatment> treatments = config.weights.treatments(p.kind);
+          return key.n == p.n && key.k == p.k &&
+                 std::ranges::find(treatments, key.weights, &Treatment::format) !=
+                     treatments.end() &&
                  key.activations == effective_activations(config, *key.weights);
         }))
       used.add(choice);

@@ -13,7 +13,7 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
   loaded.pool =
       std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
   std::optional<Calibration> calibration;
-  if (find_quantizer(config.quantizer.name).calibrated) calibration = calibrate(*source, packs);
+  if (config.weights.calibrated()) calibration = calibrate(*source, packs);
   loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs,
                                          calibration ? &*calibration : nullptr);
   try {

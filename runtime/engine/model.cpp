@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <exception>
-#include <mutex>
 
 #include "kernels/elementwise.h"
+#include "kernels/narrow_float.h"
 #include "runtime/engine/block_results.h"
 #include "runtime/engine/rows.h"
-#include "runtime/model/exact_repack.h"
 
 namespace paretune {
 namespace {
@@ -36,174 +34,22 @@ MatmulPlans Model::plans_for(Phase phase, const PackedMatrix& matrix,
                        prefill ? config_.prefill_threads : config_.decode_threads);
 }
 
-Model::Matrix Model::pack(std::span<const Run> runs, int n, const WeightFormat& format,
-                          ThreadPool& pool, const KernelTable& kernels) {
-  Matrix matrix;
-  const int k = source_.weight_shape(runs[0].part.weight)[1];
-  const std::size_t bytes = format.packed_bytes(n, k);
-  matrix.packed = {&format, n, k, {}};
-  PackCache* const packs = bytes >= PackCache::kLeastBytes ? packs_ : nullptr;
-  const std::string key = packs ? pack_key(matrix, runs) : "";
-  if (std::optional<PackCache::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
-    matrix.packed.data = found->bytes;
-    matrix.file = std::move(found->file);
-  } else {
-    matrix.memory = AlignedBuffer(bytes);
-    matrix.packed.data = matrix.memory.bytes();
-    pack_into(matrix, runs, pool);
-    if (packs) packs->keep(key, matrix.packed.data);
-  }
-  weight_bytes_ += bytes;
+Model::Matrix Model::planned(PackedWeights weights, const KernelTable& kernels) const {
+  Matrix matrix{.packed = weights.matrix, .weights = std::move(weights)};
   for (const Phase phase : {Phase::prefill, Phase::decode}) {
     matrix.plans.push_back(plans_for(phase, matrix.packed, kernels));
   }
   return matrix;
 }
 
-std::string Model::pack_key(const Matrix& matrix, std::span<const Run> runs) const {
-  std::string rows;
-  for (const Run& run : runs) {
-    rows += std::string(weight_info(run.part.weight).name) + ' ' + std::to_string(run.part.layer) +
-            ' ' + std::to_string(run.row) + ' ' + std::to_string(run.count) + ' ' +
-            std::to_string(run.at) + '\n';
-  }
-  return PackCache::key({std::to_string(kKernelsVersion), std::string(matrix.packed.format->name),
-                         std::string(config_.quantizer.name), std::to_string(matrix.packed.n),
-                         std::to_string(matrix.packed.k), model_hash_, rows});
-}
-
-// Calls take(run, first row of the matrix, end row) for what of each run lies in rows [begin, end).
-template <class Take>
-void Model::for_each_run(std::span<const Run> runs, int begin, int end, Take&& take) {
-  for (const Run& run : runs) {
-    const int from = std::max(begin, run.at), to = std::min(end, run.at + run.count);
-    if (from < to) take(run, from, to);
-  }
-}
-
-void Model::pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin,
-                         int end) const {
-  const auto& [format, n, k, data] = matrix.packed;
-  std::vector<float> rows(row_offset(end - begin, k));
-  for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
-    source_.read_rows(run.part.weight, run.part.layer, run.row + from - run.at,
-                      run.row + to - run.at,
-                      {rows.data() + row_offset(from - begin, matrix.packed.k),
-                       row_offset(to - from, matrix.packed.k)});
-  });
-  format->pack(rows, n, k, begin, end, matrix.memory.bytes());
-}
-
-// The method the config names, with what calibration saw of the matrix's inputs; round-to-nearest
-// for formats without a grid.
-std::unique_ptr<RowQuantizer> Model::quantizer_for(const Matrix& matrix, const Run& run) const {
-  const WeightFormat& format = *matrix.packed.format;
-  if (!has_grid(format)) return make_round_to_nearest(format, nullptr);
-  const Quantizer& method = find_quantizer(config_.quantizer.name);
-  const std::optional<InputSite> site = input_site(run.part.weight);
-  if (!calibration_ || !site) return method.make(format, nullptr);
-  const InputStatistics statistics = calibration_->statistics(*site, run.part.layer);
-  return method.make(format, &statistics);
-}
-
-void Model::pack_coded(const Matrix& matrix, std::span<const Run> runs,
-                       const RowQuantizer& quantizer, int begin, int end) const {
-  const auto& [format, n, k, data] = matrix.packed;
-  const std::vector<float> zeros(static_cast<std::size_t>(k), 0.0f);
-  std::vector<RowCodes> rows(static_cast<std::size_t>(end - begin));
-  for (RowCodes& codes : rows) format->encode(zeros, codes);  // those of no run stay zero
-  for_each_run(runs, begin, end, [&](const Run& run, int from, int to) {
-    const auto [weight, layer] = run.part;
-    const ExactRepack* const repack =
-        find_exact_repack(source_.source_format(weight, layer), *matrix.packed.format);
-    const int first = run.row + from - run.at;
-    const std::span<RowCodes> out = std::span(rows).subspan(static_cast<std::size_t>(from - begin),
-                                                            static_cast<std::size_t>(to - from));
-    if (repack) {
-      for (int i = 0; i < to - from; ++i) {
-        repack->split(source_.stored_row(weight, layer, first + i),
-                      out[static_cast<std::size_t>(i)]);
-      }
-      return;
-    }
-    const int k = matrix.packed.k;
-    std::vector<float> values(row_offset(to - from, k));
-    source_.read_rows(weight, layer, first, first + to - from, values);
-    quantizer.quantize(values, k, out);
-  });
-  format->pack_codes(rows, n, k, begin, end, matrix.memory.bytes());
-}
-
-void Model::pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const {
-  // By codes where the config's method makes them, or where the file's grid is the format's.
-  const bool stored = std::ranges::any_of(runs, [&](const Run& run) {
-    return find_exact_repack(source_.source_format(run.part.weight, run.part.layer),
-                             *matrix.packed.format) != nullptr;
-  });
-  const bool searched =
-      has_grid(*matrix.packed.format) && config_.quantizer.name != kQuantizers[0].name;
-  const bool coded = stored || searched;
-  // The runs of a matrix read the same inputs.
-  const std::unique_ptr<RowQuantizer> quantizer = coded ? quantizer_for(matrix, runs[0]) : nullptr;
-  std::exception_ptr error;
-  std::mutex error_mutex;
-  pool.run(pool.size(), [&](Team& team) {
-    const Team::Range mine = team.share(matrix.packed.n, kPanel);
-    // A few panels at a time: the copy stays in cache whatever the matrix.
-    const int step = std::max(kPanel, (1 << 18) / std::max(matrix.packed.k, 1) / kPanel * kPanel);
-    try {
-      for (int begin = mine.begin; begin < mine.end; begin += step) {
-        const int end = std::min(begin + step, mine.end);
-        if (coded) {
-          pack_coded(matrix, runs, *quantizer, begin, end);
-        } else {
-          pack_rounded(matrix, runs, begin, end);
-        }
-      }
-    } catch (...) {
-      const std::lock_guard lock(error_mutex);
-      error = std::current_exception();
-    }
-  });
-  if (error) std::rethrow_exception(error);
-}
-
-Model::Matrix Model::pack(std::initializer_list<Part> parts, const WeightFormat& format,
-                          ThreadPool& pool, const KernelTable& kernels) {
-  std::vector<Run> runs;
-  int n = 0;
-  for (const Part& part : parts) {
-    const int rows = source_.weight_shape(part.weight)[0];
-    runs.push_back({part, 0, rows, n});
-    n += rows;
-  }
-  return pack(runs, n, format, pool, kernels);
-}
-
-Model::Matrix Model::pack_in_turns(Part first, Part second, const WeightFormat& format,
-                                   ThreadPool& pool, const KernelTable& kernels) {
-  std::vector<Run> runs;
-  const int rows = source_.weight_shape(first.weight)[0];
-  int n = 0;
-  for (int row = 0; row < rows; row += kPairPanels * kPanel) {
-    const int count = std::min(kPairPanels * kPanel, rows - row);
-    for (const Part& part : {first, second}) {
-      runs.push_back({part, row, count, n});
-      n += (count + kPanel - 1) / kPanel * kPanel;
-    }
-  }
-  return pack(runs, n, format, pool, kernels);
-}
-
 std::vector<Model::Product> Model::products(const ModelShape& s) {
   const int hidden = (s.d_ff + kPanel - 1) / kPanel * kPanel;
   return {
-      {&DeployConfig::attention_weights, (s.n_heads + 2 * s.n_kv_heads) * s.head_dim, s.d_model,
-       true},
-      {&DeployConfig::attention_weights, s.d_model, s.n_heads * s.head_dim, true},
-      {&DeployConfig::mlp_weights, 2 * hidden, s.d_model, true},
-      {&DeployConfig::mlp_weights, s.d_model, s.d_ff, true},
-      {&DeployConfig::output_weights, s.vocab_size, s.d_model, false},
+      {LayerKind::qkv, (s.n_heads + 2 * s.n_kv_heads) * s.head_dim, s.d_model, true},
+      {LayerKind::attention_output, s.d_model, s.n_heads * s.head_dim, true},
+      {LayerKind::gate_up, 2 * hidden, s.d_model, true},
+      {LayerKind::down, s.d_model, s.d_ff, true},
+      {LayerKind::output, s.vocab_size, s.d_model, false},
   };
 }
 
@@ -211,32 +57,45 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
              const KernelTable& kernels, PackCache* packs, const Calibration* calibration)
     : source_(source),
       config_(config),
-      calibration_(calibration),
-      packs_(packs),
-      model_hash_(packs ? packs->model_hash(source) : ""),
       attention_(&resolve_attention(config.attention_kernel.name, *config.kv_cache)) {
   const ModelShape& s = shape();
+  const Policy& policy = config_.weights;
+  WeightPacker packer(source, pool, packs, calibration);
+  const auto stacked = [&](std::initializer_list<WeightPacker::Part> parts,
+                           const Treatment& treatment) {
+    return planned(packer.stacked(parts, treatment), kernels);
+  };
+  const auto paired = [&](Weight gate, Weight up, int index, const Treatment& treatment) {
+    return planned(packer.in_turns({gate, index}, {up, index}, kPairPanels, treatment), kernels);
+  };
+  const auto norm = [&](Weight weight, int layer) {
+    std::vector<float> values = read_vector(source, weight, layer);
+    if (policy.at(LayerKind::norms).format == &kBf16) {
+      for (float& v : values) v = bf16_to_f32(f32_to_bf16(v));
+    }
+    return values;
+  };
   for (int i = 0; i < s.n_layers; ++i) {
     Layer& layer = layers_.emplace_back();
-    layer.qkv = pack({{Weight::attn_q, i}, {Weight::attn_k, i}, {Weight::attn_v, i}},
-                     *config.attention_weights, pool, kernels);
+    layer.qkv = stacked({{Weight::attn_q, i}, {Weight::attn_k, i}, {Weight::attn_v, i}},
+                        policy.at(LayerKind::qkv, i));
     layer.attention_output =
-        pack({{Weight::attn_output, i}}, *config.attention_weights, pool, kernels);
+        stacked({{Weight::attn_output, i}}, policy.at(LayerKind::attention_output, i));
+    const Treatment &gate_up = policy.at(LayerKind::gate_up, i),
+                    &down = policy.at(LayerKind::down, i);
     if (s.n_experts > 0) {
       // Few outputs, on which everything after them depends: never rounded.
-      layer.router = pack({{Weight::ffn_router, i}}, kF32, pool, kernels);
+      layer.router = stacked({{Weight::ffn_router, i}}, {.format = &kF32});
       for (int e = i * s.n_experts; e < (i + 1) * s.n_experts; ++e) {
-        layer.gate_up.push_back(pack_in_turns({Weight::expert_gate, e}, {Weight::expert_up, e},
-                                              *config.mlp_weights, pool, kernels));
-        layer.down.push_back(pack({{Weight::expert_down, e}}, *config.mlp_weights, pool, kernels));
+        layer.gate_up.push_back(paired(Weight::expert_gate, Weight::expert_up, e, gate_up));
+        layer.down.push_back(stacked({{Weight::expert_down, e}}, down));
       }
     } else {
-      layer.gate_up.push_back(pack_in_turns({Weight::ffn_gate, i}, {Weight::ffn_up, i},
-                                            *config.mlp_weights, pool, kernels));
-      layer.down.push_back(pack({{Weight::ffn_down, i}}, *config.mlp_weights, pool, kernels));
+      layer.gate_up.push_back(paired(Weight::ffn_gate, Weight::ffn_up, i, gate_up));
+      layer.down.push_back(stacked({{Weight::ffn_down, i}}, down));
     }
-    layer.attention_norm = read_vector(source, Weight::attn_norm, i);
-    layer.mlp_norm = read_vector(source, Weight::ffn_norm, i);
+    layer.attention_norm = norm(Weight::attn_norm, i);
+    layer.mlp_norm = norm(Weight::ffn_norm, i);
     if (s.qkv_bias) {
       for (const Weight bias : {Weight::attn_q_bias, Weight::attn_k_bias, Weight::attn_v_bias}) {
         const std::vector<float> values = read_vector(source, bias, i);
@@ -244,13 +103,33 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
       }
     }
     if (s.qk_norm) {
-      layer.q_norm = read_vector(source, Weight::attn_q_norm, i);
-      layer.k_norm = read_vector(source, Weight::attn_k_norm, i);
+      layer.q_norm = norm(Weight::attn_q_norm, i);
+      layer.k_norm = norm(Weight::attn_k_norm, i);
+    }
+    const auto alike = [&](std::size_t other) {
+      return std::ranges::all_of(kAllKinds, [&](LayerKind kind) {
+        return policy.at(kind, i) == policy.at(kind, static_cast<int>(other));
+      });
+    };
+    if (std::ranges::none_of(distinct_layers_, alike)) {
+      distinct_layers_.push_back(static_cast<std::size_t>(i));
     }
   }
-  output_norm_ = read_vector(source, Weight::output_norm, 0);
-  output_ = pack({{Weight::output, 0}}, *config.output_weights, pool, kernels);
-  packs_ = nullptr;
+  output_norm_ = norm(Weight::output_norm, 0);
+  output_ = stacked({{Weight::output, 0}}, policy.at(LayerKind::output));
+  if (const Treatment& embeddings = policy.at(LayerKind::embeddings); embeddings.format != &kF32) {
+    embeddings_ = packer.stacked({{Weight::token_embedding, 0}}, embeddings);
+  }
+  weight_bytes_ = packer.packed_bytes();
+}
+
+void Model::embed(int token, std::span<float> out) const {
+  if (embeddings_) {
+    const auto& [format, n, k, data] = embeddings_->matrix;
+    format->unpack_row(data, n, k, token, out);
+  } else {
+    source_.read_rows(Weight::token_embedding, 0, token, token + 1, out);
+  }
 }
 
 std::span<const float> Model::forward(std::span<const Segment> segments, Phase phase,
@@ -303,21 +182,23 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     prepared = std::max(prepared, plan.variant->prepared_bytes(m, matrix.packed.k));
     scratch = std::max(scratch, block_floats(plan, m, grain));
   };
-  const Layer& first = layers_.front();
-  need(first.qkv, rows, 1);
-  need(first.attention_output, rows, 1);
-  if (s.n_experts > 0) {
-    need(first.router, rows, 1);
-    for (int m = 1; m <= rows; ++m) {  // an expert's rows: any number of them
-      need(first.gate_up[0], m, 2 * kPairPanels);
-      need(first.down[0], m, 1);
+  for (const std::size_t i : distinct_layers_) {
+    const Layer& layer = layers_[i];
+    need(layer.qkv, rows, 1);
+    need(layer.attention_output, rows, 1);
+    if (s.n_experts == 0) {
+      need(layer.gate_up[0], rows, 2 * kPairPanels);
+      need(layer.down[0], rows, 1);
+      continue;
     }
-    for (const Matrix* matrix : {&first.gate_up[0], &first.down[0]}) {
+    need(layer.router, rows, 1);
+    for (int m = 1; m <= rows; ++m) {  // an expert's rows: any number of them
+      need(layer.gate_up[0], m, 2 * kPairPanels);
+      need(layer.down[0], m, 1);
+    }
+    for (const Matrix* matrix : {&layer.gate_up[0], &layer.down[0]}) {
       prepared = std::max(prepared, expert_prepared_bytes(*matrix, phase, assignments));
     }
-  } else {
-    need(first.gate_up[0], rows, 2 * kPairPanels);
-    need(first.down[0], rows, 1);
   }
   need(output_, wanted, 1);
   if (w.prepared.size() < prepared) w.prepared = AlignedBuffer(prepared);
@@ -334,7 +215,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
           segments[static_cast<std::size_t>(w.row_segment[static_cast<std::size_t>(r)])];
       const int position = w.row_position[static_cast<std::size_t>(r)];
       const int token = segment.tokens[static_cast<std::size_t>(position - segment.past)];
-      source_.read_rows(Weight::token_embedding, 0, token, token + 1, row_of(w.x, r, s.d_model));
+      embed(token, row_of(w.x, r, s.d_model));
       for (int i = 0; i < s.head_dim / 2; ++i) {
         const double angle =
             static_cast<double>(position) * s.rope_inverse_frequencies[static_cast<std::size_t>(i)];

@@ -21,6 +21,7 @@
 #include "runtime/engine/matmul_plan.h"
 #include "runtime/engine/pack_cache.h"
 #include "runtime/engine/thread_pool.h"
+#include "runtime/engine/weight_packer.h"
 #include "runtime/model/model_source.h"
 
 namespace paretune {
@@ -71,10 +72,10 @@ class Model {
         const KernelTable& kernels = {}, PackCache* packs = nullptr,
         const Calibration* calibration = nullptr);
 
-  // Every matrix product of a forward pass: its shape and which weights it has. What the kernel
-  // tuner goes through.
+  // Every matrix product of a forward pass: whose weights, and its shape. What the kernel tuner
+  // goes through.
   struct Product {
-    const WeightFormat* DeployConfig::*weights;
+    LayerKind kind;
     int n, k;
     bool every_row;  // or only rows that want logits
   };
@@ -93,8 +94,7 @@ class Model {
  private:
   struct Matrix {
     PackedMatrix packed;
-    AlignedBuffer memory;            // of what was packed now,
-    std::optional<MappedFile> file;  // or the cache's
+    PackedWeights weights;           // that packed looks at
     std::vector<MatmulPlans> plans;  // by Phase
 
     const MatmulPlan& plan(Phase phase, int m) const {
@@ -109,31 +109,9 @@ class Model {
     Matrix router;                      // where there are experts
     std::vector<float> attention_norm, mlp_norm, qkv_bias, q_norm, k_norm;
   };
-  struct Part {
-    Weight weight;
-    int layer;
-  };
-  // Rows [row, row + count) of a part, that begin at row `at` of the packed matrix.
-  struct Run {
-    Part part;
-    int row, count, at;
-  };
-  // The runs' rows packed as one matrix (n, k); rows that no run covers are zero.
-  Matrix pack(std::span<const Run> runs, int n, const WeightFormat& format, ThreadPool& pool,
-              const KernelTable& kernels);
-  Matrix pack(std::initializer_list<Part> parts, const WeightFormat& format, ThreadPool& pool,
-              const KernelTable& kernels);
-  Matrix pack_in_turns(Part first, Part second, const WeightFormat& format, ThreadPool& pool,
-                       const KernelTable& kernels);
-  void pack_into(const Matrix& matrix, std::span<const Run> runs, ThreadPool& pool) const;
-  std::unique_ptr<RowQuantizer> quantizer_for(const Matrix& matrix, const Run& run) const;
-  void pack_rounded(const Matrix& matrix, std::span<const Run> runs, int begin, int end) const;
-  void pack_coded(const Matrix& matrix, std::span<const Run> runs, const RowQuantizer& quantizer,
-                  int begin, int end) const;
-  template <class Take>
-  static void for_each_run(std::span<const Run> runs, int begin, int end, Take&& take);
-  std::string pack_key(const Matrix& matrix, std::span<const Run> runs) const;
+  Matrix planned(PackedWeights weights, const KernelTable& kernels) const;
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
+  void embed(int token, std::span<float> out) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  Team& team) const;
   void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
@@ -143,13 +121,12 @@ class Model {
 
   const ModelSource& source_;
   DeployConfig config_;
-  const Calibration* calibration_;
-  PackCache* packs_;        // while weights are packed
-  std::string model_hash_;  // where there is a cache
   const AttentionVariant* attention_;
   std::vector<Layer> layers_;
+  std::vector<std::size_t> distinct_layers_;  // one of each that is treated alike
   std::vector<float> output_norm_;
   Matrix output_;
+  std::optional<PackedWeights> embeddings_;  // where they are not read from the file
   std::size_t weight_bytes_ = 0;
 };
 

@@ -58,8 +58,7 @@ TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
       EXPECT_EQ(configs.point(after), once);
       continue;
     }
-    for (const WeightFormat* format :
-         {before.attention_weights, before.mlp_weights, before.output_weights}) {
+    for (const WeightFormat* format : before.weights.formats()) {
       EXPECT_EQ(&resolve_matmul(before.prefill_kernel.name, *format,
                                 effective_activations(before, *format)),
                 &resolve_matmul(after.prefill_kernel.name, *format,
@@ -73,8 +72,7 @@ TEST(ConfigSpaceTest, SizesAreExactOnASmallSpace) {
   std::map<std::string, std::vector<std::string>> small;
   const ConfigSpace whole(target(), {}, "w.json");
   for (const KnobDomain& knob : whole.knobs()) small[knob.name] = {knob.choices.front()};
-  small["mlp_weights"] = {"bf16", "int8"};
-  small["attention_weights"] = {"bf16"};
+  small["weights"] = {"all=bf16", "mlp=int8"};
   small["activations"] = {"f32", "bf16", "int8"};
   small["max_batch_size"] = {"1", "32"};
   small["prefill_chunk"] = {"16", "32"};
@@ -98,17 +96,16 @@ TEST(ConfigSpaceTest, SizesAreExactOnASmallSpace) {
 
 TEST(ConfigSpaceTest, RestrictionsAreChecked) {
   try {
-    ConfigSpace(target(), {{"mlp_weight", {"int8"}}}, "w.json");
+    ConfigSpace(target(), {{"weight", {"all=int8"}}}, "w.json");
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("mlp_weights"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("weights"), std::string::npos) << error.what();
   }
   try {
-    ConfigSpace(target(), {{"mlp_weights", {"int7"}}}, "w.json");
+    ConfigSpace(target(), {{"weights", {"all=int7"}}}, "w.json");
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("$.space.mlp_weights"), std::string::npos)
-        << error.what();
+    EXPECT_NE(std::string(error.what()).find("$.space.weights"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("int4_g128"), std::string::npos) << error.what();
   }
 }

@@ -47,7 +47,7 @@ constexpr std::string_view kSmall = R"({
   "quality": {"evals": [{"path": "workloads/demo/evals/sort.jsonl", "max_items": 4}], "text": ["workloads/demo/evals/story.jsonl"], "max_text_tokens": 200,
               "floors": {"max_kl_divergence": 10, "max_drop": 1}},
   "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
-  "space": {"attention_weights": ["f32", "bf16", "int8"], "mlp_weights": ["f32", "bf16", "int8"], "output_weights": ["f32", "int8"], "max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
+  "space": {"weights": ["all=f32", "linear=bf16,output=f32", "linear=int8,output=f32", "all=int8", "attention=bf16,mlp=int8,output=int8"], "max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
   "budget": {"minutes": 5, "trials": 8},
   "num_requests": 6, "warmup_requests": 1
 })";
@@ -99,8 +99,7 @@ TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
   }
   // The full-precision starting point, found by its own knobs, loses nothing.
   for (const Trial& trial : study.trials) {
-    if (trial.config.mlp_weights == &kF32 && trial.config.attention_weights == &kF32 &&
-        trial.config.output_weights == &kF32) {
+    if (to_text(trial.config.weights) == "all=f32") {
       EXPECT_LT(trial.objectives.kl_divergence, 1e-6);
     }
   }

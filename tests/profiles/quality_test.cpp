@@ -72,7 +72,7 @@ TEST_F(QualityTest, ReferenceSurvivesItsFile) {
 // Weights stored in bf16 are the same numbers in f32 and in bf16.
 TEST_F(QualityTest, StoredPrecisionIsFullPrecision) {
   DeployConfig config = full();
-  config.attention_weights = config.mlp_weights = config.output_weights = &kBf16;
+  config.weights = Policy();
   const Quality q = measured(config);
   EXPECT_LT(q.kl_divergence, 1e-9);
   EXPECT_EQ(q.accuracy, measure_quality(*model, full(), *plan, *reference).accuracy);
@@ -84,7 +84,7 @@ TEST_F(QualityTest, StoredPrecisionIsFullPrecision) {
 TEST_F(QualityTest, KnownDivergencesOfRoundToNearest) {
   const auto kl = [&](const WeightFormat& format) {
     DeployConfig config = full();
-    config.attention_weights = config.mlp_weights = &format;
+    config.weights = uniform_policy(kAllKinds, {&format}, {&kF32});
     const Quality q = measured(config);
     EXPECT_GT(q.kl_standard_error, 0) << format.name;
     EXPECT_LT(q.kl_standard_error, 0.25 * q.kl_divergence) << format.name;
@@ -107,8 +107,8 @@ TEST_F(QualityTest, KnownDivergencesOfRoundToNearest) {
 TEST_F(QualityTest, GptqLosesFarLessThanRoundToNearest) {
   const auto kl = [&](std::string_view quantizer) {
     DeployConfig config = full();
-    config.attention_weights = config.mlp_weights = &kInt4G128;
-    config.quantizer.name = quantizer;
+    config.weights =
+        parse_policy("linear=int4_g128:" + std::string(quantizer) + ",output=f32", "test");
     return measured(config).kl_divergence;
   };
   const double nearest = kl("nearest"), gptq = kl("gptq");
@@ -219,7 +219,7 @@ TEST(QualitySignature, HoldsTheQualityKnobsAndNoOthers) {
     }
   });
   EXPECT_EQ(signatures.size(), other);
-  EXPECT_NE(signature.find(R"({"attention_weights":"bf16",)"), std::string::npos) << signature;
+  EXPECT_NE(signature.find(R"({"weights":"all=bf16",)"), std::string::npos) << signature;
   EXPECT_NE(quality_key("m", config, "p", "b"), quality_key("m", config, "p", "c"));
   EXPECT_NE(quality_key("m", config, "pb", ""), quality_key("m", config, "p", "b"));
 }

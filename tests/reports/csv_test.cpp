@@ -65,7 +65,7 @@ TEST(Csv, HasEveryKnobAndExactObjectives) {
   const Study study = sample_study();
   const auto csv = parse_csv(trials_csv(study));
   for (const std::string& knob : knob_names()) EXPECT_NE(field(csv, 1, knob), "") << knob;
-  EXPECT_EQ(field(csv, 3, "mlp_weights"), "int8");
+  EXPECT_EQ(field(csv, 3, "weights"), "all=int8");
   EXPECT_EQ(field(csv, 3, "picks"), "recommended; knee");
   EXPECT_EQ(field(csv, 3, "usd_per_million_output_tokens"), "0.42");
   EXPECT_EQ(field(csv, 3, "latency_ms"), "153");

@@ -44,7 +44,7 @@ TEST(FrontJson, HoldsTheFrontInItsOrderWithExactNumbers) {
     EXPECT_EQ(objectives["latency_ms"]["value"], trial.objectives.latency_ms);
     EXPECT_EQ(objectives["kl_divergence"]["value"], trial.objectives.kl_divergence);
   }
-  EXPECT_EQ(out["picks"][0]["config"]["mlp_weights"], "int8");
+  EXPECT_EQ(out["picks"][0]["config"]["weights"], "all=int8");
   EXPECT_EQ(out["trials"], json({{"total", 12}, {"ran", 11}, {"feasible", 9}, {"resumed", 3}}));
   EXPECT_EQ(out["manifest"]["workload"]["name"], "test </script> data");
 }

@@ -45,7 +45,7 @@ TEST(Markdown, KernelPlansStandBesideTheDefaults) {
                  .vocab_size = 300};
   Trial& trial = study.trials[static_cast<std::size_t>(study.find_pick("recommended")->id)];
   trial.config.activations.name = "int8";
-  trial.config.mlp_weights = &kInt8;
+  trial.config.weights = parse_policy("mlp=int8", "test");
   trial.config.decode_kernel.name = "tuned";
   study.kernels.add({.key = {&kInt8, Activations::int8, 256, 64, 8, 2},
                      .plan = {.variant = &resolve_matmul("scalar", kInt8, Activations::int8),

@@ -143,20 +143,21 @@ inline Study sample_study() {
     study.trials.push_back(std::move(trial));
   }
   const auto config = [&](std::size_t id) -> DeployConfig& { return study.trials[id].config; };
-  config(1).mlp_weights = &kInt8;
-  config(2).mlp_weights = config(2).attention_weights = config(2).output_weights = &kInt8;
-  config(3).mlp_weights = config(3).attention_weights = &kInt4G32;
-  config(4).mlp_weights = config(4).attention_weights = config(4).output_weights = &kInt4G128;
+  const auto weights = [](const char* text) { return parse_policy(text, "sample"); };
+  config(1).weights = weights("mlp=int8");
+  config(2).weights = weights("all=int8");
+  config(3).weights = weights("linear=int4_g32:gptq,down@0=int8");
+  config(4).weights = weights("all=int4_g128");
   config(4).kv_cache = &kKvInt8;
-  config(5).mlp_weights = &kInt8;
+  config(5).weights = weights("mlp=int8");
   config(5).decode_threads = config(5).prefill_threads = 2;
   config(6).decode_threads = config(6).prefill_threads = 2;
   config(6).activations.name = "int8";
   config(7).prefix_caching = false;
-  config(8).mlp_weights = &kInt4G32;
+  config(8).weights = weights("mlp=int4_g32");
   config(8).schedule.name = "prefill_first";
   config(9).max_batch_size = 64;
-  config(9).mlp_weights = config(9).attention_weights = &kInt4G32;
+  config(9).weights = weights("linear=int4_g32");
   config(10).kv_page_tokens = 64;
   Trial failed{.id = 11};
   failed.config.kv_cache_tokens = 65536;
@@ -173,10 +174,10 @@ inline Study sample_study() {
                  {"knee", 2, "nearest to the ideal point"},
                  {"default", 0, "what one would start with"}};
   study.feasible = true;
-  study.knobs = {{"mlp_weights",
+  study.knobs = {{"weights",
                   "quality",
-                  "format of the MLP",
-                  {"f32", "bf16", "int8", "int4_g32", "int4_g128"}},
+                  "format of every kind of layer",
+                  {"all=f32", "all=bf16", "mlp=int8", "all=int8", "all=int4_g128"}},
                  {"decode_threads", "exact", "pinned threads", {"1", "2"}},
                  {"prefix_caching", "rounding", "reuse cached pages", {"true"}}};
   study.space = {

@@ -47,10 +47,10 @@ TEST(DeploymentTest, EveryRefusalNamesThePlaceAndWhatIsAllowed) {
     std::string from, to, place, allowed;
   };
   for (const Case& c : {
-           Case{"paretune.deploy/2", "paretune.deploy/9", "$.schema", "paretune.deploy/2"},
-           Case{"\"mlp_weights\": \"bf16\"", "\"mlp_weights\": \"int3\"", "$.config.mlp_weights",
-                "int4_g128"},
-           Case{"\"mlp_weights\"", "\"mlp_weight\"", "$.config", "mlp_weights"},
+           Case{"paretune.deploy/3", "paretune.deploy/9", "$.schema", "paretune.deploy/3"},
+           Case{"\"all=bf16\"", "\"all=int3\"", "$.config.weights", "int4_g128"},
+           Case{"\"all=bf16\"", "\"mlps=int8\"", "$.config.weights", "gate_up"},
+           Case{"\"weights\": \"all", "\"weight\": \"all", "$.config", "weights"},
            Case{"\"max_batch_size\": 8", "\"max_batch_size\": 0", "$.config.max_batch_size",
                 "from 1"},
            Case{"\"max_batch_size\": 8", "\"max_batch_size\": 8e999", "not JSON",

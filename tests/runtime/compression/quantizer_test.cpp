@@ -73,7 +73,8 @@ double total_error(std::string_view name, const WeightFormat& format, const Inpu
   const std::vector<float> w = weights(kRows, inputs.k, 3);
   const InputStatistics statistics = inputs.statistics();
   std::vector<RowCodes> codes(kRows);
-  find_quantizer(name).make(format, &statistics)->quantize(w, inputs.k, codes);
+  const auto method = std::ranges::find(kQuantizers, name, &Quantizer::name);
+  method->make(format, &statistics)->quantize(w, inputs.k, codes);
   double sum = 0;
   for (std::size_t i = 0; i < codes.size(); ++i) {
     const auto n = static_cast<std::size_t>(inputs.k);
@@ -98,13 +99,10 @@ TEST(Quantizer, ClipNeverLosesMoreSquaresThanNearest) {
   for (const WeightFormat* format : grid_formats()) {
     const auto group = static_cast<std::size_t>(format->group);
     for (std::size_t begin = 0; begin < values.size(); begin += group) {
-      const auto part =
-          std::span(values).subspan(begin, std::min(group, values.size() - begin));
+      const auto part = std::span(values).subspan(begin, std::min(group, values.size() - begin));
       const auto [low, high] = std::ranges::minmax(part);
-      const GroupGrid nearest =
-          grid_between(std::min(low, 0.0f), std::max(high, 0.0f), *format);
-      EXPECT_LE(grid_error(fit_grid(part, {}, *format), part, {}),
-                grid_error(nearest, part, {}))
+      const GroupGrid nearest = grid_between(std::min(low, 0.0f), std::max(high, 0.0f), *format);
+      EXPECT_LE(grid_error(fit_grid(part, {}, *format), part, {}), grid_error(nearest, part, {}))
           << format->name;
     }
   }

@@ -22,7 +22,7 @@ inline Target demo_target() {
 // Everything in f32, by the best kernels of this machine.
 inline DeployConfig exact_config(const Target& target) {
   DeployConfig config = default_config(target);
-  config.attention_weights = config.mlp_weights = config.output_weights = &kF32;
+  config.weights = parse_policy("all=f32", "test");
   config.activations.name = "f32";
   config.kv_cache = &kKvF32;
   return canonical(config, target);

@@ -101,7 +101,7 @@ TEST(KernelTable, TheNearestThreadCountServes) {
 // Plans as unlike as they come: the model says the same, to the bit.
 TEST(KernelTable, NoPlanChangesAnAnswer) {
   DeployConfig config = exact_config(demo_target());
-  config.attention_weights = config.mlp_weights = config.output_weights = &kInt4G64;
+  config.weights = parse_policy("all=int4_g64", "test");
   config.activations.name = "int8";
   config.prefill_threads = config.decode_threads = 2;
   config.prefill_kernel.name = config.decode_kernel.name = kKernelFamilies.front();

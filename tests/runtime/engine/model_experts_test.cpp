@@ -122,9 +122,7 @@ TEST_F(ModelExpertsTest, ARowDoesNotDependOnItsNeighboursOrThreads) {
   for (int i = 0; i < 40; ++i) prompt.push_back(3 + i * 7 % 290);
   for (const char* weights : {"f32", "int8", "int4_g32"}) {
     DeployConfig config = default_config(target);
-    for (const char* knob : {"attention_weights", "mlp_weights", "output_weights"}) {
-      set_knob(config, knob, weights, "test");
-    }
+    config.weights = parse_policy(std::string("all=") + weights, "test");
     config.activations.name = weights == std::string("f32") ? "f32" : "int8";
     config.prefix_caching = false;
     std::vector<float> expected;

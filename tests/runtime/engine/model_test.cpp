@@ -35,7 +35,7 @@ TEST(ModelTest, GoldenLogitsInF32) {
 
 TEST(ModelTest, Bf16WeightsAreExactForABf16File) {
   DeployConfig config = exact_config(demo_target());
-  config.attention_weights = config.mlp_weights = config.output_weights = &kBf16;
+  config.weights = Policy();
   const LoadedModel model = load_model(open_model(kDemo), config);
   EXPECT_LT(golden_error(model, config), 1e-4);
 }
@@ -121,7 +121,7 @@ TEST(ModelTest, QuantizedWeightsDegradeInOrder) {
   double last = 0;
   for (const WeightFormat* format : {&kF32, &kInt8, &kInt4G32}) {
     DeployConfig config = exact_config(target);
-    config.attention_weights = config.mlp_weights = config.output_weights = format;
+    config.weights = uniform_policy(kAllKinds, {format}, {format});
     const LoadedModel model = load_model(open_model(kDemo), config);
     const double error = golden_error(model, config);
     EXPECT_GE(error, last) << format->name;

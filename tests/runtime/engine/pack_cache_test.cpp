@@ -141,7 +141,7 @@ TEST_F(PackCacheTest, AModelFromTheCacheIsTheSameModel) {
   const auto logits = [&](PackCache* packs) {
     std::unique_ptr<ModelSource> source = open_model(file);
     DeployConfig config = default_config({this_machine(), source->shape()});
-    config.mlp_weights = &kInt8;
+    config.weights = parse_policy("mlp=int8", "test");
     config.activations.name = "int8";
     const LoadedModel model = load_model(std::move(source), config, {}, packs);
     const std::unique_ptr<Engine> engine = model.engine(config);

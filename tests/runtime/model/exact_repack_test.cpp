@@ -79,7 +79,7 @@ TEST(ExactRepack, AModelKeepsItsLogits) {
     write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type(c.type), file);
     const auto logits = [&](const WeightFormat& weights) {
       DeployConfig config = exact_config({this_machine(), open_model(file)->shape()});
-      config.attention_weights = config.mlp_weights = config.output_weights = &weights;
+      config.weights = uniform_policy(kAllKinds, {&weights}, {&weights});
       return last_logits(load_model(open_model(file), config), config, {5, 6, 7, 8, 9});
     };
     const std::vector<float> expected = logits(kF32), same = logits(c.same),

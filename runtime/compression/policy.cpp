@@ -1,0 +1,271 @@
+#include "runtime/compression/policy.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <stdexcept>
+
+namespace paretune {
+namespace {
+
+constexpr int kMaxLayer = 4095;
+
+[[noreturn]] void fail(const std::string& where, std::string_view found,
+                       const std::string& allowed) {
+  throw std::runtime_error(where + ": found \"" + std::string(found) + "\", allowed: " + allowed);
+}
+
+template <class List, class Name>
+std::string joined(const List& list, Name name) {
+  std::string all;
+  for (const auto& item : list) all += (all.empty() ? "" : ", ") + std::string(name(item));
+  return all;
+}
+
+std::string known_kinds() {
+  const auto name = [](const auto& row) { return row.name; };
+  return joined(kLayerKinds, name) + ", " + joined(kLayerGroups, name);
+}
+
+// Splits off and returns what is before the separator, or all.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t at = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, at);
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return part;
+}
+
+int parse_layer(std::string_view text, const std::string& where) {
+  int layer = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), layer);
+  if (error != std::errc() || end != text.data() + text.size() || layer < 0 || layer > kMaxLayer) {
+    fail(where, text, "a layer from 0 to " + std::to_string(kMaxLayer));
+  }
+  return layer;
+}
+
+void assign(Policy& policy, std::string_view assignment, const std::string& where) {
+  if (assignment.find('=') == std::string_view::npos) {
+    fail(where, assignment, "kind=format, such as mlp=int4_g32:gptq; kinds: " + known_kinds());
+  }
+  std::string_view value = assignment;
+  std::string_view layers = take_until(value, '=');
+  const bool ranged = layers.find('@') != std::string_view::npos;
+  const std::string_view name = take_until(layers, '@');
+  const std::vector<LayerKind> kinds = layer_kinds(name, where);
+  const Treatment treatment = parse_treatment(value, where);
+  for (const LayerKind kind : kinds) {
+    const LayerKindInfo& info = layer_kind_info(kind);
+    if (kind == LayerKind::norms && treatment.format != &kF32 && treatment.format != &kBf16) {
+      fail(where, assignment, "f32 or bf16 for norms");
+    }
+    if (!ranged) {
+      policy.set(kind, treatment);
+      continue;
+    }
+    if (!info.per_layer) {
+      fail(where, assignment, std::string(info.name) + " without @: a model has one");
+    }
+    std::string_view rest = layers;
+    const bool several = rest.find('-') != std::string_view::npos;
+    const int first = parse_layer(take_until(rest, '-'), where);
+    const int last = several ? parse_layer(rest, where) : first;
+    if (last < first) fail(where, layers, "a range that begins before it ends");
+    for (int layer = first; layer <= last; ++layer) policy.set(kind, layer, treatment);
+  }
+}
+
+void append(std::string& text, std::string_view left, const Treatment& treatment) {
+  text += (text.empty() ? "" : ",") + std::string(left) + '=' + to_text(treatment);
+}
+
+}  // namespace
+
+std::vector<LayerKind> layer_kinds(std::string_view name, const std::string& where) {
+  for (const LayerKindInfo& info : kLayerKinds) {
+    if (info.name == name) return {info.kind};
+  }
+  for (const LayerGroup& group : kLayerGroups) {
+    if (group.name == name) return {group.kinds.begin(), group.kinds.end()};
+  }
+  fail(where, name, known_kinds());
+}
+
+std::string to_text(const Treatment& treatment) {
+  std::string text(treatment.format->name);
+  if (treatment.quantizer != &kQuantizers[0]) text += ':' + std::string(treatment.quantizer->name);
+  return text;
+}
+
+Treatment parse_treatment(std::string_view text, const std::string& where) {
+  Treatment treatment;
+  const std::string_view format = take_until(text, ':');
+  const auto known = std::ranges::find(kWeightFormats, format, &WeightFormat::name);
+  if (known == kWeightFormats.end()) {
+    fail(where, format, joined(kWeightFormats, [](const auto* row) { return row->name; }));
+  }
+  treatment.format = *known;
+  while (!text.empty()) {
+    const std::string_view option = take_until(text, ':');
+    const auto method = std::ranges::find(kQuantizers, option, &Quantizer::name);
+    if (method == kQuantizers.end()) {
+      fail(where, option, joined(kQuantizers, [](const auto& row) { return row.name; }));
+    }
+    treatment.quantizer = &*method;
+  }
+  return treatment;
+}
+
+Policy::Policy() {
+  for (const LayerKind kind : {LayerKind::embeddings, LayerKind::norms}) {
+    kinds_[static_cast<std::size_t>(kind)].format = &kF32;
+  }
+}
+
+const Treatment& Policy::at(LayerKind kind, int layer) const {
+  const auto i = static_cast<std::size_t>(kind);
+  const auto found = layers_[i].find(layer);
+  return found == layers_[i].end() ? kinds_[i] : found->second;
+}
+
+void Policy::set(LayerKind kind, const Treatment& treatment) {
+  kinds_[static_cast<std::size_t>(kind)] = treatment;
+  layers_[static_cast<std::size_t>(kind)].clear();
+}
+
+void Policy::set(LayerKind kind, int layer, const Treatment& treatment) {
+  const auto i = static_cast<std::size_t>(kind);
+  if (treatment == kinds_[i]) {
+    layers_[i].erase(layer);
+  } else {
+    layers_[i][layer] = treatment;
+  }
+}
+
+std::vector<Treatment> Policy::treatments(LayerKind kind) const {
+  const auto i = static_cast<std::size_t>(kind);
+  std::vector<Treatment> all{kinds_[i]};
+  for (const auto& [layer, treatment] : layers_[i]) {
+    if (std::ranges::find(all, treatment) == all.end()) all.push_back(treatment);
+  }
+  return all;
+}
+
+std::vector<const WeightFormat*> Policy::formats() const {
+  std::vector<const WeightFormat*> all;
+  for (const LayerKind kind : kAllKinds) {
+    for (const Treatment& treatment : treatments(kind)) {
+      if (std::ranges::find(all, treatment.format) == all.end()) all.push_back(treatment.format);
+    }
+  }
+  return all;
+}
+
+bool Policy::calibrated() const {
+  for (const LayerKindInfo& info : kLayerKinds) {
+    for (const Treatment& treatment : treatments(info.kind)) {
+      if (has_grid(*treatment.format) && treatment.quantizer->calibrated) return true;
+    }
+  }
+  return false;
+}
+
+int Policy::last_layer() const {
+  int last = -1;
+  for (const auto& layers : layers_) {
+    if (!layers.empty()) last = std::max(last, layers.rbegin()->first);
+  }
+  return last;
+}
+
+std::string to_text(const Policy& policy) {
+  // Kinds by the widest group in which they agree; then those that are not as in Policy().
+  std::string text;
+  std::vector<LayerKind> said;
+  const auto open = [&](LayerKind kind) { return std::ranges::find(said, kind) == said.end(); };
+  // -1: a layer that no policy names, so the treatment of the kind.
+  const auto base = [&](LayerKind kind) -> const Treatment& { return policy.at(kind, -1); };
+  for (const LayerGroup& group : kLayerGroups) {
+    const bool fits = std::ranges::all_of(group.kinds, [&](LayerKind kind) {
+      return open(kind) && base(kind) == base(group.kinds.front());
+    });
+    if (!fits) continue;
+    append(text, group.name, base(group.kinds.front()));
+    said.insert(said.end(), group.kinds.begin(), group.kinds.end());
+  }
+  const Policy plain;
+  for (const LayerKindInfo& info : kLayerKinds) {
+    const bool preserved = info.kind == LayerKind::embeddings || info.kind == LayerKind::norms;
+    if (!open(info.kind) || (preserved && base(info.kind) == plain.at(info.kind))) continue;
+    append(text, info.name, base(info.kind));
+  }
+  for (const LayerKindInfo& info : kLayerKinds) {
+    for (int layer = 0; layer <= policy.last_layer(); ++layer) {
+      const Treatment& treatment = policy.at(info.kind, layer);
+      if (treatment == base(info.kind)) continue;
+      int last = layer;
+      while (policy.at(info.kind, last + 1) == treatment) ++last;
+      std::string left = std::string(info.name) + '@' + std::to_string(layer);
+      if (last > layer) left += '-' + std::to_string(last);
+      append(text, left, treatment);
+      layer = last;
+    }
+  }
+  return text;
+}
+
+Policy parse_policy(std::string_view text, const std::string& where) {
+  Policy policy;
+  do {
+    assign(policy, take_until(text, ','), where);
+  } while (!text.empty());
+  return policy;
+}
+
+Policy uniform_policy(std::span<const LayerKind> open, const Treatment& linear,
+                      const Treatment& output) {
+  Policy policy;
+  for (const LayerKind kind : open) {
+    const Treatment& treatment = kind == LayerKind::output ? output : linear;
+    if (kind != LayerKind::norms) policy.set(kind, treatment);  // they weigh next to nothing
+  }
+  return policy;
+}
+
+std::vector<Policy> uniform_policies(std::span<const LayerKind> open) {
+  struct Step {
+    std::string_view linear, output;
+  };
+  constexpr std::array kSteps{
+      Step{"f32", "f32"},
+      Step{"bf16", "bf16"},
+      Step{"int8", "bf16"},
+      Step{"int8_g32", "int8_g32"},
+      Step{"int8", "int8"},
+      Step{"q6_k", "int8"},
+      Step{"int4_g32:gptq", "int8"},
+      Step{"int4_g32", "int8"},
+      Step{"q4_k", "q6_k"},
+      Step{"int4_g64:gptq", "int8"},
+      Step{"int4_g32:gptq", "int4_g32:gptq"},
+      Step{"int4_g128:gptq", "int8"},
+      Step{"int4_g128:hqq", "int8"},
+      Step{"int4_g128", "int8"},
+      Step{"int4_g64:gptq", "int4_g64:gptq"},
+      Step{"int4_g128:gptq", "int4_g128:gptq"},
+      Step{"int3_g32:gptq", "int8"},
+      Step{"int3_g64:gptq", "int8"},
+      Step{"int3_g64:gptq", "int4_g64:gptq"},
+      Step{"int2_g32:gptq", "int8"},
+  };
+  std::vector<Policy> policies;
+  for (const Step& step : kSteps) {
+    const Policy policy =
+        uniform_policy(open, parse_treatment(step.linear, "uniform_policies"),
+                       parse_treatment(step.output, "uniform_policies"));
+    if (std::ranges::find(policies, policy) == policies.end()) policies.push_back(policy);
+  }
+  return policies;
+}
+
+}  // namespace paretune

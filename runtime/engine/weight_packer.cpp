@@ -1,0 +1,177 @@
+#include "runtime/engine/weight_packer.h"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+
+#include "kernels/matmul.h"
+#include "kernels/packing.h"
+#include "runtime/engine/rows.h"
+#include "runtime/model/exact_repack.h"
+
+namespace paretune {
+namespace {
+
+// Calls take(run, first row of the matrix, end row) for what of each run lies in rows [begin, end).
+template <class Runs, class Take>
+void for_each_run(const Runs& runs, int begin, int end, Take&& take) {
+  for (const auto& run : runs) {
+    const int from = std::max(begin, run.at), to = std::min(end, run.at + run.count);
+    if (from < to) take(run, from, to);
+  }
+}
+
+}  // namespace
+
+WeightPacker::WeightPacker(const ModelSource& source, ThreadPool& pool, PackCache* packs,
+                           const Calibration* calibration)
+    : source_(source),
+      pool_(pool),
+      packs_(packs),
+      calibration_(calibration),
+      model_hash_(packs ? packs->model_hash(source) : "") {}
+
+PackedWeights WeightPacker::stacked(std::initializer_list<Part> parts, const Treatment& treatment) {
+  std::vector<Run> runs;
+  int n = 0;
+  for (const Part& part : parts) {
+    const int rows = source_.weight_shape(part.weight)[0];
+    runs.push_back({part, 0, rows, n});
+    n += rows;
+  }
+  return pack(runs, n, treatment);
+}
+
+PackedWeights WeightPacker::in_turns(Part first, Part second, int panels,
+                                     const Treatment& treatment) {
+  std::vector<Run> runs;
+  const int rows = source_.weight_shape(first.weight)[0];
+  int n = 0;
+  for (int row = 0; row < rows; row += panels * kPanelColumns) {
+    const int count = std::min(panels * kPanelColumns, rows - row);
+    for (const Part& part : {first, second}) {
+      runs.push_back({part, row, count, n});
+      n += (count + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
+    }
+  }
+  return pack(runs, n, treatment);
+}
+
+PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatment& treatment) {
+  const int k = source_.weight_shape(runs[0].part.weight)[1];
+  const std::size_t bytes = treatment.format->packed_bytes(n, k);
+  Job job{.runs = runs, .n = n, .k = k, .treatment = treatment, .packed = {}};
+  PackedWeights result;
+  result.matrix = {treatment.format, n, k, {}};
+  PackCache* const packs = bytes >= PackCache::kLeastBytes ? packs_ : nullptr;
+  const std::string key = packs ? cache_key(job) : "";
+  if (std::optional<PackCache::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
+    result.matrix.data = found->bytes;
+    result.file = std::move(found->file);
+  } else {
+    result.memory = AlignedBuffer(bytes);
+    result.matrix.data = job.packed = result.memory.bytes();
+    fill(job);
+    if (packs) packs->keep(key, result.matrix.data);
+  }
+  packed_bytes_ += bytes;
+  return result;
+}
+
+std::string WeightPacker::cache_key(const Job& job) const {
+  std::string rows;
+  for (const Run& run : job.runs) {
+    rows += std::string(weight_info(run.part.weight).name) + ' ' + std::to_string(run.part.index) +
+            ' ' + std::to_string(run.row) + ' ' + std::to_string(run.count) + ' ' +
+            std::to_string(run.at) + '\n';
+  }
+  return PackCache::key({std::to_string(kKernelsVersion), to_text(job.treatment),
+                         std::to_string(job.n), std::to_string(job.k), model_hash_, rows});
+}
+
+bool WeightPacker::stored_as(const Run& run, const WeightFormat& format) const {
+  return find_exact_repack(source_.source_format(run.part.weight, run.part.index), format) !=
+         nullptr;
+}
+
+// The treatment's method, with what calibration saw of the matrix's inputs; round-to-nearest for
+// formats without a grid.
+std::unique_ptr<RowQuantizer> WeightPacker::quantizer_for(const Job& job) const {
+  const WeightFormat& format = *job.treatment.format;
+  if (!has_grid(format)) return make_round_to_nearest(format, nullptr);
+  const auto [weight, index] = job.runs[0].part;  // the runs of a matrix read the same inputs
+  const std::optional<InputSite> site = input_site(weight);
+  if (!calibration_ || !site) return job.treatment.quantizer->make(format, nullptr);
+  const InputStatistics statistics = calibration_->statistics(*site, index);
+  return job.treatment.quantizer->make(format, &statistics);
+}
+
+void WeightPacker::fill(const Job& job) const {
+  const WeightFormat& format = *job.treatment.format;
+  // By codes where the method makes them, or where the file's grid is the format's.
+  const bool coded = (has_grid(format) && job.treatment.quantizer != &kQuantizers[0]) ||
+                     std::ranges::any_of(
+                         job.runs, [&](const Run& run) { return stored_as(run, format); });
+  const std::unique_ptr<RowQuantizer> quantizer = coded ? quantizer_for(job) : nullptr;
+  std::exception_ptr error;
+  std::mutex error_mutex;
+  pool_.run(pool_.size(), [&](Team& team) {
+    const Team::Range mine = team.share(job.n, kPanelColumns);
+    // A few panels at a time: the copy stays in cache whatever the matrix.
+    const int step =
+        std::max(kPanelColumns, (1 << 18) / std::max(job.k, 1) / kPanelColumns * kPanelColumns);
+    try {
+      for (int begin = mine.begin; begin < mine.end; begin += step) {
+        const int end = std::min(begin + step, mine.end);
+        if (coded) {
+          fill_coded(job, *quantizer, begin, end);
+        } else {
+          fill_rounded(job, begin, end);
+        }
+      }
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      error = std::current_exception();
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {
+  std::vector<float> rows(row_offset(end - begin, job.k));
+  for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
+    source_.read_rows(run.part.weight, run.part.index, run.row + from - run.at,
+                      run.row + to - run.at,
+                      {rows.data() + row_offset(from - begin, job.k), row_offset(to - from, job.k)});
+  });
+  job.treatment.format->pack(rows, job.n, job.k, begin, end, job.packed);
+}
+
+void WeightPacker::fill_coded(const Job& job, const RowQuantizer& quantizer, int begin,
+                              int end) const {
+  const WeightFormat& format = *job.treatment.format;
+  const std::vector<float> zeros(static_cast<std::size_t>(job.k), 0.0f);
+  std::vector<RowCodes> rows(static_cast<std::size_t>(end - begin));
+  for (RowCodes& codes : rows) format.encode(zeros, codes);  // those of no run stay zero
+  for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
+    const auto [weight, index] = run.part;
+    const ExactRepack* const repack =
+        find_exact_repack(source_.source_format(weight, index), format);
+    const int first = run.row + from - run.at;
+    const std::span<RowCodes> out = std::span(rows).subspan(static_cast<std::size_t>(from - begin),
+                                                            static_cast<std::size_t>(to - from));
+    if (repack) {
+      for (int i = 0; i < to - from; ++i) {
+        repack->split(source_.stored_row(weight, index, first + i),
+                      out[static_cast<std::size_t>(i)]);
+      }
+      return;
+    }
+    std::vector<float> values(row_offset(to - from, job.k));
+    source_.read_rows(weight, index, first, first + to - from, values);
+    quantizer.quantize(values, job.k, out);
+  });
+  format.pack_codes(rows, job.n, job.k, begin, end, job.packed);
+}
+
+}  // namespace paretune

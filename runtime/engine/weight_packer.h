@@ -1,0 +1,77 @@
+// From the rows of a model file to packed matrices, as a policy's treatment says: rounded, or taken
+// as they are where the file's grid is the format's; found in the pack cache where an earlier start
+// left them.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/weight_format.h"
+#include "runtime/compression/calibration.h"
+#include "runtime/compression/policy.h"
+#include "runtime/engine/aligned_buffer.h"
+#include "runtime/engine/pack_cache.h"
+#include "runtime/engine/thread_pool.h"
+#include "runtime/model/model_source.h"
+
+namespace paretune {
+
+struct PackedWeights {
+  PackedMatrix matrix;
+  AlignedBuffer memory;            // of what was packed now,
+  std::optional<MappedFile> file;  // or the cache's
+};
+
+class WeightPacker {
+ public:
+  struct Part {
+    Weight weight;
+    int index;  // layer, or layer * n_experts + expert
+  };
+
+  // What it is given must outlive it. packs, calibration: may be null.
+  WeightPacker(const ModelSource& source, ThreadPool& pool, PackCache* packs,
+               const Calibration* calibration);
+
+  // Matrices of the same inputs, one under the other.
+  PackedWeights stacked(std::initializer_list<Part> parts, const Treatment& treatment);
+  // Two matrices of the same shape in turns of `panels` panels, each turn padded to whole panels.
+  PackedWeights in_turns(Part first, Part second, int panels, const Treatment& treatment);
+
+  std::size_t packed_bytes() const { return packed_bytes_; }  // of all so far
+
+ private:
+  // Rows [row, row + count) of a part, that begin at row `at` of the packed matrix.
+  struct Run {
+    Part part;
+    int row, count, at;
+  };
+  // Rows of one packed matrix (n, k) to be filled; rows that no run covers are zero.
+  struct Job {
+    std::span<const Run> runs;
+    int n, k;
+    const Treatment& treatment;
+    std::span<std::byte> packed;
+  };
+  PackedWeights pack(std::span<const Run> runs, int n, const Treatment& treatment);
+  std::string cache_key(const Job& job) const;
+  void fill(const Job& job) const;
+  void fill_rounded(const Job& job, int begin, int end) const;
+  void fill_coded(const Job& job, const RowQuantizer& quantizer, int begin, int end) const;
+  bool stored_as(const Run& run, const WeightFormat& format) const;
+  std::unique_ptr<RowQuantizer> quantizer_for(const Job& job) const;
+
+  const ModelSource& source_;
+  ThreadPool& pool_;
+  PackCache* packs_;
+  const Calibration* calibration_;
+  std::string model_hash_;  // where there is a cache
+  std::size_t packed_bytes_ = 0;
+};
+
+}  // namespace paretune
