@@ -1,13 +1,14 @@
 // What every way of rounding weights costs in quality: mean KL divergence against full precision,
 // beside the bits it takes, on a workload's texts.
 //
-//   quality_bench [--workload FILE] [--model FILE] [--policies 'a;b']
+//   quality_bench [--workload FILE] [--model FILE] [--reference FILE] [--policies 'a;b']
 //                 [--formats a,b] [--quantizers a,b] [--activations f32] [--tokens N]
 //
 // One row per policy (runtime/compression/policy.h); without --policies one per format and method,
 // all linear layers and the output head being rounded. Bits are those of the packed matrices,
 // scales and padding included; ± is a standard error over documents; seconds are those of loading,
-// calibration included.
+// calibration included. --reference compares with another file's full precision: what somebody
+// else's quantization of it costs, if --policies all=f32 runs that as it is.
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -52,6 +53,7 @@ int main_of(int argc, char** argv) {
   std::map<std::string, std::string> flags{
       {"--workload", "workloads/demo/chat.json"},
       {"--model", ""},
+      {"--reference", ""},
       {"--formats",
        "int8,int8_g32,q6_k,q4_k,int4_g32,int4_g64,int4_g128,int3_g32,int3_g64,int2_g32"},
       {"--quantizers", "nearest,clip,hqq,clip_weighted,gptq"},
@@ -69,7 +71,9 @@ int main_of(int argc, char** argv) {
       flags["--model"].empty() ? "workloads/demo/demo.gguf" : flags["--model"];
   const Target target{this_machine(), open_model(path)->shape()};
   const DeployConfig full = full_precision_config(target);
-  const LoadedModel exact = load_model(open_model(path), full);
+  const std::filesystem::path original =
+      flags["--reference"].empty() ? path : std::filesystem::path(flags["--reference"]);
+  const LoadedModel exact = load_model(open_model(original), full);
   const QualityPlan plan =
       plan_quality(workload, target.model, *exact.tokenizer, exact.chat ? &*exact.chat : nullptr,
                    {.text_tokens = std::atoi(flags["--tokens"].c_str()), .questions = 0});

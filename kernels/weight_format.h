@@ -34,9 +34,9 @@ struct RowCodes {
 
 struct WeightFormat {
   std::string_view name;
-  bool integer;        // codes are integers: int8 activations may meet them
-  int group;           // weights along k that share a scale; 0: the whole row; -1: no scale
-  int bits = 0;        // of a code, where each group has a scale and at most a zero; else 0
+  bool integer;  // codes are integers: int8 activations may meet them
+  int group;     // weights along k that share a scale; 0: the whole row; -1: no scale
+  int bits = 0;  // of a code, where each group (or row) has a scale and at most a zero; else 0
   bool zeros = false;  // and a zero
   std::size_t (*packed_bytes)(int n, int k);
   // Quantizes by round-to-nearest and packs rows [row_begin, row_end) of W; both are multiples of

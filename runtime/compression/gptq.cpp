@@ -69,7 +69,7 @@ class Gptq final : public RowQuantizer {
   static constexpr std::size_t kRowsAtOnce = 16;  // that a row of U, once read, serves
 
   void quantize_block(std::span<const float> rows, std::size_t n, std::span<RowCodes> out) const {
-    const auto group = static_cast<std::size_t>(format_.group);
+    const std::size_t group = group_size(format_, n);
     const std::size_t groups = (n + group - 1) / group;
     std::vector<GroupGrid> grids(out.size() * groups);
     std::vector<float> rest(out.size() * n);  // in the order of columns

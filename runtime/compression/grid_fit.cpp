@@ -16,18 +16,21 @@ constexpr float kStep = 0.05f, kLeast = 0.4f;  // of the range
 
 int GroupGrid::code(float value) const {
   if (!(scale > 0)) return zero;
-  return zero + round_within(value / scale, float(-zero), float(most - zero));
+  return zero + round_within(value / scale, float(least - zero), float(most - zero));
 }
 
 GroupGrid grid_between(float low, float high, const WeightFormat& format) {
   GroupGrid grid{.most = (1 << format.bits) - 1};
-  const auto as_f16 = [](float v) { return f16_to_f32(f32_to_f16(std::min(v, kLargestF16))); };
+  const auto stored = [&](float v) {  // scales of whole rows are f32, those of groups f16
+    return format.group == 0 ? v : f16_to_f32(f32_to_f16(std::min(v, kLargestF16)));
+  };
   if (format.zeros) {
-    grid.scale = as_f16(high / float(grid.most) - low / float(grid.most));
+    grid.scale = stored(high / float(grid.most) - low / float(grid.most));
     grid.zero = grid.scale > 0 ? round_within(-low / grid.scale, 0, float(grid.most)) : 0;
   } else {
     grid.zero = 1 << (format.bits - 1);
-    grid.scale = as_f16(std::max(-low, high) / float(grid.zero - 1));
+    grid.least = format.group == 0 ? 1 : 0;  // ±127: kernels negate codes
+    grid.scale = stored(std::max(-low, high) / float(grid.zero - 1));
   }
   return grid;
 }

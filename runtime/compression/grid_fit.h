@@ -7,10 +7,15 @@
 
 namespace paretune {
 
+// Weights along k that share a grid.
+constexpr std::size_t group_size(const WeightFormat& format, std::size_t k) {
+  return format.group > 0 ? static_cast<std::size_t>(format.group) : k;
+}
+
 struct GroupGrid {
-  float scale = 0;  // an f16 value; 0: all weights are zero
+  float scale = 0;  // as the format stores it; 0: all weights are zero
   int zero = 0;
-  int most = 15;  // codes are 0 … most
+  int least = 0, most = 15;  // codes
 
   int code(float value) const;
   float value(int code) const { return scale * float(code - zero); }

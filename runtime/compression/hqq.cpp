@@ -56,7 +56,8 @@ GroupGrid half_quadratic(std::span<const float> values, const WeightFormat& form
       next.zero = round_within(float(zero / double(values.size())), 0, float(grid.most));
     }
     if (weight > 0 && moment > 0) {
-      next.scale = f16_to_f32(f32_to_f16(std::min(float(moment / weight), 65504.0f)));
+      const float scale = float(moment / weight);
+      next.scale = format.group == 0 ? scale : f16_to_f32(f32_to_f16(std::min(scale, 65504.0f)));
     }
     if (!(next.scale > 0)) break;
     const double error = power_error(next, values);
@@ -75,7 +76,7 @@ class Hqq final : public RowQuantizer {
   explicit Hqq(const WeightFormat& format) : format_(format) {}
   void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
     const auto length = static_cast<std::size_t>(k);
-    const auto group = static_cast<std::size_t>(format_.group);
+    const std::size_t group = group_size(format_, length);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::span<const float> row = rows.subspan(i * length, length);
       RowCodes& codes = out[i];

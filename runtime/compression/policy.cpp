@@ -260,9 +260,8 @@ std::vector<Policy> uniform_policies(std::span<const LayerKind> open) {
   };
   std::vector<Policy> policies;
   for (const Step& step : kSteps) {
-    const Policy policy =
-        uniform_policy(open, parse_treatment(step.linear, "uniform_policies"),
-                       parse_treatment(step.output, "uniform_policies"));
+    const Policy policy = uniform_policy(open, parse_treatment(step.linear, "uniform_policies"),
+                                         parse_treatment(step.output, "uniform_policies"));
     if (std::ranges::find(policies, policy) == policies.end()) policies.push_back(policy);
   }
   return policies;

@@ -1,5 +1,5 @@
-// Where a model may be made smaller and how: a map from kinds of layers, and from single layers of a
-// kind, to a treatment. The deployment's knob "weights" holds one, whole.
+// Where a model may be made smaller and how: a map from kinds of layers, and from single layers of
+// a kind, to a treatment. The deployment's knob "weights" holds one, whole.
 //
 // As text, a list of assignments of which later ones win:
 //   all=int8                                    every matrix but the embeddings

@@ -27,7 +27,7 @@ class Clip final : public RowQuantizer {
       : format_(format), weights_(weights.begin(), weights.end()) {}
   void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
     const auto length = static_cast<std::size_t>(k);
-    const auto group = static_cast<std::size_t>(format_.group);
+    const std::size_t group = group_size(format_, length);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::span<const float> row = rows.subspan(i * length, length);
       RowCodes& codes = out[i];

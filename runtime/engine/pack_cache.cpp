@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <vector>
@@ -32,6 +33,15 @@ std::string hex(XXH128_hash_t hash) {
   std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
                 static_cast<unsigned long long>(hash.low64));
   return text;
+}
+
+// An empty file that no other writer has, in this process or another; "" where none can be made.
+fs::path new_file_beside(const fs::path& path) {
+  std::string name = path.string() + ".XXXXXX";
+  const int descriptor = mkstemp(name.data());
+  if (descriptor < 0) return {};
+  close(descriptor);
+  return name;
 }
 
 }  // namespace
@@ -94,7 +104,8 @@ void PackCache::keep(const std::string& key, std::span<const std::byte> bytes) {
   std::memcpy(head.data(), &header, sizeof header);
 
   const fs::path path = folder_ / (key + ".pack");
-  const fs::path temporary = path.string() + "." + std::to_string(getpid()) + ".tmp";
+  const fs::path temporary = new_file_beside(path);
+  if (temporary.empty()) return;
   std::ofstream out(temporary, std::ios::binary);
   out.write(head.data(), static_cast<std::streamsize>(head.size()));
   out.write(reinterpret_cast<const char*>(bytes.data()),
@@ -146,7 +157,8 @@ std::string PackCache::model_hash(const ModelSource& source) {
   }
   const std::string hash = source.content_hash();
   if (file_stats(canonical) != stats) return hash;  // it may hold something else by now
-  const fs::path temporary = memo.string() + "." + std::to_string(getpid()) + ".tmp";
+  const fs::path temporary = new_file_beside(memo);
+  if (temporary.empty()) return hash;
   std::ofstream out(temporary, std::ios::binary);
   out << hash << '\n' << stats;
   out.close();

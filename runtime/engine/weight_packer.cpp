@@ -109,9 +109,9 @@ std::unique_ptr<RowQuantizer> WeightPacker::quantizer_for(const Job& job) const 
 void WeightPacker::fill(const Job& job) const {
   const WeightFormat& format = *job.treatment.format;
   // By codes where the method makes them, or where the file's grid is the format's.
-  const bool coded = (has_grid(format) && job.treatment.quantizer != &kQuantizers[0]) ||
-                     std::ranges::any_of(
-                         job.runs, [&](const Run& run) { return stored_as(run, format); });
+  const bool coded =
+      (has_grid(format) && job.treatment.quantizer != &kQuantizers[0]) ||
+      std::ranges::any_of(job.runs, [&](const Run& run) { return stored_as(run, format); });
   const std::unique_ptr<RowQuantizer> quantizer = coded ? quantizer_for(job) : nullptr;
   std::exception_ptr error;
   std::mutex error_mutex;
@@ -140,9 +140,9 @@ void WeightPacker::fill(const Job& job) const {
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {
   std::vector<float> rows(row_offset(end - begin, job.k));
   for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
-    source_.read_rows(run.part.weight, run.part.index, run.row + from - run.at,
-                      run.row + to - run.at,
-                      {rows.data() + row_offset(from - begin, job.k), row_offset(to - from, job.k)});
+    source_.read_rows(
+        run.part.weight, run.part.index, run.row + from - run.at, run.row + to - run.at,
+        {rows.data() + row_offset(from - begin, job.k), row_offset(to - from, job.k)});
   });
   job.treatment.format->pack(rows, job.n, job.k, begin, end, job.packed);
 }

@@ -6,6 +6,7 @@
 //   Q5_0  f16 d, u32 high, u8 q[16]     d * (q - 16)
 //   Q5_1  f16 d, f16 m, u32 high, u8 q[16]   d * q + m
 //   Q8_0  f16 d, s8 q[32]               d * q
+//   IQ4_NL  f16 d, u8 q[16]             d * kIq4[q]
 #include <cassert>
 #include <cstring>
 
@@ -69,6 +70,17 @@ void q5_1_to_float(std::span<const std::byte> blocks, std::span<float> out) {
   for_each_block(blocks, 24, out, [](const std::byte* block, float* values) {
     unpack_nibbles(block + 8, load_u32(block + 4), load_half(block), 0, load_half(block + 2),
                    values);
+  });
+}
+
+void iq4_nl_to_float(std::span<const std::byte> blocks, std::span<float> out) {
+  for_each_block(blocks, 18, out, [](const std::byte* block, float* values) {
+    const float d = load_half(block);
+    for (int j = 0; j < kBlock / 2; ++j) {
+      const auto byte = std::to_integer<std::size_t>(block[2 + j]);
+      values[j] = d * kIq4[byte & 15];
+      values[j + 16] = d * kIq4[byte >> 4];
+    }
   });
 }
 

@@ -21,6 +21,10 @@ struct TensorType {
   void (*to_float)(std::span<const std::byte> blocks, std::span<float> out);
 };
 
+// What ggml's IQ4 codes stand for: like NF4, denser near zero.
+inline constexpr std::array<float, 16> kIq4{-127, -104, -83, -65, -49, -35, -22, -10,
+                                            1,    13,   25,  38,  53,  69,  89,  113};
+
 void f32_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void f16_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void bf16_to_float(std::span<const std::byte> blocks, std::span<float> out);
@@ -32,6 +36,10 @@ void q8_0_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void q4_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void q5_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void q6_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
+void q2_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
+void q3_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
+void iq4_nl_to_float(std::span<const std::byte> blocks, std::span<float> out);
+void iq4_xs_to_float(std::span<const std::byte> blocks, std::span<float> out);
 
 inline constexpr std::array kTensorTypes{
     TensorType{"F32", 0, "F32", 1, 4, f32_to_float},
@@ -45,6 +53,10 @@ inline constexpr std::array kTensorTypes{
     TensorType{"Q4_K", 12, "", 256, 144, q4_k_to_float},
     TensorType{"Q5_K", 13, "", 256, 176, q5_k_to_float},
     TensorType{"Q6_K", 14, "", 256, 210, q6_k_to_float},
+    TensorType{"Q2_K", 10, "", 256, 84, q2_k_to_float},
+    TensorType{"Q3_K", 11, "", 256, 110, q3_k_to_float},
+    TensorType{"IQ4_NL", 20, "", 32, 18, iq4_nl_to_float},
+    TensorType{"IQ4_XS", 23, "", 256, 136, iq4_xs_to_float},
 };
 
 // Both throw std::runtime_error "<where>: ... IQ4_XS is not supported (supported: F32, F16, ...)".

@@ -92,8 +92,14 @@ TEST(PolicyTest, UniformOnesTouchOnlyWhatIsOpen) {
 // Canonical policies are equal if they treat every layer of the model alike.
 TEST(PolicyTest, AKindIsNamedByWhatMostOfItsLayersHave) {
   Target target{this_machine(), {}};
-  target.model = {.n_layers = 4, .d_model = 64, .n_heads = 2, .n_kv_heads = 2, .head_dim = 32,
-                  .d_ff = 128, .vocab_size = 64, .max_seq_len = 64};
+  target.model = {.n_layers = 4,
+                  .d_model = 64,
+                  .n_heads = 2,
+                  .n_kv_heads = 2,
+                  .head_dim = 32,
+                  .d_ff = 128,
+                  .vocab_size = 64,
+                  .max_seq_len = 64};
   const auto canonical_text = [&](std::string_view text) {
     DeployConfig config;
     config.weights = policy(text);
@@ -103,7 +109,7 @@ TEST(PolicyTest, AKindIsNamedByWhatMostOfItsLayersHave) {
   };
   EXPECT_EQ(canonical_text("all=int8,down@0-3=bf16"), canonical_text("all=int8,down=bf16"));
   EXPECT_EQ(canonical_text("all=bf16,qkv@1-3=int8"), canonical_text("qkv=int8,qkv@0=bf16"));
-  EXPECT_EQ(canonical_text("all=int8:gptq"), "all=int8");
+  EXPECT_EQ(canonical_text("all=q6_k:gptq"), "all=q6_k");
 }
 
 TEST(PolicyTest, ALayerBeyondTheModelIsRefused) {

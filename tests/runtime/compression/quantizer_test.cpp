@@ -54,7 +54,7 @@ struct Inputs {
     const auto n = static_cast<std::size_t>(k);
     std::vector<double> error(n);
     for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t g = i / static_cast<std::size_t>(format.group);
+      const std::size_t g = i / group_size(format, static_cast<std::size_t>(k));
       const int zero = format.zeros ? codes.zeros[g] : 1 << (format.bits - 1);
       error[i] = double(w[i]) - double(codes.scales[g]) * (codes.codes[i] - zero);
     }
@@ -97,7 +97,7 @@ TEST(Quantizer, GptqLosesLeastOfTheOutputs) {
 TEST(Quantizer, ClipNeverLosesMoreSquaresThanNearest) {
   const std::vector<float> values = weights(1, 128, 5);
   for (const WeightFormat* format : grid_formats()) {
-    const auto group = static_cast<std::size_t>(format->group);
+    const std::size_t group = group_size(*format, values.size());
     for (std::size_t begin = 0; begin < values.size(); begin += group) {
       const auto part = std::span(values).subspan(begin, std::min(group, values.size() - begin));
       const auto [low, high] = std::ranges::minmax(part);
@@ -138,7 +138,7 @@ TEST(Quantizer, PackedRowsHoldTheCodes) {
       format->unpack_row(packed, 20, 200, r, row);
       for (std::size_t i = 0; i < row.size(); ++i) {
         const RowCodes& c = codes[static_cast<std::size_t>(r)];
-        const std::size_t g = i / static_cast<std::size_t>(format->group);
+        const std::size_t g = i / group_size(*format, 200);
         const int zero = format->zeros ? c.zeros[g] : 1 << (format->bits - 1);
         ASSERT_EQ(row[i], c.scales[g] * float(c.codes[i] - zero)) << format->name;
       }

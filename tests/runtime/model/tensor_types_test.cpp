@@ -226,6 +226,70 @@ TEST(TensorTypes, Q6_K) {
   EXPECT_EQ(decode("Q6_K", blocks), expected);
 }
 
+TEST(TensorTypes, Q2_K) {
+  std::mt19937_64 rng(5);
+  Bytes block(84);
+  put_half(block.data() + 80, 0.25);
+  put_half(block.data() + 82, 0.125);
+  std::vector<float> expected;
+  for (int j = 0; j < 16; ++j) {
+    const int scale = pick(rng, 16), minimum = pick(rng, 16);
+    block[j] = static_cast<std::byte>(scale | minimum << 4);
+    for (int l = 0; l < 16; ++l) {
+      const int code = pick(rng, 4), v = 16 * j + l;
+      // Four runs of 32 values share 32 bytes, two bits each.
+      block[16 + v / 128 * 32 + v % 32] |= static_cast<std::byte>(code << (v / 32 % 4 * 2));
+      expected.push_back(static_cast<float>(0.25 * scale * code - 0.125 * minimum));
+    }
+  }
+  EXPECT_EQ(decode("Q2_K", block), expected);
+}
+
+TEST(TensorTypes, Q3_K) {
+  std::mt19937_64 rng(6);
+  Bytes block(110);
+  put_half(block.data() + 108, 0.25);
+  std::vector<float> expected;
+  for (int j = 0; j < 16; ++j) {
+    const int scale = pick(rng, 64);
+    block[96 + j % 8] |= static_cast<std::byte>((scale & 15) << (j < 8 ? 0 : 4));
+    block[104 + j % 4] |= static_cast<std::byte>(scale >> 4 << (j / 4 * 2));
+    for (int l = 0; l < 16; ++l) {
+      const int code = pick(rng, 8), v = 16 * j + l;
+      block[32 + v / 128 * 32 + v % 32] |= static_cast<std::byte>((code & 3) << (v / 32 % 4 * 2));
+      block[v % 32] |= static_cast<std::byte>(code >> 2 << (v / 32));
+      expected.push_back(static_cast<float>(0.25 * (scale - 32) * (code - 4)));
+    }
+  }
+  EXPECT_EQ(decode("Q3_K", block), expected);
+}
+
+TEST(TensorTypes, Iq4) {
+  std::mt19937_64 rng(7);
+  Bytes small(18), super(136);
+  put_half(small.data(), 0.5);
+  put_half(super.data(), 0.5);
+  std::vector<float> expected;
+  for (int v = 0; v < 32; ++v) {
+    const int code = pick(rng, 16);
+    small[2 + v % 16] |= static_cast<std::byte>(code << (v / 16 * 4));
+    expected.push_back(0.5f * kIq4[code]);
+  }
+  EXPECT_EQ(decode("IQ4_NL", small), expected);
+  expected.clear();
+  for (int j = 0; j < 8; ++j) {
+    const int scale = pick(rng, 64);
+    super[4 + j / 2] |= static_cast<std::byte>((scale & 15) << (j % 2 * 4));
+    super[2 + j / 4] |= static_cast<std::byte>(scale >> 4 << (j % 4 * 2));
+    for (int l = 0; l < 32; ++l) {
+      const int code = pick(rng, 16);
+      super[8 + 16 * j + l % 16] |= static_cast<std::byte>(code << (l / 16 * 4));
+      expected.push_back(0.5f * static_cast<float>(scale - 32) * kIq4[code]);
+    }
+  }
+  EXPECT_EQ(decode("IQ4_XS", super), expected);
+}
+
 // Catalog promises: decoding a block alone, or at an odd address, is decoding it among others.
 TEST(TensorTypes, BlocksAreIndependentAndNeedNoAlignment) {
   std::mt19937_64 rng(4);
@@ -255,7 +319,7 @@ TEST(TensorTypes, FoundByIdAndByDtype) {
 
 TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
   const std::map<std::uint32_t, std::string> refused{
-      {23, "IQ4_XS"}, {10, "Q2_K"}, {39, "MXFP4"}, {4, "number 4"}, {999, "number 999"}};
+      {29, "IQ1_M"}, {21, "IQ3_S"}, {39, "MXFP4"}, {4, "number 4"}, {999, "number 999"}};
   for (const auto& [id, name] : refused) {
     try {
       tensor_type_of_gguf(id, "here");
@@ -265,7 +329,7 @@ TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
           error.what(),
           "here: the tensor type " + name +
               " is not supported (supported: F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, "
-              "Q5_K, Q6_K)");
+              "Q5_K, Q6_K, Q2_K, Q3_K, IQ4_NL, IQ4_XS)");
     }
   }
   try {
