@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "optimizer/policy_front.h"
 #include "profiles/measurement.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
@@ -95,6 +96,9 @@ struct Study {
   std::string started_at, finished_at;
   std::string strategy;
   std::uint64_t seed = 0;
+
+  std::vector<Sensitivity> sensitivity;  // of open kinds of layers, each alone
+  std::vector<PolicyPrediction> proposals;  // policies that the search got from it, slowest first
 
   KernelTable kernels;  // what the kernel "tuned" means in these configs
 

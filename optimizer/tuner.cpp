@@ -12,6 +12,7 @@
 #include "profiles/load_run.h"
 #include "runtime/deployment.h"
 #include "search/strategy.h"
+#include "workloads/requests.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
@@ -101,15 +102,22 @@ class Trials {
   int ok_trials_ = 0;
 };
 
-// The weight formats of the space's policies, if it asks for tuned kernels.
-std::vector<const WeightFormat*> formats_to_tune(const Study& study) {
+// The weight formats of the space's policies, or of those that will be proposed, if it asks for tuned
+// kernels.
+std::vector<const WeightFormat*> formats_to_tune(const Study& study, bool proposed) {
   std::vector<const WeightFormat*> formats;
   bool tuned = false;
+  if (proposed) {
+    for (const Treatment& treatment : sensitivity_treatments()) {
+      if (std::ranges::find(formats, treatment.format) == formats.end())
+        formats.push_back(treatment.format);
+    }
+  }
   for (const KnobDomain& domain : study.knobs) {
     for (const std::string& choice : domain.choices) {
       DeployConfig config;
       set_knob(config, domain.name, choice, domain.name);
-      if (domain.name == "weights") {
+      if (domain.name == "weights" && !proposed) {
         for (const WeightFormat* format : config.weights.formats()) {
           if (std::ranges::find(formats, format) == formats.end()) formats.push_back(format);
         }
@@ -124,6 +132,42 @@ std::vector<const WeightFormat*> formats_to_tune(const Study& study) {
 // Kernels are tuned once for a machine, trials are what the user came for.
 double kernel_budget_s(const Workload& workload, const TuneOptions& options) {
   return options.kernel_seconds.value_or(std::min(60.0, 0.06 * 60 * workload.budget.minutes));
+}
+
+constexpr int kProposals = 24;
+
+RequestShape mean_request(const Workload& workload) {
+  RequestShape mean;
+  const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, 256);
+  for (const RequestSpec& request : requests) {
+    mean.input_tokens += double(request.input_tokens) / double(requests.size());
+    mean.output_tokens += double(request.output_tokens) / double(requests.size());
+  }
+  return mean;
+}
+
+// The policies that the search chooses among: those of the default and the starting points, and
+// along the whole trade-off what the sensitivities propose.
+std::vector<Policy> propose_policies(Study& study, const Target& target) {
+  const RequestShape request = mean_request(study.workload);
+  const double most = 4 * study.workload.quality.floors.max_kl_divergence.value_or(0.05);
+  study.proposals =
+      policy_front(study.sensitivity, target, study.kernels, request, kProposals, most);
+  std::vector<Policy> known{default_config(target).weights};
+  for (const StartingPoint& start : kStartingPoints) known.push_back(apply(start, target).weights);
+  std::vector<std::pair<double, Policy>> all;
+  const auto add = [&](const Policy& policy) {
+    if (std::ranges::find(all, policy, &std::pair<double, Policy>::second) != all.end()) return;
+    const auto predicted =
+        predict(policy, study.sensitivity, target, study.kernels, request);
+    all.emplace_back(predicted ? predicted->seconds : 0, policy);
+  };
+  for (const Policy& policy : known) add(policy);
+  for (const PolicyPrediction& proposal : study.proposals) add(proposal.policy);
+  std::ranges::stable_sort(all, std::greater<>(), &std::pair<double, Policy>::first);
+  std::vector<Policy> policies;
+  for (auto& [seconds, policy] : all) policies.push_back(std::move(policy));
+  return policies;
 }
 
 }  // namespace
@@ -154,21 +198,33 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
            const std::atomic<bool>& stop, TuneObserver& observer) {
   Study study = plan_study(workload, options, profiler);
   study.started_at = clock.utc();
-  const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
-  const std::unique_ptr<Strategy> strategy =
-      find_strategy(options.strategy).make(space.space(), 3, options.seed);
   Trials trials(study, workload, profiler, clock, observer);
 
   observer.phase("measuring the full-precision model on " +
                  std::to_string(profiler.quality_plan().predicted_tokens()) + " tokens and " +
                  std::to_string(profiler.quality_plan().questions.size()) + " questions");
   bool interrupted = !profiler.prepare_reference();
-  if (const auto formats = formats_to_tune(study); !interrupted && !formats.empty()) {
+  if (const auto formats = formats_to_tune(study, !workload.space.contains("weights"));
+      !interrupted && !formats.empty()) {
     interrupted = !profiler.prepare_kernels(formats, kernel_budget_s(workload, options),
                                             options.retune_kernels,
                                             [&](const std::string& text) { observer.phase(text); });
     study.kernels = profiler.kernels();
   }
+
+  if (!interrupted && !workload.space.contains("weights")) {
+    observer.phase("measuring what each kind of layer loses under each treatment");
+    interrupted = !profiler.prepare_sensitivity(std::min(600.0, 0.15 * 60 * workload.budget.minutes));
+    study.sensitivity = profiler.sensitivity();
+    if (!interrupted && !study.sensitivity.empty()) {
+      profiler.set_policies(propose_policies(study, profiler.target()));
+    }
+  }
+  const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
+  study.knobs = space.knobs();
+  study.space = space.sizes();
+  const std::unique_ptr<Strategy> strategy =
+      find_strategy(options.strategy).make(space.space(), 3, options.seed);
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds();

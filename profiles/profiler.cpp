@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 #include "profiles/digest.h"
@@ -148,6 +149,54 @@ bool Profiler::prepare_kernels(std::span<const WeightFormat* const> formats, dou
       tuned_kernels(target_, formats, store_, clock_, budget_s, retune, stop_, say);
   if (table) kernels_ = std::move(*table);
   return table.has_value();
+}
+
+bool Profiler::prepare_sensitivity(double budget_s) {
+  std::string open;
+  for (const LayerKind kind : target_.open_layers) {
+    open += std::string(layer_kind_info(kind).name) + ' ';
+  }
+  // What was left out stays out, so that a study run again decides the same.
+  const std::string done = digest({"sensitivities", model_hash_, open, plan_.hash(), build_});
+  const double deadline = clock_.now() + (store_.find_blob(done) ? -1 : budget_s);
+  const auto key = [&](LayerKind kind, const Treatment& treatment) {
+    return digest({"sensitivity", model_hash_, std::string(layer_kind_info(kind).name),
+                   to_text(treatment), plan_.hash(), build_});
+  };
+  sensitivity_.clear();
+  for (const Treatment& treatment : sensitivity_treatments()) {
+    std::vector<LayerKind> missing;
+    for (const LayerKind kind : target_.open_layers) {
+      if (std::ranges::find(kAllKinds, kind) == kAllKinds.end()) continue;  // always as they are
+      if (const auto found = store_.find_blob(key(kind, treatment))) {
+        sensitivity_.push_back(parse_sensitivity(*found, "the store's memo of sensitivities"));
+      } else {
+        missing.push_back(kind);
+      }
+    }
+    if (missing.empty() || clock_.now() > deadline) continue;
+    const ChildResult child = run_isolated(
+        [&] {
+          std::string lines;
+          for (const LayerKind kind : missing) {
+            if (clock_.now() > deadline) break;
+            lines += to_json(measure_sensitivity(model_path_, target_, kind, treatment, plan_,
+                                                 reference_, &packs_)) +
+                     '\n';
+          }
+          return lines;
+        },
+        1e9, stop_);
+    if (child.interrupted) return false;
+    if (child.outcome != Outcome::ok) continue;  // a treatment that breaks the model is no choice
+    std::istringstream lines(child.output);
+    for (std::string line; std::getline(lines, line);) {
+      sensitivity_.push_back(parse_sensitivity(line, "the child that measures sensitivities"));
+      store_.put_blob(key(sensitivity_.back().kind, treatment), line);
+    }
+  }
+  store_.put_blob(done, "done");
+  return true;
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,

@@ -14,6 +14,7 @@
 #include "profiles/measurement.h"
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
+#include "profiles/sensitivity.h"
 #include "profiles/store.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
@@ -57,6 +58,15 @@ class Profiler {
                        const std::function<void(const std::string&)>& say);
   const KernelTable& kernels() const { return kernels_; }
 
+  // Measures how much quality each open kind of layer loses under each of sensitivity_treatments(),
+  // or finds what an earlier run measured; what does not fit into about budget_s is left out. Needs
+  // prepare_reference. False: interrupted.
+  bool prepare_sensitivity(double budget_s);
+  const std::vector<Sensitivity>& sensitivity() const { return sensitivity_; }
+
+  // The policies that configs are made of from here on (Target::policies).
+  void set_policies(std::vector<Policy> policies) { target_.policies = std::move(policies); }
+
   // A whole trial: load time, speed under `workload`, quality. workload is the study's own with its
   // rate settled.
   Profiled measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
@@ -89,6 +99,7 @@ class Profiler {
   QualityPlan plan_;
   QualityReference reference_;
   KernelTable kernels_;
+  std::vector<Sensitivity> sensitivity_;
 };
 
 }  // namespace paretune

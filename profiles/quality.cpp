@@ -180,6 +180,39 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
   return quality;
 }
 
+Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
+                            const QualityPlan& plan, const QualityReference& reference,
+                            std::size_t max_tokens) {
+  const std::size_t all = plan.predicted_tokens();
+  std::vector<QualityDocument> documents;
+  std::vector<std::size_t> first_row;
+  std::size_t seen = 0, taken = 0;
+  for (const QualityDocument& document : plan.documents) {
+    // As many of those seen so far as of all.
+    if (taken * all <= seen * max_tokens) {
+      documents.push_back(document);
+      first_row.push_back(seen);
+      taken += document.size() - 1;
+    }
+    seen += document.size() - 1;
+  }
+  const DeployConfig run = roomy(config, {});
+  Scorer scorer(*model.model, run, *model.pool);
+  std::vector<TokenComparison> tokens;
+  std::vector<int> document_tokens;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    std::size_t row = first_row[i];
+    predict(scorer, model.model->shape(), std::span(documents).subspan(i, 1),
+            [&](int target, std::span<const float> logprobs) {
+              tokens.push_back(compare_token(reference, row++, logprobs, target));
+            });
+    document_tokens.push_back(int(documents[i].size()) - 1);
+  }
+  Quality quality;
+  summarize_text(tokens, document_tokens, quality);
+  return quality;
+}
+
 std::string quality_signature(const DeployConfig& config) {
   std::string json;
   for_each_knob([&](const auto& knob) {

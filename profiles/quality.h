@@ -34,6 +34,11 @@ QualityReference measure_reference(const LoadedModel& model, const DeployConfig&
 Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
                         const QualityPlan& plan, const QualityReference& reference);
 
+// The text part alone, on documents spread over the plan that together predict about max_tokens.
+Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
+                            const QualityPlan& plan, const QualityReference& reference,
+                            std::size_t max_tokens);
+
 // Fills the graded part of a Quality from both models' scores, by question of the plan, in [0, 1].
 void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
                       std::span<const double> reference_scores, Quality& quality);

@@ -37,7 +37,7 @@ int core_count(std::span<const int> allowed, const std::filesystem::path& root) 
   std::vector<int> cores;
   for (const int cpu : allowed) cores.push_back(core_of(cpu, root));
   std::ranges::sort(cores);
-  return static_cast<int>(std::ranges::unique(cores).begin() - cores.begin());
+  return static_cast<int>(std::unique(cores.begin(), cores.end()) - cores.begin());
 }
 
 std::vector<int> affinity_cpus() {

@@ -1,0 +1,170 @@
+#include "optimizer/policy_front.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "runtime/engine/model.h"
+
+namespace paretune {
+namespace {
+
+// Where a product was not timed: what reading its weights takes at this rate.
+constexpr double kAssumedBytesPerS = 20e9;
+
+class Costs {
+ public:
+  Costs(const Target& target, const KernelTable& kernels, const RequestShape& request)
+      : target_(target), kernels_(kernels), request_(request) {}
+
+  // Of the kind's products for one request.
+  double seconds(LayerKind kind, const WeightFormat& format) const {
+    const ModelShape& s = target_.model;
+    double sum = 0;
+    for (const Model::Product& p : Model::products(s)) {
+      if (p.kind != kind) continue;
+      constexpr int kChunk = 512;
+      const double prefill = p.every_row ? product(format, p, kChunk) / kChunk : 0;
+      const double decode = product(format, p, request_.batch) / request_.batch;
+      const double layers = p.every_row ? s.n_layers : 1;
+      const bool expert = s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
+      sum += layers * (expert ? s.n_experts_used : 1) *
+             (prefill * request_.input_tokens + decode * request_.output_tokens);
+    }
+    return sum;
+  }
+
+ private:
+  // Of m rows, from the nearest size that was tuned.
+  double product(const WeightFormat& format, const Model::Product& p, int m) const {
+    const KernelChoice* nearest = nullptr;
+    const auto distance = [&](const KernelChoice& choice) {
+      return std::fabs(std::log2(double(choice.key.m) / m));
+    };
+    for (const KernelChoice& choice : kernels_.choices()) {
+      if (choice.key.weights != &format || choice.key.n != p.n || choice.key.k != p.k) continue;
+      if (choice.tuned_s > 0 && (!nearest || distance(choice) < distance(*nearest)))
+        nearest = &choice;
+    }
+    if (nearest) return nearest->tuned_s * m / nearest->key.m;
+    return double(format.packed_bytes(p.n, p.k)) / kAssumedBytesPerS;
+  }
+
+  const Target& target_;
+  const KernelTable& kernels_;
+  const RequestShape& request_;
+};
+
+struct Option {
+  const Sensitivity* sensitivity;
+  double kl, seconds;
+  std::uint64_t bytes;
+};
+
+std::vector<Option> options_of(LayerKind kind, std::span<const Sensitivity> sensitivities,
+                               const Target& target, const Costs& costs) {
+  std::vector<Option> options;
+  for (const Sensitivity& s : sensitivities) {
+    if (s.kind != kind) continue;
+    options.push_back({&s, s.kl_divergence, costs.seconds(kind, *s.treatment.format),
+                       weight_bytes(target.model, kind, *s.treatment.format)});
+  }
+  return options;
+}
+
+// Sorted by divergence; each faster than all before it.
+void keep_front(std::vector<PolicyPrediction>& points) {
+  std::ranges::sort(points, [](const PolicyPrediction& a, const PolicyPrediction& b) {
+    return a.kl_divergence != b.kl_divergence ? a.kl_divergence < b.kl_divergence
+                                              : a.seconds < b.seconds;
+  });
+  double fastest = std::numeric_limits<double>::infinity();
+  std::erase_if(points, [&](const PolicyPrediction& point) {
+    if (point.seconds >= fastest) return true;
+    fastest = point.seconds;
+    return false;
+  });
+}
+
+}  // namespace
+
+std::optional<PolicyPrediction> predict(const Policy& policy,
+                                        std::span<const Sensitivity> sensitivities,
+                                        const Target& target, const KernelTable& kernels,
+                                        const RequestShape& request) {
+  const Costs costs(target, kernels, request);
+  PolicyPrediction sum{.policy = policy};
+  for (const LayerKind kind : kAllKinds) {
+    const std::vector<Treatment> treatments = policy.treatments(kind);
+    if (treatments.size() > 1) return std::nullopt;  // kinds were measured whole
+    const WeightFormat& format = *treatments[0].format;
+    sum.seconds += costs.seconds(kind, format);
+    sum.weight_bytes += weight_bytes(target.model, kind, format);
+    if (&format == &kF32) continue;
+    const auto measured = std::ranges::find_if(sensitivities, [&](const Sensitivity& s) {
+      return s.kind == kind && s.treatment == treatments[0];
+    });
+    if (measured != sensitivities.end()) {
+      sum.kl_divergence += measured->kl_divergence;
+    } else if (&format != &kBf16) {  // next to nothing, where it is not open and so not measured
+      return std::nullopt;
+    }
+  }
+  return sum;
+}
+
+std::vector<PolicyPrediction> policy_front(std::span<const Sensitivity> sensitivities,
+                                           const Target& target, const KernelTable& kernels,
+                                           const RequestShape& request, int count,
+                                           double max_kl_divergence) {
+  const Costs costs(target, kernels, request);
+  std::vector<PolicyPrediction> front(1);
+  for (const LayerKind kind : kAllKinds) {
+    const std::vector<Option> options = options_of(kind, sensitivities, target, costs);
+    if (options.empty()) {  // not open: the same for all
+      const WeightFormat& format = *Policy().at(kind).format;
+      for (PolicyPrediction& point : front) {
+        point.seconds += costs.seconds(kind, format);
+        point.weight_bytes += weight_bytes(target.model, kind, format);
+      }
+      continue;
+    }
+    std::vector<PolicyPrediction> next;
+    for (const PolicyPrediction& point : front) {
+      for (const Option& option : options) {
+        PolicyPrediction sum = point;
+        sum.policy.set(kind, option.sensitivity->treatment);
+        sum.kl_divergence += option.kl;
+        sum.seconds += option.seconds;
+        sum.weight_bytes += option.bytes;
+        if (sum.kl_divergence <= max_kl_divergence) next.push_back(std::move(sum));
+      }
+    }
+    keep_front(next);
+    front = std::move(next);
+  }
+  if (static_cast<int>(front.size()) > count && count > 1) {
+    // Divergences span orders of magnitude: evenly by their logarithms.
+    const auto place = [](const PolicyPrediction& point) {
+      return std::log(std::max(point.kl_divergence, 1e-7));
+    };
+    const double low = place(front.front()), high = place(front.back());
+    std::vector<PolicyPrediction> chosen;
+    std::size_t at = 0;
+    for (int i = 0; i < count; ++i) {
+      const double wanted = low + (high - low) * i / (count - 1);
+      std::size_t best = at;
+      for (std::size_t j = at; j < front.size(); ++j) {
+        if (std::fabs(place(front[j]) - wanted) < std::fabs(place(front[best]) - wanted)) best = j;
+      }
+      if (chosen.empty() || best >= at) chosen.push_back(front[best]);
+      at = best + 1;
+      if (at >= front.size()) break;
+    }
+    if (!(chosen.back().policy == front.back().policy)) chosen.push_back(front.back());
+    front = std::move(chosen);
+  }
+  return front;
+}
+
+}  // namespace paretune

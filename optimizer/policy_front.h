@@ -1,0 +1,48 @@
+// Mixed-precision policies proposed from what was measured of each kind of layer alone
+// (profiles/sensitivity.h): a multiple-choice knapsack, solved exactly.
+//
+// Divergences of small, independent errors add up, and so do kernel times and bytes; so a policy's
+// are predicted as sums over kinds. A prediction only decides what is tried: what a report shows of
+// a policy was measured.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "profiles/sensitivity.h"
+#include "runtime/engine/kernel_table.h"
+#include "runtime/target.h"
+
+namespace paretune {
+
+struct PolicyPrediction {
+  Policy policy;
+  double kl_divergence = 0;
+  double seconds = 0;  // of matrix kernels for one request of the workload, or of reading weights
+  std::uint64_t weight_bytes = 0;
+};
+
+// What a request costs in matrix products.
+struct RequestShape {
+  double input_tokens = 0, output_tokens = 0;  // means
+  int batch = 8;                               // sequences decoded together
+};
+
+// Sums of one choice per open kind; the others as full precision has them. nullopt: the policy has a
+// treatment that was not measured.
+std::optional<PolicyPrediction> predict(const Policy& policy,
+                                        std::span<const Sensitivity> sensitivities,
+                                        const Target& target, const KernelTable& kernels,
+                                        const RequestShape& request);
+
+// Of all combinations, those that no other beats in both divergence and time, thinned to about
+// `count` that spread over the divergences; by time, the slowest first. Ends are kept.
+// max_kl_divergence: those above are no candidates.
+std::vector<PolicyPrediction> policy_front(std::span<const Sensitivity> sensitivities,
+                                           const Target& target, const KernelTable& kernels,
+                                           const RequestShape& request, int count,
+                                           double max_kl_divergence);
+
+}  // namespace paretune

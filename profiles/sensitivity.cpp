@@ -1,0 +1,75 @@
+#include "profiles/sensitivity.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "profiles/quality.h"
+#include "runtime/engine/loaded_model.h"
+#include "runtime/engine/model.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::size_t kSampleTokens = 1500;
+
+}  // namespace
+
+std::vector<Treatment> sensitivity_treatments() {
+  std::vector<Treatment> treatments;
+  for (const char* text :
+       {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:gptq", "int8", "int4_g64:gptq",
+        "bf16", "int3_g32:gptq", "int2_g32:gptq"}) {
+    treatments.push_back(parse_treatment(text, "sensitivity_treatments"));
+  }
+  return treatments;
+}
+
+Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target& target,
+                                LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
+                                const QualityReference& reference, PackCache* packs) {
+  DeployConfig config = full_precision_config(target);
+  config.weights.set(kind, treatment);
+  const LoadedModel loaded = load_model(open_model(model), config, {}, packs);
+  const Quality quality =
+      measure_text_sample(loaded, canonical(config, target), plan, reference, kSampleTokens);
+  return {.kind = kind,
+          .treatment = treatment,
+          .kl_divergence = quality.kl_divergence,
+          .kl_standard_error = quality.kl_standard_error};
+}
+
+std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const WeightFormat& format) {
+  std::uint64_t bytes = 0;
+  for (const Model::Product& p : Model::products(shape)) {
+    if (p.kind != kind) continue;
+    const bool expert = kind == LayerKind::gate_up || kind == LayerKind::down;
+    const int experts = expert ? std::max(shape.n_experts, 1) : 1;
+    const int layers = p.every_row ? shape.n_layers : 1;
+    bytes += std::uint64_t(layers) * std::uint64_t(experts) * format.packed_bytes(p.n, p.k);
+  }
+  if (kind == LayerKind::embeddings) bytes = format.packed_bytes(shape.vocab_size, shape.d_model);
+  return bytes;
+}
+
+std::string to_json(const Sensitivity& s) {
+  return nlohmann::json{{"kind", layer_kind_info(s.kind).name},
+                        {"treatment", to_text(s.treatment)},
+                        {"kl_divergence", s.kl_divergence},
+                        {"kl_standard_error", s.kl_standard_error}}
+      .dump();
+}
+
+Sensitivity parse_sensitivity(std::string_view text, const std::string& where) {
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    return {.kind = layer_kinds(json.at("kind").get<std::string>(), where).at(0),
+            .treatment = parse_treatment(json.at("treatment").get<std::string>(), where),
+            .kl_divergence = json.at("kl_divergence").get<double>(),
+            .kl_standard_error = json.at("kl_standard_error").get<double>()};
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(where + ": " + error.what());
+  }
+}
+
+}  // namespace paretune

@@ -1,0 +1,44 @@
+// What each way of treating one kind of layer costs in quality when all else stays at full
+// precision: measured once for a model, on a sample of the quality plan's texts. What mixed-precision
+// policies are proposed from (optimizer/policy_front.h).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "profiles/quality_plan.h"
+#include "profiles/quality_reference.h"
+#include "runtime/compression/policy.h"
+#include "runtime/engine/pack_cache.h"
+#include "runtime/target.h"
+
+namespace paretune {
+
+struct Sensitivity {
+  LayerKind kind = LayerKind::qkv;
+  Treatment treatment;
+  double kl_divergence = 0;  // mean over the sample's tokens, nats
+  double kl_standard_error = 0;
+  bool operator==(const Sensitivity&) const = default;
+};
+
+// Treatments worth measuring, those first that a short budget should not miss.
+std::vector<Treatment> sensitivity_treatments();
+
+// Of one kind under one treatment. reference: of the plan. Throws std::runtime_error where the
+// treatment leaves no finite logits.
+Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target& target,
+                                LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
+                                const QualityReference& reference, PackCache* packs);
+
+// Bytes that the kind's matrices take, of all layers and experts.
+std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const WeightFormat& format);
+
+// One line of JSON, and back; parse throws std::runtime_error naming `where`.
+std::string to_json(const Sensitivity& sensitivity);
+Sensitivity parse_sensitivity(std::string_view json, const std::string& where);
+
+}  // namespace paretune
