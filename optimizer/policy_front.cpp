@@ -27,7 +27,8 @@ class Costs {
       const double prefill = p.every_row ? product(format, p, kChunk) / kChunk : 0;
       const double decode = product(format, p, request_.batch) / request_.batch;
       const double layers = p.every_row ? s.n_layers : 1;
-      const bool expert = s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
+      const bool expert =
+          s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
       sum += layers * (expert ? s.n_experts_used : 1) *
              (prefill * request_.input_tokens + decode * request_.output_tokens);
     }

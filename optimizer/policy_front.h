@@ -30,8 +30,8 @@ struct RequestShape {
   int batch = 8;                               // sequences decoded together
 };
 
-// Sums of one choice per open kind; the others as full precision has them. nullopt: the policy has a
-// treatment that was not measured.
+// Sums of one choice per open kind; the others as full precision has them. nullopt: the policy has
+// a treatment that was not measured.
 std::optional<PolicyPrediction> predict(const Policy& policy,
                                         std::span<const Sensitivity> sensitivities,
                                         const Target& target, const KernelTable& kernels,

@@ -97,7 +97,7 @@ struct Study {
   std::string strategy;
   std::uint64_t seed = 0;
 
-  std::vector<Sensitivity> sensitivity;  // of open kinds of layers, each alone
+  std::vector<Sensitivity> sensitivity;     // of open kinds of layers, each alone
   std::vector<PolicyPrediction> proposals;  // policies that the search got from it, slowest first
 
   KernelTable kernels;  // what the kernel "tuned" means in these configs

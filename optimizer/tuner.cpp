@@ -102,8 +102,8 @@ class Trials {
   int ok_trials_ = 0;
 };
 
-// The weight formats of the space's policies, or of those that will be proposed, if it asks for tuned
-// kernels.
+// The weight formats of the space's policies, or of those that will be proposed, if it asks for
+// tuned kernels.
 std::vector<const WeightFormat*> formats_to_tune(const Study& study, bool proposed) {
   std::vector<const WeightFormat*> formats;
   bool tuned = false;
@@ -158,8 +158,7 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   std::vector<std::pair<double, Policy>> all;
   const auto add = [&](const Policy& policy) {
     if (std::ranges::find(all, policy, &std::pair<double, Policy>::second) != all.end()) return;
-    const auto predicted =
-        predict(policy, study.sensitivity, target, study.kernels, request);
+    const auto predicted = predict(policy, study.sensitivity, target, study.kernels, request);
     all.emplace_back(predicted ? predicted->seconds : 0, policy);
   };
   for (const Policy& policy : known) add(policy);
@@ -214,7 +213,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   if (!interrupted && !workload.space.contains("weights")) {
     observer.phase("measuring what each kind of layer loses under each treatment");
-    interrupted = !profiler.prepare_sensitivity(std::min(600.0, 0.15 * 60 * workload.budget.minutes));
+    interrupted =
+        !profiler.prepare_sensitivity(std::min(600.0, 0.15 * 60 * workload.budget.minutes));
     study.sensitivity = profiler.sensitivity();
     if (!interrupted && !study.sensitivity.empty()) {
       profiler.set_policies(propose_policies(study, profiler.target()));

@@ -1,6 +1,6 @@
 // What each way of treating one kind of layer costs in quality when all else stays at full
-// precision: measured once for a model, on a sample of the quality plan's texts. What mixed-precision
-// policies are proposed from (optimizer/policy_front.h).
+// precision: measured once for a model, on a sample of the quality plan's texts. What
+// mixed-precision policies are proposed from (optimizer/policy_front.h).
 #pragma once
 
 #include <cstdint>

@@ -136,6 +136,17 @@ Json space_of(const Study& study) {
   return out;
 }
 
+Json sensitivity_of(const Study& study) {
+  Json out = Json::array();
+  for (const Sensitivity& s : study.sensitivity) {
+    out.push_back({{"layers", layer_kind_info(s.kind).name},
+                   {"treatment", to_text(s.treatment)},
+                   {"kl_divergence", s.kl_divergence},
+                   {"kl_standard_error", s.kl_standard_error}});
+  }
+  return out;
+}
+
 Json manifest_of(const Study& study) {
   return {
       {"study", study.id},
@@ -175,6 +186,7 @@ std::string front_json(const Study& study) {
       {"verification", verification_of(study.verification)},
       {"trials", trials_of(study)},
       {"space", space_of(study)},
+      {"sensitivity", sensitivity_of(study)},
       {"manifest", std::move(manifest)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -51,6 +51,9 @@ std::string report_markdown(const Study& study) {
   out += section("Latency", latency_table(study));
   out += section("Quality", quality_table(study));
   out += section("Capabilities", capability_table(study));
+  out += section("Weights", policy_table(study));
+  out += section("Sensitivity", sensitivity_table(study));
+  out += section("Predicted and measured", prediction_table(study));
   out += section("Cost", cost_table(study));
   out += section("Rates", rate_table(study));
   out += section("Trials", trials_table(study));

@@ -132,6 +132,11 @@ std::string quality_part(const Study& study) {
          table_of(quality_table(study)) + table_of(capability_table(study));
 }
 
+std::string compression_part(const Study& study) {
+  return table_of(policy_table(study)) + table_of(sensitivity_table(study)) +
+         table_of(prediction_table(study));
+}
+
 }  // namespace
 
 std::string report_html(const Study& study) {
@@ -161,6 +166,9 @@ std::string report_html(const Study& study) {
   out += section("picks", "The choices", picks.empty() ? nothing : picks);
   out += section("front", "The Pareto front", measured ? front_part(study) : nothing);
   out += section("quality", "What quality is lost", measured ? quality_part(study) : nothing);
+  if (const std::string compression = compression_part(study); !compression.empty()) {
+    out += section("compression", "What became of the weights", compression);
+  }
   out += section("measurements", "How fast, at what cost",
                  measured ? measurements_part(study) : nothing);
   out += section("trials", "Every trial", measured ? trials_part(study) : nothing);
@@ -168,10 +176,11 @@ std::string report_html(const Study& study) {
   out += section("workload", "The workload", workload_part(study));
   out += section("definitions", "Definitions", definitions_part());
   out += section("manifest", "To do it again", table_of(manifest_table(study)));
-  return out + cat({"</main>\n<footer>Every number above was measured on the machine named here; "
-                    "none is predicted.</footer>\n"
-                    "<script>",
-                    html_script(), "</script>\n</body></html>\n"});
+  return out +
+         cat({"</main>\n<footer>Every number above was measured on the machine named here, but "
+              "for the one column that says it is predicted.</footer>\n"
+              "<script>",
+              html_script(), "</script>\n</body></html>\n"});
 }
 
 }  // namespace paretune

@@ -180,6 +180,9 @@ inline Study sample_study() {
                   {"all=f32", "all=bf16", "mlp=int8", "all=int8", "all=int4_g128"}},
                  {"decode_threads", "exact", "pinned threads", {"1", "2"}},
                  {"prefix_caching", "rounding", "reuse cached pages", {"true"}}};
+  study.sensitivity = {{LayerKind::qkv, parse_treatment("int8", "sample"), 1e-4, 1e-5},
+                       {LayerKind::down, parse_treatment("int8", "sample"), 3e-4, 2e-5},
+                       {LayerKind::down, parse_treatment("int4_g32:gptq", "sample"), 9e-4, 5e-5}};
   study.space = {
       {"all combinations", "every choice of every knob", 147'456'000, true},
       {"threads are cores", "more threads than cores take turns <test>", 36'864'000, false}};

@@ -1,0 +1,151 @@
+// What compression did to the weights: the recommended policy layer by layer, what each kind of layer
+// loses alone, and how well sums of those predicted the policies that were measured whole.
+#include <algorithm>
+#include <set>
+
+#include "reports/facts.h"
+#include "reports/number.h"
+#include "reports/tables.h"
+#include "reports/text.h"
+
+namespace paretune {
+namespace {
+
+const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Treatment& t) {
+  const auto found = std::ranges::find_if(study.sensitivity, [&](const Sensitivity& s) {
+    return s.kind == kind && s.treatment == t;
+  });
+  return found == study.sensitivity.end() ? nullptr : &*found;
+}
+
+std::string kl_text(const Sensitivity& s) {
+  return plus_minus_text(s.kl_divergence, s.kl_standard_error);
+}
+
+// The layers from `first` on that are treated alike.
+int last_alike(const Policy& policy, LayerKind kind, int first, int n_layers) {
+  int last = first;
+  while (last + 1 < n_layers && policy.at(kind, last + 1) == policy.at(kind, first)) ++last;
+  return last;
+}
+
+}  // namespace
+
+Table policy_table(const Study& study) {
+  Table table{.caption = "Weights of the recommended config, layer by layer",
+              .columns = {{"Layers"},
+                          {"Which", true},
+                          {"Format"},
+                          {"Rounded by"},
+                          {"Bits a weight", true},
+                          {"Size", true},
+                          {"KL divergence of this alone", true}}};
+  const Trial* trial = picked(study, "recommended");
+  if (!trial) return table;
+  const Policy& policy = trial->config.weights;
+  for (const LayerKindInfo& info : kLayerKinds) {
+    const int layers = info.per_layer ? study.model.n_layers : 1;
+    for (int layer = 0; layer < layers; ++layer) {
+      const int last = last_alike(policy, info.kind, layer, layers);
+      const Treatment& t = policy.at(info.kind, layer);
+      const double share = double(last - layer + 1) / layers;
+      const double bytes = share * double(weight_bytes(study.model, info.kind, *t.format));
+      const double as_f32 = share * double(weight_bytes(study.model, info.kind, kF32));
+      const bool as_stored = !info.per_layer && t.format == &kF32 && info.kind != LayerKind::output;
+      const Sensitivity* alone = find_sensitivity(study, info.kind, t);
+      table.rows.push_back(
+          {.cells = {{std::string(info.help)},
+                     {!info.per_layer ? "–"
+                      : layers == last - layer + 1
+                          ? "all"
+                          : cat({std::to_string(layer), " to ", std::to_string(last)})},
+                     {as_stored ? "as in the file" : std::string(t.format->name)},
+                     {has_grid(*t.format) ? std::string(t.quantizer->name) : "–"},
+                     {as_stored || as_f32 == 0 ? "–" : number_text(32 * bytes / as_f32)},
+                     {as_stored || bytes == 0 ? "–" : bytes_text(std::uint64_t(bytes))},
+                     {alone && share == 1 ? kl_text(*alone) : "–"}},
+           .trial = trial->id});
+      layer = last;
+    }
+  }
+  return table;
+}
+
+Table sensitivity_table(const Study& study) {
+  Table table{.caption =
+                  "What each kind of layer loses alone: mean KL divergence, nats per token, ± "
+                  "standard error, all else at full precision",
+              .columns = {{"Treatment"}}};
+  std::vector<LayerKind> kinds;
+  for (const LayerKindInfo& info : kLayerKinds) {
+    if (std::ranges::find(study.sensitivity, info.kind, &Sensitivity::kind) ==
+        study.sensitivity.end())
+      continue;
+    kinds.push_back(info.kind);
+    table.columns.push_back({readable(info.name), true});
+  }
+  std::vector<Treatment> treatments;
+  for (const Sensitivity& s : study.sensitivity) {
+    if (std::ranges::find(treatments, s.treatment) == treatments.end())
+      treatments.push_back(s.treatment);
+  }
+  for (const Treatment& treatment : treatments) {
+    Row row{.cells = {{to_text(treatment)}}};
+    for (const LayerKind kind : kinds) {
+      const Sensitivity* s = find_sensitivity(study, kind, treatment);
+      row.cells.push_back(s ? Cell{.text = kl_text(*s), .sort = s->kl_divergence} : Cell{"–"});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table prediction_table(const Study& study) {
+  Table table{.caption =
+                  "Policies that were measured whole, beside the sum of what their kinds of layers "
+                  "lose alone; the measured one includes activations and KV cache",
+              .columns = {{"Weights"},
+                          {"Activations"},
+                          {"KV cache"},
+                          {"Size", true},
+                          {"Predicted KL", true},
+                          {"Measured KL", true},
+                          {"Trial", true}}};
+  std::set<std::string> seen;
+  std::vector<const Trial*> trials;
+  for (const Trial& trial : study.trials) {
+    const DeployConfig& c = trial.config;
+    if (ran(trial) &&
+        seen.insert(cat({to_text(c.weights), " ", c.activations.name, " ", c.kv_cache->name}))
+            .second)
+      trials.push_back(&trial);
+  }
+  std::ranges::stable_sort(trials, {},
+                           [](const Trial* t) { return t->measurement.quality.kl_divergence; });
+  for (const Trial* trial : trials) {
+    double predicted = 0;
+    std::uint64_t bytes = 0;
+    bool known = !study.sensitivity.empty();
+    for (const LayerKind kind : kAllKinds) {
+      const std::vector<Treatment> treatments = trial->config.weights.treatments(kind);
+      bytes += weight_bytes(study.model, kind, *treatments[0].format);
+      const Sensitivity* alone = find_sensitivity(study, kind, treatments[0]);
+      const bool next_to_nothing =
+          treatments[0].format == &kF32 || treatments[0].format == &kBf16;
+      known &= treatments.size() == 1 && (alone || next_to_nothing);
+      if (alone) predicted += alone->kl_divergence;
+    }
+    const Quality& q = trial->measurement.quality;
+    table.rows.push_back({.cells = {{to_text(trial->config.weights)},
+                                    {std::string(trial->config.activations.name)},
+                                    {std::string(trial->config.kv_cache->name)},
+                                    {bytes_text(bytes)},
+                                    {known ? number_text(predicted) : "–"},
+                                    {plus_minus_text(q.kl_divergence, q.kl_standard_error)},
+                                    {std::to_string(trial->id)}},
+                          .trial = trial->id});
+  }
+  return table;
+}
+
+}  // namespace paretune

@@ -1,0 +1,111 @@
+#include "optimizer/policy_front.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace paretune {
+namespace {
+
+Target target() {
+  Target t{this_machine(), {}};
+  t.model = {.n_layers = 4, .d_model = 256, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64,
+             .d_ff = 768, .vocab_size = 1024, .max_seq_len = 512};
+  return t;
+}
+
+constexpr RequestShape kRequest{.input_tokens = 100, .output_tokens = 50};
+
+std::vector<Sensitivity> sensitivities(std::span<const LayerKind> kinds, unsigned seed) {
+  std::mt19937_64 rng(seed);
+  std::vector<Sensitivity> all;
+  double kl = 1e-5;
+  for (const char* text : {"bf16", "int8", "int4_g32:gptq", "int3_g64:gptq", "int2_g32:gptq"}) {
+    for (const LayerKind kind : kinds) {
+      const double noise = 0.2 + 3 * static_cast<double>(rng() >> 11) * 0x1p-53;
+      all.push_back({kind, parse_treatment(text, "test"), kl * noise, 0});
+    }
+    kl *= 6;
+  }
+  return all;
+}
+
+// Every combination is beaten by none of the front, and every point of the front by no combination.
+TEST(PolicyFront, IsThatOfAllCombinations) {
+  const std::vector<LayerKind> kinds{LayerKind::qkv, LayerKind::gate_up, LayerKind::down};
+  const std::vector<Sensitivity> all = sensitivities(kinds, 1);
+  const auto front = policy_front(all, target(), {}, kRequest, 1000, 1e9);
+  ASSERT_GT(front.size(), 5u);
+  std::vector<PolicyPrediction> every;
+  for (const Sensitivity& a : all) {
+    for (const Sensitivity& b : all) {
+      for (const Sensitivity& c : all) {
+        if (a.kind != kinds[0] || b.kind != kinds[1] || c.kind != kinds[2]) continue;
+        Policy policy;
+        policy.set(a.kind, a.treatment);
+        policy.set(b.kind, b.treatment);
+        policy.set(c.kind, c.treatment);
+        every.push_back(*predict(policy, all, target(), {}, kRequest));
+      }
+    }
+  }
+  EXPECT_EQ(every.size(), 125u);
+  const auto beats = [](const PolicyPrediction& a, const PolicyPrediction& b) {
+    return a.kl_divergence < b.kl_divergence * (1 - 1e-9) && a.seconds < b.seconds * (1 - 1e-9);
+  };
+  for (const PolicyPrediction& one : every) {
+    EXPECT_TRUE(std::ranges::none_of(front, [&](const auto& f) { return beats(one, f); }));
+    EXPECT_TRUE(std::ranges::any_of(front, [&](const auto& f) {
+      return f.kl_divergence <= one.kl_divergence * (1 + 1e-9) &&
+             f.seconds <= one.seconds * (1 + 1e-9);
+    })) << to_text(one.policy);
+  }
+}
+
+TEST(PolicyFront, GoesFromSlowAndExactToFastAndRough) {
+  const auto front = policy_front(sensitivities(kAllKinds, 2), target(), {}, kRequest, 12, 1e9);
+  ASSERT_GE(front.size(), 6u);
+  EXPECT_LE(front.size(), 13u);
+  for (std::size_t i = 1; i < front.size(); ++i) {
+    EXPECT_GT(front[i].kl_divergence, front[i - 1].kl_divergence);
+    EXPECT_LT(front[i].seconds, front[i - 1].seconds);
+  }
+  EXPECT_EQ(front.back().policy.at(LayerKind::down).format, &kInt2G32);
+}
+
+TEST(PolicyFront, LeavesWhatIsNotOpenAndWhatLosesTooMuch) {
+  const std::vector<LayerKind> kinds{LayerKind::qkv, LayerKind::gate_up};
+  for (const auto& point : policy_front(sensitivities(kinds, 3), target(), {}, kRequest, 50, 1e-3)) {
+    EXPECT_EQ(point.policy.at(LayerKind::down), Policy().at(LayerKind::down));
+    EXPECT_EQ(point.policy.at(LayerKind::output), Policy().at(LayerKind::output));
+    EXPECT_LE(point.kl_divergence, 1e-3);
+  }
+}
+
+// Where the tuner timed products, its times decide; where not, bytes.
+TEST(PolicyFront, TimedKernelsDecide) {
+  const std::vector<LayerKind> kinds{LayerKind::down};
+  const std::vector<Sensitivity> all{{LayerKind::down, parse_treatment("int8", "t"), 1e-4, 0},
+                                     {LayerKind::down, parse_treatment("int4_g32", "t"), 1e-3, 0}};
+  EXPECT_EQ(policy_front(all, target(), {}, kRequest, 10, 1).size(), 2u);
+  KernelTable kernels;
+  for (const auto& [format, seconds] : {std::pair(&kInt8, 1e-5), std::pair(&kInt4G32, 2e-5)}) {
+    for (const int m : {8, 512}) {
+      kernels.add({.key = {.weights = format, .n = 256, .k = 768, .m = m}, .tuned_s = seconds * m});
+    }
+  }
+  const auto front = policy_front(all, target(), kernels, kRequest, 10, 1);
+  ASSERT_EQ(front.size(), 1u);
+  EXPECT_EQ(front[0].policy.at(LayerKind::down).format, &kInt8);
+}
+
+TEST(PolicyFront, AnUnmeasuredTreatmentIsNotPredicted) {
+  const auto all = sensitivities(kAllKinds, 4);
+  EXPECT_FALSE(predict(parse_policy("all=int4_g128", "t"), all, target(), {}, kRequest));
+  EXPECT_FALSE(predict(parse_policy("all=int8,down@0=bf16", "t"), all, target(), {}, kRequest));
+  EXPECT_EQ(predict(parse_policy("all=f32", "t"), all, target(), {}, kRequest)->kl_divergence, 0);
+}
+
+}  // namespace
+}  // namespace paretune

@@ -1,0 +1,60 @@
+#include "profiles/sensitivity.h"
+
+#include <gtest/gtest.h>
+
+#include "profiles/quality.h"
+#include "runtime/engine/loaded_model.h"
+#include "tests/runtime/engine/demo_model.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
+  const Target target = demo_target();
+  const DeployConfig full = full_precision_config(target);
+  Workload workload = load_workload("workloads/demo/chat.json");
+  workload.quality.evals.clear();
+  const LoadedModel exact = load_model(open_model(kDemo), full);
+  const QualityPlan plan =
+      plan_quality(workload, target.model, *exact.tokenizer, &*exact.chat, {.text_tokens = 3000});
+  const QualityReference reference = measure_reference(exact, full, plan);
+  const auto kl = [&](LayerKind kind, const char* treatment) {
+    return measure_sensitivity(kDemo, target, kind, parse_treatment(treatment, "test"), plan,
+                               reference, nullptr)
+        .kl_divergence;
+  };
+  EXPECT_LT(kl(LayerKind::down, "f32"), 1e-9);
+  const double down = kl(LayerKind::down, "int4_g32");
+  EXPECT_GT(down, kl(LayerKind::down, "int8"));
+  const double gate_up = kl(LayerKind::gate_up, "int4_g32");
+
+  DeployConfig both = full;
+  both.weights = parse_policy("attention=f32,mlp=int4_g32,output=f32", "test");
+  const LoadedModel model = load_model(open_model(kDemo), both);
+  const double whole = measure_quality(model, both, plan, reference).kl_divergence;
+  EXPECT_GT(whole, 0.5 * (down + gate_up));
+  EXPECT_LT(whole, 2 * (down + gate_up));
+}
+
+TEST(SensitivityTest, JsonRoundTrip) {
+  const Sensitivity s{LayerKind::gate_up, parse_treatment("int3_g64:gptq", "test"), 0.0123456789,
+                      4.5e-6};
+  EXPECT_EQ(parse_sensitivity(to_json(s), "test"), s);
+  for (const char* bad : {"", "{}", "[1]", R"({"kind":"mlps","treatment":"int8"})"}) {
+    EXPECT_THROW(parse_sensitivity(bad, "test"), std::runtime_error) << bad;
+  }
+}
+
+TEST(SensitivityTest, BytesAreThoseOfPackedMatrices) {
+  const Target target = demo_target();
+  DeployConfig config = default_config(target);
+  config.weights = parse_policy("all=int8", "test");
+  const LoadedModel model = load_model(open_model(kDemo), config);
+  std::uint64_t sum = 0;
+  for (const LayerKind kind : kAllKinds) sum += weight_bytes(target.model, kind, kInt8);
+  EXPECT_EQ(sum, model.model->weight_bytes());
+}
+
+}  // namespace
+}  // namespace paretune
