@@ -19,6 +19,9 @@ inline constexpr double kDefaultMaxDrop = 0.01;
 // Fills objectives, feasible and violations of a trial that has its measurement.
 void judge_trial(Trial& trial, const Workload& workload);
 
+// The workload's floors, or where it sets none, the defaults.
+QualityFloors floors_of(const Workload& workload);
+
 // Whether the workload sets any limit on latency.
 bool workload_limits(const Workload& workload);
 

@@ -10,6 +10,7 @@
 
 #include "optimizer/policy_front.h"
 #include "profiles/measurement.h"
+#include "profiles/quality_gate.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
 #include "workloads/workload.h"
@@ -49,6 +50,11 @@ struct VerifiedMetric {
   double promised = 0;
   double verified = 0;
   double difference() const { return promised == 0 ? 0 : verified / promised - 1; }
+};
+// One test of the quality gate, in the order in which they were made.
+struct GateTrial {
+  int trial = 0;
+  GateResult result;
 };
 struct Verification {
   bool done = false;
@@ -111,6 +117,7 @@ struct Study {
   bool feasible = false;      // some trial meets SLOs and floors
   std::string
       binding_constraint;  // where none does: the limit that keeps most from it, in plain words
+  std::vector<GateTrial> gates;
   Verification verification;
   std::vector<FrontStep> progress;
   double seconds = 0;       // wall time of the study, resumed parts included

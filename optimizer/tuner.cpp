@@ -169,6 +169,21 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   return policies;
 }
 
+// A few of the proposed policies, spread over the trade-off, on the fastest kernels.
+std::vector<DeployConfig> proposed_starts(const Study& study, const Target& target) {
+  constexpr std::size_t kStarts = 4;
+  std::vector<DeployConfig> starts;
+  const std::size_t n = study.proposals.size();
+  for (std::size_t i = 0; i < std::min(kStarts, n); ++i) {
+    DeployConfig config = default_config(target);
+    config.weights = study.proposals[(i + 1) * n / (kStarts + 1)].policy;
+    config.activations.name = "int8";
+    config.prefill_kernel.name = config.decode_kernel.name = "tuned";
+    starts.push_back(canonical(config, target));
+  }
+  return starts;
+}
+
 }  // namespace
 
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
@@ -250,8 +265,12 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   std::vector<DeployConfig> seen;
   if (!interrupted && measure(default_config(profiler.target())))
     seen.push_back(study.trials[0].config);
-  for (const StartingPoint& start : kStartingPoints) {
-    const DeployConfig config = apply(start, profiler.target());
+  std::vector<DeployConfig> starts;
+  for (const StartingPoint& start : kStartingPoints)
+    starts.push_back(apply(start, profiler.target()));
+  for (const DeployConfig& config : proposed_starts(study, profiler.target()))
+    starts.push_back(config);
+  for (const DeployConfig& config : starts) {
     if (interrupted || out_of_budget()) break;
     if (!space.point(config) || std::ranges::find(seen, config) != seen.end()) continue;
     if (measure(config)) seen.push_back(config);

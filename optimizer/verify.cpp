@@ -109,6 +109,19 @@ void report(Verification& verification, const Trial& promised, const Verified& v
   }
 }
 
+GateMargins margins_of(const Workload& workload) {
+  const QualityFloors floors = floors_of(workload);
+  GateMargins margins{.every = floors.max_drop};
+  for (const auto& [name, floor] : floors.capabilities) {
+    if (floor.max_drop) margins.named[name] = *floor.max_drop;
+  }
+  return margins;
+}
+
+double gate_budget_s(const Workload& workload) {
+  return std::max(5.0, 0.05 * 60 * workload.budget.minutes);
+}
+
 std::string percent(double ratio) {
   return std::to_string(static_cast<int>(std::lround(100 * std::abs(ratio)))) + " %";
 }
@@ -120,14 +133,29 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
   Verifier verifier(study, rated, profiler, timeout_s, stop);
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
-  std::vector<int> candidates(
-      study.front.begin(),
-      study.front.begin() + std::min<std::ptrdiff_t>(kCandidates, std::ssize(study.front)));
+  std::vector<int> candidates = study.front;  // by cost
   if (base.feasible && std::ranges::find(candidates, 0) == candidates.end())
     candidates.push_back(0);
+  const GateMargins margins = margins_of(study.workload);
+  int launched = 0;
+  out.verdict = "no config passes the quality gate";
 
   for (const int id : candidates) {
     const Trial& candidate = study.trials[static_cast<std::size_t>(id)];
+    if (launched == kCandidates && id != 0) continue;
+    observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
+    const std::optional<GateResult> gate =
+        profiler.gate(candidate.config, margins, gate_budget_s(study.workload));
+    if (!gate) {
+      out.verdict = "not verified: interrupted";
+      return;
+    }
+    study.gates.push_back({id, *gate});
+    if (gate->verdict == GateVerdict::failed) {
+      out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
+      continue;
+    }
+    ++launched;
     double level = level_of(candidate);
     for (int step = 0; step <= kRateSteps; ++step) {
       observer.phase("verifying config " + std::to_string(id) +
@@ -154,6 +182,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
         if (id != 0 && base_holds)
           out.verdict += "; " + percent(gain) + " cheaper than the default measured beside it";
         if (!base_holds) out.verdict += "; the default does not meet the limits";
+        if (gate->verdict == GateVerdict::undecided)
+          out.verdict += "; its quality is " + gate->reason;
         study.picks = make_picks(study, id);
         return;
       }

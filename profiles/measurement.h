@@ -80,12 +80,21 @@ struct Capability {
   double reference_accuracy = 0;  // full precision, on the same items
   int broken = 0;                 // right at full precision, wrong now
   int mended = 0;                 // the other way
+  // What was lost, reference - now, estimated from the pairs: where every score is right or wrong
+  // by Bonett and Price (paired_drop in profiles/statistics.h), so that no flips at all is not
+  // taken for certainty.
+  double drop = 0;
+  double drop_standard_error = 0;
+  double mcnemar_p = 1;  // of so uneven flips by chance alone, two-sided, exact
 };
 
 struct Quality {
   double kl_divergence = 0;      // mean over tokens of KL(full precision || this), nats
   double kl_standard_error = 0;  // clustered by document
   double kl_p99 = 0;
+  double kl_p999 = 0;
+  // Between two kernels of the same full-precision weights: what is not above it is rounding.
+  double kl_noise_floor = 0;
   double same_top1_fraction = 1;
   double same_top1_standard_error = 0;
   double perplexity = 0;
@@ -94,6 +103,9 @@ struct Quality {
   double perplexity_ratio_standard_error = 0;
   int tokens = 0;
   int documents = 0;
+  int answers = 0;                   // greedy, to questions that want the model's own words
+  double same_answers_fraction = 1;  // of those, token for token as at full precision
+  double first_divergent_token = 0;  // median index among those that differ; 0: none does
   std::vector<Capability> capabilities;
   double accuracy = 0;  // mean over capabilities
   double accuracy_standard_error = 0;

@@ -63,18 +63,23 @@ void fields(Is<Speed> auto& s, auto&& visit) {
 }
 
 void fields(Is<Capability> auto& s, auto&& visit) {
-  auto& [name, items, accuracy, standard_error, reference_accuracy, broken, mended] = s;
+  auto& [name, items, accuracy, standard_error, reference_accuracy, broken, mended, drop,
+         drop_standard_error, mcnemar_p] = s;
   visit("name", name), visit("items", items), visit("accuracy", accuracy);
   visit("standard_error", standard_error), visit("reference_accuracy", reference_accuracy);
-  visit("broken", broken), visit("mended", mended);
+  visit("broken", broken), visit("mended", mended), visit("drop", drop);
+  visit("drop_standard_error", drop_standard_error), visit("mcnemar_p", mcnemar_p);
 }
 
 void fields(Is<Quality> auto& s, auto&& visit) {
-  auto& [kl_divergence, kl_standard_error, kl_p99, same_top1_fraction, same_top1_standard_error,
-         perplexity, reference_perplexity, perplexity_ratio, perplexity_ratio_standard_error,
-         tokens, documents, capabilities, accuracy, accuracy_standard_error] = s;
+  auto& [kl_divergence, kl_standard_error, kl_p99, kl_p999, kl_noise_floor, same_top1_fraction,
+         same_top1_standard_error, perplexity, reference_perplexity, perplexity_ratio,
+         perplexity_ratio_standard_error, tokens, documents, answers, same_answers_fraction,
+         first_divergent_token, capabilities, accuracy, accuracy_standard_error] = s;
   visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error),
-      visit("kl_p99", kl_p99);
+      visit("kl_p99", kl_p99), visit("kl_p999", kl_p999), visit("kl_noise_floor", kl_noise_floor);
+  visit("answers", answers), visit("same_answers_fraction", same_answers_fraction);
+  visit("first_divergent_token", first_divergent_token);
   visit("same_top1_fraction", same_top1_fraction);
   visit("same_top1_standard_error", same_top1_standard_error), visit("perplexity", perplexity);
   visit("reference_perplexity", reference_perplexity), visit("perplexity_ratio", perplexity_ratio);

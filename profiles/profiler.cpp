@@ -67,6 +67,22 @@ std::string used_kernels(const KernelTable& kernels, const DeployConfig& config,
   return plans.empty() ? "" : to_json(KernelTable(std::move(plans)));
 }
 
+// KL divergence of the reference to the same weights, run by other kernels.
+double noise_floor(const std::filesystem::path& path, DeployConfig config, const QualityPlan& plan,
+                   const QualityReference& reference) {
+  constexpr std::size_t kTokens = 1500;
+  const std::string_view used = config.prefill_kernel.name;
+  for (const std::string_view family : {"openblas", "avx2", "scalar"}) {
+    if (&resolve_matmul(family, kF32, Activations::f32) ==
+        &resolve_matmul(used, kF32, Activations::f32))
+      continue;
+    config.prefill_kernel.name = config.decode_kernel.name = family;
+    break;
+  }
+  const LoadedModel model = load_model(open_model(path), config);
+  return measure_text_sample(model, config, plan, reference, kTokens).kl_divergence;
+}
+
 }  // namespace
 
 Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::string build,
@@ -108,7 +124,9 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
   } catch (const std::runtime_error&) {
     // Questions are then fed as plain text; serve says why when asked to chat.
   }
-  plan_ = plan_quality(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
+  const ChatTemplate* const template_or_null = chat ? &*chat : nullptr;
+  plan_ = plan_quality(workload, source_->shape(), tokenizer, template_or_null);
+  gate_plans_ = plan_gate(workload, source_->shape(), tokenizer, template_or_null, plan_);
 }
 
 std::string Profiler::model_format() const { return source_->source_format(Weight::attn_q, 0); }
@@ -127,7 +145,9 @@ bool Profiler::prepare_reference() {
       [&] {
         const DeployConfig config = full_precision_config(target_);
         const LoadedModel model = load_model(open_model(model_path_), config);
-        save_reference(measure_reference(model, config, plan_), file);
+        QualityReference reference = measure_reference(model, config, plan_);
+        reference.noise_floor.push_back(noise_floor(model_path_, config, plan_, reference));
+        save_reference(reference, file);
         return std::string("saved");
       },
       1e9, stop_);
@@ -197,6 +217,61 @@ bool Profiler::prepare_sensitivity(double budget_s) {
   }
   store_.put_blob(done, "done");
   return true;
+}
+
+std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& config,
+                                                       const QualityPlan& plan) {
+  const std::string memo =
+      digest({"scores", model_hash_, quality_signature(config), plan.hash(), build_});
+  std::optional<std::string> text = store_.find_blob(memo);
+  if (!text) {
+    const ChildResult child = run_isolated(
+        [&] {
+          const LoadedModel model = load_model(open_model(model_path_), config, kernels_, &packs_);
+          std::string lines;
+          char line[32];
+          for (const double score : score_questions(model, config, plan)) {
+            std::snprintf(line, sizeof line, "%.17g\n", score);
+            lines += line;
+          }
+          return lines;
+        },
+        1e9, stop_);
+    if (child.interrupted) return std::nullopt;
+    if (child.outcome != Outcome::ok) throw std::runtime_error("quality gate: " + child.detail);
+    text = child.output;
+    store_.put_blob(memo, *text);
+  }
+  std::istringstream lines(*text);
+  std::vector<double> scores(plan.questions.size());
+  for (double& score : scores) lines >> score;
+  if (!lines) throw std::runtime_error("quality gate: the store's memo of scores is damaged");
+  return scores;
+}
+
+std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
+                                         double budget_s) {
+  const double deadline = clock_.now() + budget_s;
+  GateResult result = judge_gate({}, margins);
+  QualityPlan seen;
+  std::vector<double> scores, reference_scores;
+  int looks = 0;
+  for (const QualityPlan& look : gate_plans_) {
+    if (looks > 0 && clock_.now() > deadline) break;
+    const auto before = scores_of(full_precision_config(target_), look);
+    if (!before) return std::nullopt;
+    const auto now = scores_of(config, look);
+    if (!now) return std::nullopt;
+    seen.questions.insert(seen.questions.end(), look.questions.begin(), look.questions.end());
+    reference_scores.insert(reference_scores.end(), before->begin(), before->end());
+    scores.insert(scores.end(), now->begin(), now->end());
+    Quality quality;
+    summarize_scores(seen, scores, reference_scores, quality);
+    result = judge_gate(std::move(quality.capabilities), margins);
+    result.looks = ++looks;
+    if (result.verdict != GateVerdict::undecided) break;
+  }
+  return result;
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,

@@ -12,6 +12,7 @@
 
 #include "profiles/clock.h"
 #include "profiles/measurement.h"
+#include "profiles/quality_gate.h"
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
 #include "profiles/sensitivity.h"
@@ -72,6 +73,11 @@ class Profiler {
   Profiled measure(const DeployConfig& config, const Workload& workload, std::uint64_t seed,
                    double timeout_s);
 
+  // Tests a config against full precision on questions that no trial used (quality_gate.h), for
+  // about budget_s. nullopt: interrupted.
+  std::optional<GateResult> gate(const DeployConfig& config, const GateMargins& margins,
+                                 double budget_s);
+
   // Speed at two given loads and no search (measure_speed_at). fresh_quality: measured anew by
   // these very kernels; otherwise that of the config's quality knobs, if known.
   Profiled verify(const DeployConfig& config, const Workload& workload, double level,
@@ -81,6 +87,8 @@ class Profiler {
   using MeasureSpeed = std::function<Speed(const LoadedModel&)>;
   Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                bool fresh_quality, const MeasureSpeed& measure_speed);
+  // Memoized; nullopt: interrupted. Throws where the config cannot be run.
+  std::optional<std::vector<double>> scores_of(const DeployConfig& config, const QualityPlan& plan);
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
                std::uint64_t seed) const;
 
@@ -97,6 +105,7 @@ class Profiler {
   double usd_per_hour_;
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
+  std::vector<QualityPlan> gate_plans_;  // by look
   QualityReference reference_;
   KernelTable kernels_;
   std::vector<Sensitivity> sensitivity_;

@@ -62,13 +62,18 @@ std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
   return sums;
 }
 
-// What the model says to each question that wants its own words; "" for the others. Greedy, all in
-// one batched run.
-std::vector<std::string> answers(const LoadedModel& model, const DeployConfig& config,
-                                 const QualityPlan& plan) {
+struct Answer {
+  std::string text;
+  std::vector<std::int32_t> tokens;
+};
+
+// What the model says to each question that wants its own words; nothing for the others. Greedy,
+// all in one batched run.
+std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& config,
+                               const QualityPlan& plan) {
   Engine engine(*model.model, config, *model.pool);
   std::vector<StreamDecoder> decoders(plan.questions.size(), StreamDecoder(*model.tokenizer));
-  std::vector<std::string> texts(plan.questions.size());
+  std::vector<Answer> answers(plan.questions.size());
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     if (!plan.questions[i].item.grader->score) continue;
     Request request{.id = i, .prompt = plan.questions[i].prompt};
@@ -80,51 +85,79 @@ std::vector<std::string> answers(const LoadedModel& model, const DeployConfig& c
   while (!engine.idle())
     for (const TokenEvent& event : engine.step()) {
       const std::size_t i = std::size_t(event.request_id);
-      if (event.finish != FinishReason::stop) texts[i] += decoders[i].push(event.token);
-      if (event.finish != FinishReason::none) texts[i] += decoders[i].finish();
+      answers[i].tokens.push_back(event.token);
+      if (event.finish != FinishReason::stop) answers[i].text += decoders[i].push(event.token);
+      if (event.finish != FinishReason::none) answers[i].text += decoders[i].finish();
     }
-  return texts;
+  return answers;
 }
 
 // By question, in [0, 1].
-std::vector<double> grade(const LoadedModel& model, const DeployConfig& config,
-                          const QualityPlan& plan, Scorer& scorer) {
-  if (plan.questions.empty()) return {};
-  const std::vector<std::string> texts = answers(model, config, plan);
+std::vector<double> grade(const LoadedModel& model, const QualityPlan& plan,
+                          std::span<const Answer> answers, Scorer& scorer) {
   std::vector<double> scores;
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     const QualityQuestion& question = plan.questions[i];
     const Grader& grader = *question.item.grader;
     scores.push_back(
         grader.score
-            ? grader.score(question.item, texts[i])
+            ? grader.score(question.item, answers[i].text)
             : grader.choose(question.item, rate_choices(scorer, model.model->shape(), question)) ==
                   question.item.correct_choice);
   }
   return scores;
 }
 
+// Where greedy answers part from full precision's.
+void compare_answers(std::span<const Answer> answers, const QualityReference& reference,
+                     Quality& quality) {
+  std::vector<double> divergent;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::span<const std::int32_t> before = reference.answer(i);
+    if (before.empty()) continue;
+    ++quality.answers;
+    const auto parted = std::ranges::mismatch(before, answers[i].tokens);
+    if (parted.in1 != before.end() || parted.in2 != answers[i].tokens.end())
+      divergent.push_back(double(parted.in1 - before.begin()));
+  }
+  if (quality.answers == 0) return;
+  quality.same_answers_fraction = 1 - double(divergent.size()) / quality.answers;
+  std::ranges::sort(divergent);
+  if (!divergent.empty()) quality.first_divergent_token = percentile(divergent, 0.5).value;
+}
+
 }  // namespace
 
 void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
                       std::span<const double> reference_scores, Quality& quality) {
+  std::vector<std::vector<double>> drops;  // by capability
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     const std::string& name = plan.questions[i].item.capability;
-    if (quality.capabilities.empty() || quality.capabilities.back().name != name)
-      quality.capabilities.push_back({.name = name});
-    Capability& capability = quality.capabilities.back();
+    auto found = std::ranges::find(quality.capabilities, name, &Capability::name);
+    if (found == quality.capabilities.end()) {
+      found = quality.capabilities.insert(found, {.name = name});
+      drops.emplace_back();
+    }
+    Capability& capability = *found;
     ++capability.items;
     capability.accuracy += scores[i];  // sums until the end
     capability.reference_accuracy += reference_scores[i];
     const bool right = scores[i] >= 0.5, was_right = reference_scores[i] >= 0.5;
     capability.broken += was_right && !right;
     capability.mended += right && !was_right;
+    drops[std::size_t(found - quality.capabilities.begin())].push_back(reference_scores[i] -
+                                                                       scores[i]);
   }
   double accuracy = 0, variance = 0;
-  for (Capability& capability : quality.capabilities) {
+  for (std::size_t i = 0; i < quality.capabilities.size(); ++i) {
+    Capability& capability = quality.capabilities[i];
     capability.standard_error = binomial_standard_error(capability.accuracy, capability.items);
     capability.accuracy /= capability.items;
     capability.reference_accuracy /= capability.items;
+    const Mean drop = paired_drop(drops[i]);
+    capability.drop = drop.value;
+    capability.drop_standard_error = drop.standard_error;
+    capability.mcnemar_p = mcnemar_p(capability.broken, capability.mended);
     accuracy += capability.accuracy;
     variance += capability.standard_error * capability.standard_error;
   }
@@ -155,7 +188,13 @@ QualityReference measure_reference(const LoadedModel& model, const DeployConfig&
   predict(scorer, shape, plan.documents, [&](int target, std::span<const float> logprobs) {
     append_row(reference, logprobs, target);
   });
-  reference.scores = grade(model, run, plan, scorer);
+  const std::vector<Answer> answers = answer_all(model, run, plan);
+  reference.scores = grade(model, plan, answers, scorer);
+  for (const Answer& answer : answers) {
+    reference.answer_tokens.insert(reference.answer_tokens.end(), answer.tokens.begin(),
+                                   answer.tokens.end());
+    reference.answer_ends.push_back(std::uint32_t(reference.answer_tokens.size()));
+  }
   return reference;
 }
 
@@ -176,8 +215,18 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
     document_tokens.push_back(int(document.size()) - 1);
   Quality quality;
   summarize_text(tokens, document_tokens, quality);
-  summarize_scores(plan, grade(model, run, plan, scorer), reference.scores, quality);
+  const std::vector<Answer> answers = answer_all(model, run, plan);
+  compare_answers(answers, reference, quality);
+  summarize_scores(plan, grade(model, plan, answers, scorer), reference.scores, quality);
+  if (!reference.noise_floor.empty()) quality.kl_noise_floor = reference.noise_floor[0];
   return quality;
+}
+
+std::vector<double> score_questions(const LoadedModel& model, const DeployConfig& config,
+                                    const QualityPlan& plan) {
+  const DeployConfig run = roomy(config, plan);
+  Scorer scorer(*model.model, run, *model.pool);
+  return grade(model, plan, answer_all(model, run, plan), scorer);
 }
 
 Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,

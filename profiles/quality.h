@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "profiles/measurement.h"
 #include "profiles/quality_plan.h"
@@ -38,6 +39,10 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
 Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
                             const QualityPlan& plan, const QualityReference& reference,
                             std::size_t max_tokens);
+
+// By question of the plan, in [0, 1].
+std::vector<double> score_questions(const LoadedModel& model, const DeployConfig& config,
+                                    const QualityPlan& plan);
 
 // Fills the graded part of a Quality from both models' scores, by question of the plan, in [0, 1].
 void summarize_scores(const QualityPlan& plan, std::span<const double> scores,

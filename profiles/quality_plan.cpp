@@ -5,9 +5,11 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "profiles/digest.h"
+#include "profiles/quality_gate.h"
 #include "runtime/chat/encode_chat.h"
 #include "workloads/evals.h"
 #include "workloads/random.h"
@@ -38,6 +40,32 @@ class Planner {
                                ": $.quality: found neither text nor answers of two tokens or "
                                "more, allowed: `text` or `evals` on which quality can be measured");
     return plan;
+  }
+
+  // The fresh questions of every capability, in an order of the seed's, shared out to the looks.
+  std::vector<QualityPlan> gate(const QualityPlan& used) const {
+    std::set<std::string> prompts;
+    for (const QualityQuestion& question : used.questions) prompts.insert(question.item.prompt);
+    std::map<std::string, std::vector<QualityQuestion>> fresh;
+    for (auto& [name, candidates] : candidates_of(false)) {
+      for (Candidate& candidate : candidates) {
+        if (prompts.contains(candidate.item.prompt)) continue;
+        if (static_cast<int>(fresh[name].size()) == kGateLooks.back()) break;
+        if (auto question = encode(candidate.item, candidate.as_chat))
+          fresh[name].push_back(std::move(*question));
+      }
+    }
+    std::vector<QualityPlan> looks;
+    for (std::size_t look = 0; look < kGateLooks.size(); ++look) {
+      const auto from = static_cast<std::size_t>(look == 0 ? 0 : kGateLooks[look - 1]);
+      QualityPlan plan;
+      for (const auto& [name, questions] : fresh) {
+        const std::size_t to = std::min(questions.size(), std::size_t(kGateLooks[look]));
+        for (std::size_t i = from; i < to; ++i) plan.questions.push_back(questions[i]);
+      }
+      if (!plan.questions.empty()) looks.push_back(std::move(plan));
+    }
+    return looks;
   }
 
  private:
@@ -147,17 +175,24 @@ class Planner {
     std::uint64_t order;
   };
 
-  void plan_questions(QualityPlan& plan) const {
+  // limited: to the max_items of each file
+  std::map<std::string, std::deque<Candidate>> candidates_of(bool limited) const {
     std::map<std::string, std::deque<Candidate>> by_capability;
-    for (const EvalSpec& spec : workload_.quality.evals)
+    for (EvalSpec spec : workload_.quality.evals) {
+      if (!limited) spec.max_items.reset();
       for (EvalItem& item : load_evals(spec, workload_.seed)) {
         std::deque<Candidate>& candidates = by_capability[item.capability];
         candidates.push_back(
             {std::move(item), spec.chat_template, derive_seed(workload_.seed, candidates.size())});
       }
+    }
     for (auto& [name, candidates] : by_capability)
       std::ranges::stable_sort(candidates, {}, &Candidate::order);
+    return by_capability;
+  }
 
+  void plan_questions(QualityPlan& plan) const {
+    std::map<std::string, std::deque<Candidate>> by_capability = candidates_of(true);
     std::map<std::string, std::vector<QualityQuestion>> chosen;
     int left = budget_.questions;
     while (left > 0 && !by_capability.empty())
@@ -213,6 +248,12 @@ std::string QualityPlan::hash() const {
                    std::to_string(question.max_tokens), choices});
   }
   return digest({all});
+}
+
+std::vector<QualityPlan> plan_gate(const Workload& workload, const ModelShape& shape,
+                                   const Tokenizer& tokenizer, const ChatTemplate* chat,
+                                   const QualityPlan& used) {
+  return Planner(workload, shape, tokenizer, chat, {}).gate(used);
 }
 
 QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,

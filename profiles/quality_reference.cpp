@@ -1,4 +1,4 @@
-// The file: Header, then ids, logprobs, target_logprobs, top1 and scores as in memory, then the
+// The file: Header, then the arrays as in memory, in the order of for_each_array, then the
 // XXH3-64 of all before it.
 #include "profiles/quality_reference.h"
 
@@ -14,9 +14,9 @@ namespace paretune {
 namespace {
 
 struct Header {
-  char magic[8] = {'P', 'T', 'Q', 'R', 'E', 'F', '0', '1'};
+  char magic[8] = {'P', 'T', 'Q', 'R', 'E', 'F', '0', '2'};
   char plan_hash[32] = {};
-  std::uint64_t vocab_size = 0, kept = 0, rows = 0, scores = 0;
+  std::uint64_t vocab_size = 0, kept = 0, rows = 0, scores = 0, answer_tokens = 0, noise_floor = 0;
 };
 
 // Both directions walk the same arrays.
@@ -26,6 +26,9 @@ void for_each_array(auto& reference, auto&& visit) {
   visit(reference.target_logprobs);
   visit(reference.top1);
   visit(reference.scores);
+  visit(reference.noise_floor);
+  visit(reference.answer_tokens);
+  visit(reference.answer_ends);
 }
 
 // Of the pieces in turn, each seeded with the sum so far.
@@ -48,6 +51,8 @@ void save_reference(const QualityReference& reference, const std::filesystem::pa
   header.kept = std::uint64_t(reference.kept);
   header.rows = reference.rows();
   header.scores = reference.scores.size();
+  header.answer_tokens = reference.answer_tokens.size();
+  header.noise_floor = reference.noise_floor.size();
   std::copy_n(reference.plan_hash.begin(),
               std::min(reference.plan_hash.size(), sizeof header.plan_hash), header.plan_hash);
 
@@ -93,24 +98,36 @@ std::optional<QualityReference> load_reference(const std::filesystem::path& file
     return std::nullopt;
   // Sizes are believed only as far as the file has bytes for them.
   const std::uint64_t vocab = header.vocab_size, kept = header.kept, rows = header.rows,
-                      scores = header.scores;
+                      scores = header.scores, answer_tokens = header.answer_tokens,
+                      noise_floor = header.noise_floor;
   if (vocab > INT32_MAX || kept > vocab || rows > file_bytes || scores > file_bytes ||
+      answer_tokens > file_bytes || noise_floor > file_bytes ||
       (kept > 0 && rows > file_bytes / kept))
     return std::nullopt;
   QualityReference reference{.plan_hash = plan_hash, .vocab_size = int(vocab), .kept = int(kept)};
   const std::uint64_t ids = kept < vocab ? rows * kept : 0;
-  if (sizeof header + 4 * (ids + rows * kept) + 8 * rows + 8 * scores + 8 != file_bytes)
+  if (sizeof header + 4 * (ids + rows * kept) + 8 * rows + 8 * (scores + noise_floor) +
+          4 * (answer_tokens + scores) + 8 !=
+      file_bytes)
     return std::nullopt;
   reference.ids.resize(ids);
   reference.logprobs.resize(rows * kept);
   reference.target_logprobs.resize(rows);
   reference.top1.resize(rows);
   reference.scores.resize(scores);
+  reference.noise_floor.resize(noise_floor);
+  reference.answer_tokens.resize(answer_tokens);
+  reference.answer_ends.resize(scores);
   for_each_array(reference,
                  [&](auto& array) { read(array.data(), array.size() * sizeof array[0]); });
   const std::uint64_t total = sum;
   std::uint64_t written = 0;
   if (!read(&written, sizeof written) || written != total) return std::nullopt;
+  std::uint32_t end = 0;
+  for (const std::uint32_t next : reference.answer_ends) {
+    if (next < end || next > answer_tokens) return std::nullopt;
+    end = next;
+  }
   return reference;
 }
 

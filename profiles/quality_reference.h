@@ -29,7 +29,16 @@ struct QualityReference {
   std::vector<float> target_logprobs;  // (rows) of the token that follows
   std::vector<std::uint32_t> top1;     // (rows) the most likely; of equals the first
   std::vector<double> scores;          // by question of the plan, in [0, 1]
+  // By question: the tokens of the answer in the model's own words, one answer after the other.
+  std::vector<std::int32_t> answer_tokens;
+  std::vector<std::uint32_t> answer_ends;  // (questions) where each one ends
+  // {mean KL divergence to the same weights run by other kernels}; empty: not measured.
+  std::vector<double> noise_floor;
 
+  std::span<const std::int32_t> answer(std::size_t question) const {
+    const std::size_t begin = question == 0 ? 0 : answer_ends[question - 1];
+    return std::span(answer_tokens).subspan(begin, answer_ends[question] - begin);
+  }
   std::size_t rows() const { return target_logprobs.size(); }
   bool operator==(const QualityReference&) const = default;
 };

@@ -83,6 +83,19 @@ Estimate percentile(std::span<const double> sorted, double q) {
   return estimate;
 }
 
+Mean paired_drop(std::span<const double> drops) {
+  const double n = double(drops.size());
+  if (n == 0) return {};
+  double lost = 0, gained = 0;
+  for (const double drop : drops) {
+    if (drop != 0 && std::abs(drop) != 1) return mean(drops);
+    lost += drop > 0;
+    gained += drop < 0;
+  }
+  const double p = (lost + 1) / (n + 2), q = (gained + 1) / (n + 2);
+  return {.value = p - q, .standard_error = std::sqrt((p + q - (p - q) * (p - q)) / (n + 2))};
+}
+
 double mcnemar_p(int b, int c) {
   const std::vector<double> p = binomial(b + c, 0.5);
   return std::min(1.0, 2 * std::accumulate(p.begin(), p.begin() + std::min(b, c) + 1, 0.0));

@@ -8,6 +8,8 @@
 
 namespace paretune {
 
+inline constexpr double kOneSided95 = 1.6449;  // standard errors
+
 struct Mean {
   double value = 0;
   double standard_error = 0;
@@ -45,6 +47,12 @@ double binomial_standard_error(double right, int n);
 // it, low is 0 and high infinite. The samples are taken as independent, which ITL gaps of one
 // request are not: their interval is optimistic.
 Estimate percentile(std::span<const double> sorted, double q);
+
+// Mean of paired drops (before - after), one for each item. Drops of -1, 0 and 1 are flips of right
+// and wrong: then Bonett and Price's adjusted estimate, (b - c) / (n + 2), with the standard error
+// of the adjusted shares (Statistics in Medicine 31, 2012); otherwise the mean and its standard
+// error.
+Mean paired_drop(std::span<const double> drops);
 
 // Two-sided exact p-value of McNemar's test: how likely so uneven a split of b + c flips is if both
 // directions are alike.

@@ -118,6 +118,7 @@ void summarize_text(std::span<const TokenComparison> tokens, std::span<const int
   quality.kl_divergence = mean_kl.value;
   quality.kl_standard_error = mean_kl.standard_error;
   quality.kl_p99 = percentile(divergences, 0.99).value;
+  quality.kl_p999 = percentile(divergences, 0.999).value;
   quality.same_top1_fraction = same_top1.value;
   quality.same_top1_standard_error = same_top1.standard_error;
   quality.perplexity = std::exp(nats / double(tokens.size()));

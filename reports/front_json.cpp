@@ -50,7 +50,10 @@ Json capabilities(const Quality& quality) {
                    {"standard_error", c.standard_error},
                    {"reference_accuracy", c.reference_accuracy},
                    {"broken", c.broken},
-                   {"mended", c.mended}});
+                   {"mended", c.mended},
+                   {"drop", c.drop},
+                   {"drop_standard_error", c.drop_standard_error},
+                   {"mcnemar_p", c.mcnemar_p}});
   }
   return out;
 }

@@ -51,6 +51,8 @@ std::string report_markdown(const Study& study) {
   out += section("Latency", latency_table(study));
   out += section("Quality", quality_table(study));
   out += section("Capabilities", capability_table(study));
+  out += section("Capabilities along the front", capability_front_table(study));
+  out += section("Quality gate", gate_table(study));
   out += section("Weights", policy_table(study));
   out += section("Sensitivity", sensitivity_table(study));
   out += section("Predicted and measured", prediction_table(study));

@@ -20,7 +20,9 @@ Table latency_table(
 Table rate_table(const Study& study);        // the rates tried with the recommended config
 Table quality_table(const Study& study);     // of the picks
 Table capability_table(const Study& study);  // of the picks
-Table policy_table(const Study& study);      // of the recommended config
+Table gate_table(const Study& study);        // of the configs that verification tested
+Table capability_front_table(const Study& study);
+Table policy_table(const Study& study);  // of the recommended config
 Table sensitivity_table(const Study& study);
 Table prediction_table(const Study& study);
 Table trials_table(const Study& study);

@@ -1,5 +1,5 @@
-// What compression did to the weights: the recommended policy layer by layer, what each kind of layer
-// loses alone, and how well sums of those predicted the policies that were measured whole.
+// What compression did to the weights: the recommended policy layer by layer, what each kind of
+// layer loses alone, and how well sums of those predicted the policies that were measured whole.
 #include <algorithm>
 #include <set>
 
@@ -12,9 +12,8 @@ namespace paretune {
 namespace {
 
 const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Treatment& t) {
-  const auto found = std::ranges::find_if(study.sensitivity, [&](const Sensitivity& s) {
-    return s.kind == kind && s.treatment == t;
-  });
+  const auto found = std::ranges::find_if(
+      study.sensitivity, [&](const Sensitivity& s) { return s.kind == kind && s.treatment == t; });
   return found == study.sensitivity.end() ? nullptr : &*found;
 }
 
@@ -130,8 +129,7 @@ Table prediction_table(const Study& study) {
       const std::vector<Treatment> treatments = trial->config.weights.treatments(kind);
       bytes += weight_bytes(study.model, kind, *treatments[0].format);
       const Sensitivity* alone = find_sensitivity(study, kind, treatments[0]);
-      const bool next_to_nothing =
-          treatments[0].format == &kF32 || treatments[0].format == &kBf16;
+      const bool next_to_nothing = treatments[0].format == &kF32 || treatments[0].format == &kBf16;
       known &= treatments.size() == 1 && (alone || next_to_nothing);
       if (alone) predicted += alone->kl_divergence;
     }

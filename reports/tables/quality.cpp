@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "profiles/statistics.h"
 #include "reports/facts.h"
 #include "reports/number.h"
 #include "reports/tables.h"
@@ -18,10 +21,14 @@ Table quality_table(const Study& study) {
               .columns = {{"Config"},
                           {"KL divergence, nats per token", true},
                           {"KL p99", true},
+                          {"KL p99.9", true},
+                          {"KL of rounding alone", true},
                           {"Same top-1", true},
                           {"Perplexity ratio", true},
                           {"Perplexity", true},
                           {"at full precision", true},
+                          {"Same greedy answers", true},
+                          {"First other token", true},
                           {"Accuracy", true},
                           {"Tokens", true},
                           {"Documents", true}}};
@@ -32,10 +39,14 @@ Table quality_table(const Study& study) {
         {.cells = {{config_name(study, *trial)},
                    {plus_minus_text(q.kl_divergence, q.kl_standard_error)},
                    {number_text(q.kl_p99)},
+                   {number_text(q.kl_p999)},
+                   {number_text(q.kl_noise_floor)},
                    {plus_minus_text(q.same_top1_fraction, q.same_top1_standard_error)},
                    {plus_minus_text(q.perplexity_ratio, q.perplexity_ratio_standard_error)},
                    {number_text(q.perplexity)},
                    {number_text(q.reference_perplexity)},
+                   {q.answers == 0 ? "–" : number_text(q.same_answers_fraction)},
+                   {q.first_divergent_token > 0 ? number_text(q.first_divergent_token) : "–"},
                    {q.capabilities.empty()
                         ? "not graded"
                         : plus_minus_text(q.accuracy, q.accuracy_standard_error)},
@@ -47,21 +58,26 @@ Table quality_table(const Study& study) {
 }
 
 Table capability_table(const Study& study) {
-  Table table{.caption = "Accuracy per capability, ± standard error",
-              .columns = {{"Config"},
-                          {"Capability"},
-                          {"Questions", true},
-                          {"Full precision", true},
-                          {"Accuracy", true},
-                          {"Change, points", true},
-                          {"Broken", true},
-                          {"Mended", true}}};
+  Table table{
+      .caption =
+          "Accuracy per capability, ± standard error. At worst: the lower end of a one-sided 95 % "
+          "interval of the change, from the paired answers",
+      .columns = {{"Config"},
+                  {"Capability"},
+                  {"Questions", true},
+                  {"Full precision", true},
+                  {"Accuracy", true},
+                  {"Change, points", true},
+                  {"At worst, points", true},
+                  {"Broken", true},
+                  {"Mended", true},
+                  {"McNemar p", true}}};
   for (const Trial* trial : picked_trials(study)) {
     if (!ran(*trial)) continue;
     for (const Capability& c : trial->measurement.quality.capabilities) {
       const double points = 100 * (c.accuracy - c.reference_accuracy);
-      const bool lost =
-          c.accuracy + c.standard_error < c.reference_accuracy;  // by more than one standard error
+      const double at_worst = -100 * (c.drop + kOneSided95 * c.drop_standard_error);
+      const bool lost = c.drop > c.drop_standard_error;
       table.rows.push_back({.cells = {{config_name(study, *trial)},
                                       {c.name},
                                       {count_text(c.items)},
@@ -69,10 +85,72 @@ Table capability_table(const Study& study) {
                                       {plus_minus_text(c.accuracy, c.standard_error)},
                                       {(points > 0 ? "+" : "") + number_text(points),
                                        lost ? Mood::bad : Mood::plain},
+                                      {number_text(at_worst)},
                                       {count_text(c.broken)},
-                                      {count_text(c.mended)}},
+                                      {count_text(c.mended)},
+                                      {number_text(c.mcnemar_p)}},
                             .trial = trial->id});
     }
+  }
+  return table;
+}
+
+Table gate_table(const Study& study) {
+  Table table{.caption =
+                  "Quality gate: the configs that verification tested, on questions that no "
+                  "trial used; intervals hold over all looks together, one-sided 95 %",
+              .columns = {{"Trial", true},
+                          {"Verdict"},
+                          {"Capability"},
+                          {"Questions", true},
+                          {"Accuracy lost, points", true},
+                          {"At best", true},
+                          {"At worst", true},
+                          {"Broken", true},
+                          {"Mended", true}}};
+  for (const GateTrial& gate : study.gates) {
+    for (const Capability& c : gate.result.capabilities) {
+      const double reach = kGateSigmas * c.drop_standard_error;
+      table.rows.push_back({.cells = {{std::to_string(gate.trial)},
+                                      {std::string(verdict_name(gate.result.verdict)),
+                                       gate.result.verdict == GateVerdict::failed   ? Mood::bad
+                                       : gate.result.verdict == GateVerdict::passed ? Mood::good
+                                                                                    : Mood::plain},
+                                      {c.name},
+                                      {count_text(c.items)},
+                                      {number_text(100 * (c.reference_accuracy - c.accuracy))},
+                                      {number_text(100 * (c.drop - reach))},
+                                      {number_text(100 * (c.drop + reach))},
+                                      {count_text(c.broken)},
+                                      {count_text(c.mended)}},
+                            .trial = gate.trial});
+    }
+  }
+  return table;
+}
+
+// Which capability breaks first, as quality falls along the front.
+Table capability_front_table(const Study& study) {
+  Table table{.caption =
+                  "Accuracy along the front, from the least to the most divergence; marked "
+                  "where a capability lost more than a standard error",
+              .columns = {{"Trial", true}, {"KL divergence", true}}};
+  std::vector<const Trial*> trials = front_trials(study);
+  std::ranges::stable_sort(
+      trials, {}, [](const Trial* trial) { return trial->measurement.quality.kl_divergence; });
+  if (trials.empty() || trials[0]->measurement.quality.capabilities.empty()) return table;
+  for (const Capability& c : trials[0]->measurement.quality.capabilities)
+    table.columns.push_back({c.name, true});
+  for (const Trial* trial : trials) {
+    const Quality& q = trial->measurement.quality;
+    Row row{.cells = {{std::to_string(trial->id)}, {number_text(q.kl_divergence)}},
+            .trial = trial->id};
+    for (const Capability& c : q.capabilities) {
+      row.cells.push_back(
+          {number_text(c.accuracy), c.drop > c.drop_standard_error ? Mood::bad : Mood::plain});
+    }
+    row.cells.resize(table.columns.size(), {"–"});
+    table.rows.push_back(std::move(row));
   }
   return table;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 
 #include "kernels/matmul.h"
 #include "kernels/packing.h"
@@ -72,6 +73,7 @@ PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatme
     result.memory = AlignedBuffer(bytes);
     result.matrix.data = job.packed = result.memory.bytes();
     fill(job);
+    check(job);
     if (packs) packs->keep(key, result.matrix.data);
   }
   packed_bytes_ += bytes;
@@ -135,6 +137,43 @@ void WeightPacker::fill(const Job& job) const {
     }
   });
   if (error) std::rethrow_exception(error);
+}
+
+// On a few rows of each run: squared errors as packed, each input weighted by its mean square.
+void WeightPacker::check(const Job& job) const {
+  constexpr int kRows = 4;
+  constexpr double kWorst = 3;  // times the error of rounding to nearest
+  const WeightFormat& format = *job.treatment.format;
+  if (!has_grid(format) || job.treatment.quantizer == &kQuantizers[0]) return;
+  const auto k = static_cast<std::size_t>(job.k);
+  std::vector<float> row(k), packed(k), nearest(k), weights(k, 1.0f);
+  std::vector<std::byte> one(format.packed_bytes(1, job.k));
+  const auto [weight, index] = job.runs[0].part;
+  if (const auto site = input_site(weight); site && calibration_) {
+    std::ranges::copy(calibration_->statistics(*site, index).mean_squares, weights.begin());
+  }
+  double error = 0, nearest_error = 0;
+  for (const Run& run : job.runs) {
+    if (stored_as(run, format)) continue;
+    for (int i = 0; i < kRows; ++i) {
+      const int at = run.count * i / kRows;
+      source_.read_rows(run.part.weight, run.part.index, run.row + at, run.row + at + 1, row);
+      format.unpack_row(job.packed, job.n, job.k, run.at + at, packed);
+      format.pack(row, 1, job.k, 0, 1, one);
+      format.unpack_row(one, 1, job.k, 0, nearest);
+      for (std::size_t j = 0; j < k; ++j) {
+        const double e = row[j] - packed[j], n = row[j] - nearest[j];
+        error += weights[j] * e * e;
+        nearest_error += weights[j] * n * n;
+      }
+    }
+  }
+  if (error <= kWorst * nearest_error + 1e-20) return;
+  throw std::runtime_error(
+      tensor_name(weight_info(weight).gguf, index) + ": " +
+      std::string(job.treatment.quantizer->name) + " rounds it to " + std::string(format.name) +
+      " with " + std::to_string(error / nearest_error) +
+      " times the error of rounding to nearest: a fault of the method, not to be served");
 }
 
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {

@@ -38,6 +38,9 @@ class WeightPacker {
   WeightPacker(const ModelSource& source, ThreadPool& pool, PackCache* packs,
                const Calibration* calibration);
 
+  // Both throw std::runtime_error naming the matrix where the method's rounding is far worse than
+  // rounding to nearest: a fault, whose result nobody should serve.
+
   // Matrices of the same inputs, one under the other.
   PackedWeights stacked(std::initializer_list<Part> parts, const Treatment& treatment);
   // Two matrices of the same shape in turns of `panels` panels, each turn padded to whole panels.
@@ -63,6 +66,7 @@ class WeightPacker {
   void fill(const Job& job) const;
   void fill_rounded(const Job& job, int begin, int end) const;
   void fill_coded(const Job& job, const RowQuantizer& quantizer, int begin, int end) const;
+  void check(const Job& job) const;
   bool stored_as(const Run& run, const WeightFormat& format) const;
   std::unique_ptr<RowQuantizer> quantizer_for(const Job& job) const;
 

@@ -58,6 +58,8 @@ TEST(JudgeTest, FrontPicksAndDominance) {
 TEST(JudgeTest, FloorsKeepBrokenConfigsOut) {
   Trial broken = trial(1, 1, 10, .001);
   broken.measurement.quality.capabilities[0].accuracy = .8;
+  broken.measurement.quality.capabilities[0].drop = .1;
+  broken.measurement.quality.capabilities[0].drop_standard_error = .04;
   Trial lossy = trial(2, 1, 10, .5);
   const Study s = study({trial(0, 4, 40, .001), broken, lossy});
   EXPECT_EQ(s.front, (std::vector<int>{0}));

@@ -10,8 +10,14 @@ namespace {
 
 Target target() {
   Target t{this_machine(), {}};
-  t.model = {.n_layers = 4, .d_model = 256, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64,
-             .d_ff = 768, .vocab_size = 1024, .max_seq_len = 512};
+  t.model = {.n_layers = 4,
+             .d_model = 256,
+             .n_heads = 4,
+             .n_kv_heads = 2,
+             .head_dim = 64,
+             .d_ff = 768,
+             .vocab_size = 1024,
+             .max_seq_len = 512};
   return t;
 }
 
@@ -76,7 +82,8 @@ TEST(PolicyFront, GoesFromSlowAndExactToFastAndRough) {
 
 TEST(PolicyFront, LeavesWhatIsNotOpenAndWhatLosesTooMuch) {
   const std::vector<LayerKind> kinds{LayerKind::qkv, LayerKind::gate_up};
-  for (const auto& point : policy_front(sensitivities(kinds, 3), target(), {}, kRequest, 50, 1e-3)) {
+  for (const auto& point :
+       policy_front(sensitivities(kinds, 3), target(), {}, kRequest, 50, 1e-3)) {
     EXPECT_EQ(point.policy.at(LayerKind::down), Policy().at(LayerKind::down));
     EXPECT_EQ(point.policy.at(LayerKind::output), Policy().at(LayerKind::output));
     EXPECT_LE(point.kl_divergence, 1e-3);

@@ -64,6 +64,8 @@ inline Measurement sample_measurement(const SampleNumbers& n, double usd_per_hou
   m.quality = {.kl_divergence = n.kl,
                .kl_standard_error = n.kl * 0.06,
                .kl_p99 = n.kl * 9,
+               .kl_p999 = n.kl * 20,
+               .kl_noise_floor = 1e-11,
                .same_top1_fraction = 1 - n.kl,
                .same_top1_standard_error = n.kl / 20,
                .perplexity = 3.21 * (1 + n.kl),
@@ -71,21 +73,28 @@ inline Measurement sample_measurement(const SampleNumbers& n, double usd_per_hou
                .perplexity_ratio = 1 + n.kl,
                .perplexity_ratio_standard_error = n.kl / 15,
                .tokens = 4096,
-               .documents = 60};
+               .documents = 60,
+               .answers = 90,
+               .same_answers_fraction = 1 - n.kl,
+               .first_divergent_token = 4};
   m.quality.capabilities = {{.name = "arithmetic",
                              .items = 50,
                              .accuracy = n.accuracy - 0.1,
                              .standard_error = 0.066,
                              .reference_accuracy = 0.64,
                              .broken = 3,
-                             .mended = 1},
+                             .mended = 1,
+                             .drop = 0.038,
+                             .drop_standard_error = 0.047,
+                             .mcnemar_p = 0.625},
                             {.name = "copying | <b>words</b>",
                              .items = 50,
                              .accuracy = n.accuracy + 0.1,
                              .standard_error = 0.045,
                              .reference_accuracy = 0.86,
                              .broken = 2,
-                             .mended = 2}};
+                             .mended = 2,
+                             .drop_standard_error = 0.047}};
   m.quality.accuracy = n.accuracy;
   m.quality.accuracy_standard_error = 0.04;
   return m;

@@ -1,0 +1,143 @@
+// Faults planted where real ones would be: the quality gate must catch each and say what broke.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "optimizer/judge.h"
+#include "profiles/quality.h"
+#include "runtime/engine/loaded_model.h"
+#include "tests/profiles/demo_model.h"
+
+namespace paretune {
+namespace {
+
+// A kernel that is fast and wrong: what it computes of the last row of every 16 is lost.
+const MatmulVariant* healthy = nullptr;
+void drop_a_row(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+                std::size_t ldy) {
+  healthy->run(prepared, m, w, walk, y, ldy);
+  for (int i = 15; i < m; i += 16) std::fill_n(y + std::size_t(i) * ldy, w.n, 0.0f);
+}
+
+// A quantizer whose zero-points are one too high.
+class OffByOne final : public RowQuantizer {
+ public:
+  explicit OffByOne(std::unique_ptr<RowQuantizer> right) : right_(std::move(right)) {}
+  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
+    right_->quantize(rows, k, out);
+    for (RowCodes& row : out) {
+      for (std::uint8_t& zero : row.zeros) zero = std::uint8_t(std::min(zero + 1, 15));
+    }
+  }
+
+ private:
+  std::unique_ptr<RowQuantizer> right_;
+};
+
+class PlantedFaults : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto source = open_model(kDemoModel);
+    target = new Target{this_machine(), source->shape()};
+    model = new LoadedModel(load_model(std::move(source), full_precision_config(*target)));
+    workload = new Workload{.file = "test.json", .seed = 3};
+    for (const char* name : {"recall", "induction", "arithmetic", "copy", "sort", "knowledge"}) {
+      workload->quality.text.push_back({.file = kDemoEvals + std::string(name) + ".jsonl"});
+      workload->quality.evals.push_back(demo_eval(name));
+      workload->quality.evals.back().max_items = 4;
+    }
+    plan = new QualityPlan(plan_quality(*workload, target->model, *model->tokenizer, &*model->chat,
+                                        {.text_tokens = 1024, .questions = 24}));
+    const DeployConfig full = full_precision_config(*target);
+    reference = new QualityReference(measure_reference(*model, full, *plan));
+    looks = new std::vector<QualityPlan>(
+        plan_gate(*workload, target->model, *model->tokenizer, &*model->chat, *plan));
+    gate_reference = new std::vector<double>(score_questions(*model, full, looks->front()));
+  }
+  static void TearDownTestSuite() {
+    delete gate_reference, delete looks, delete reference, delete plan, delete workload;
+    delete model, delete target;
+  }
+
+  static DeployConfig int4() {
+    DeployConfig config = full_precision_config(*target);
+    config.weights = parse_policy("linear=int4_g32,output=f32", "test");
+    config.activations.name = "int8";
+    return canonical(config, *target);
+  }
+  static Trial judged(const LoadedModel& loaded, const DeployConfig& config) {
+    Trial trial{.config = config};
+    trial.measurement.quality = measure_quality(loaded, config, *plan, *reference);
+    trial.measurement.speed.at_workload.meets_slo = true;
+    judge_trial(trial, *workload);
+    return trial;
+  }
+  static GateResult gated(const LoadedModel& loaded, const DeployConfig& config) {
+    Quality quality;
+    summarize_scores(looks->front(), score_questions(loaded, config, looks->front()),
+                     *gate_reference, quality);
+    return judge_gate(quality.capabilities, {.every = 0.05});
+  }
+  static std::string words(const Trial& trial) {
+    std::string all;
+    for (const std::string& violation : trial.violations) all += violation + "; ";
+    return all;
+  }
+
+  static inline Target* target;
+  static inline LoadedModel* model;
+  static inline Workload* workload;
+  static inline QualityPlan* plan;
+  static inline QualityReference* reference;
+  static inline std::vector<QualityPlan>* looks;
+  static inline std::vector<double>* gate_reference;
+};
+
+TEST_F(PlantedFaults, WhatIsSoundPasses) {
+  const DeployConfig config = int4();
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config);
+  EXPECT_TRUE(judged(loaded, config).feasible) << words(judged(loaded, config));
+  EXPECT_NE(gated(loaded, config).verdict, GateVerdict::failed);
+}
+
+TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
+  DeployConfig config = int4();
+  config.prefill_kernel.name = "tuned";
+  healthy = &resolve_matmul("vnni", kInt4G32, Activations::int8);
+  MatmulVariant broken = *healthy;
+  broken.run = drop_a_row;
+  KernelTable kernels;
+  for (const Model::Product& p : Model::products(target->model)) {
+    if (p.kind != LayerKind::down) continue;
+    kernels.add({.key = {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k,
+                         .m = 1},
+                 .plan = {.variant = &broken}});
+  }
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
+  const Trial trial = judged(loaded, config);
+  EXPECT_FALSE(trial.feasible);
+  EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
+  EXPECT_NE(gated(loaded, config).verdict, GateVerdict::passed);
+}
+
+TEST_F(PlantedFaults, AQuantizerWithAWrongZeroPoint) {
+  const Quantizer wrong{"wrong", "", false,
+                        [](const WeightFormat& format, const InputStatistics* statistics)
+                            -> std::unique_ptr<RowQuantizer> {
+                          return std::make_unique<OffByOne>(
+                              make_round_to_nearest(format, statistics));
+                        }};
+  DeployConfig config = int4();
+  config.weights.set(LayerKind::gate_up, {&kInt4G32, &wrong});
+  try {
+    load_model(open_model(kDemoModel), config);
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("blk.0.ffn_gate"), std::string::npos) << what;
+    EXPECT_NE(what.find("wrong rounds it to int4_g32"), std::string::npos) << what;
+  }
+}
+
+}  // namespace
+}  // namespace paretune

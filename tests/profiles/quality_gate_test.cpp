@@ -1,0 +1,104 @@
+#include "profiles/quality_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "profiles/quality.h"
+#include "profiles/statistics.h"
+#include "runtime/engine/loaded_model.h"
+#include "tests/profiles/demo_model.h"
+
+namespace paretune {
+namespace {
+
+Capability capability(const char* name, int items, int broken, int mended) {
+  std::vector<double> drops(static_cast<std::size_t>(items));
+  for (int i = 0; i < broken; ++i) drops[static_cast<std::size_t>(i)] = 1;
+  for (int i = 0; i < mended; ++i) drops[static_cast<std::size_t>(broken + i)] = -1;
+  const Mean drop = paired_drop(drops);
+  return {.name = name, .items = items, .broken = broken, .mended = mended, .drop = drop.value,
+          .drop_standard_error = drop.standard_error};
+}
+
+TEST(QualityGate, FewQuestionsProveNothing) {
+  EXPECT_EQ(gate_verdict(capability("a", 12, 0, 0), 0.01), GateVerdict::undecided);
+  EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01), GateVerdict::passed);
+  EXPECT_EQ(gate_verdict(capability("a", 50, 20, 0), 0.01), GateVerdict::failed);
+  EXPECT_EQ(gate_verdict(capability("a", 50, 2, 1), 0.01), GateVerdict::undecided);
+  EXPECT_EQ(gate_verdict(capability("a", 100, 0, 0), 0.05), GateVerdict::passed);
+}
+
+TEST(QualityGate, OneFailureFailsAndIsNamed) {
+  const GateMargins margins{.every = 0.05, .named = {{"rough", 0.9}}};
+  const GateResult result = judge_gate(
+      {capability("copy", 100, 0, 0), capability("sort", 100, 40, 1), capability("rough", 100, 50, 0)},
+      margins);
+  EXPECT_EQ(result.verdict, GateVerdict::failed);
+  EXPECT_EQ(result.reason.find("sort loses"), 0u) << result.reason;
+  EXPECT_EQ(judge_gate({capability("rough", 100, 50, 0)}, margins).verdict, GateVerdict::passed);
+  EXPECT_EQ(judge_gate({capability("copy", 10, 9, 0)}, {}).verdict, GateVerdict::passed);
+  EXPECT_EQ(judge_gate({capability("copy", 20, 1, 0)}, margins).verdict, GateVerdict::undecided);
+}
+
+// A config exactly at the margin must not pass more often than one time in twenty, however often
+// one looks.
+TEST(QualityGate, AtTheMarginItPassesRarely) {
+  std::mt19937_64 rng(7);
+  const auto uniform = [&] { return static_cast<double>(rng() >> 11) * 0x1p-53; };
+  int passed = 0;
+  constexpr int kRuns = 2000;
+  for (int run = 0; run < kRuns; ++run) {
+    int items = 0, broken = 0, mended = 0;
+    for (const int look : kGateLooks) {
+      for (; items < look; ++items) {
+        const double u = uniform();
+        broken += u < 0.08;
+        mended += u > 0.97;  // 0.08 - 0.03 = the margin
+      }
+      const GateVerdict verdict = gate_verdict(capability("a", items, broken, mended), 0.05);
+      if (verdict == GateVerdict::passed) ++passed;
+      if (verdict != GateVerdict::undecided) break;
+    }
+  }
+  EXPECT_LE(passed, kRuns * 0.06);
+}
+
+TEST(QualityGate, ItsQuestionsAreFreshAndEachIsAskedOnce) {
+  const auto source = open_model(kDemoModel);
+  const Tokenizer tokenizer(source->tokenizer());
+  Workload workload{.file = "test.json", .seed = 3};
+  for (const char* name : {"recall", "sort"}) {
+    workload.quality.evals.push_back(demo_eval(name));
+    workload.quality.evals.back().max_items = 30;
+  }
+  const QualityPlan search = plan_quality(workload, source->shape(), tokenizer, nullptr);
+  const auto looks = plan_gate(workload, source->shape(), tokenizer, nullptr, search);
+  ASSERT_EQ(looks.size(), 3u);  // of 170 fresh ones: to 50, to 100, to all
+  std::set<std::string> prompts;
+  for (const QualityQuestion& question : search.questions) prompts.insert(question.item.prompt);
+  std::map<std::string, int> asked;
+  for (const QualityPlan& look : looks) {
+    EXPECT_TRUE(look.documents.empty());
+    for (const QualityQuestion& question : look.questions) {
+      EXPECT_TRUE(prompts.insert(question.item.prompt).second) << question.item.prompt;
+      ++asked[question.item.capability];
+    }
+  }
+  EXPECT_GT(asked["recall"], 150);
+  EXPECT_GT(asked["sort"], 150);
+}
+
+TEST(PairedDrop, FlipsAndScores) {
+  const Mean none = paired_drop(std::vector<double>(100, 0.0));
+  EXPECT_EQ(none.value, 0);
+  EXPECT_NEAR(none.standard_error, std::sqrt(2.0) / 102, 1e-12);
+  const Mean half = paired_drop(std::vector<double>{0.5, 0.25, 0, 0.25});
+  EXPECT_DOUBLE_EQ(half.value, 0.25);
+  EXPECT_GT(half.standard_error, 0);
+  EXPECT_EQ(paired_drop({}).value, 0);
+}
+
+}  // namespace
+}  // namespace paretune
