@@ -59,8 +59,8 @@ GateResult judge_gate(std::vector<Capability> capabilities, const GateMargins& m
     if (!widest || worst(c) > worst(*widest)) widest = &c;
   }
   if (widest) {
-    result.reason = "not proven within " + points(*margins.of(widest->name)) + " points: " +
-                    interval(*widest) + "; more questions would tell";
+    result.reason = "not proven within " + points(*margins.of(widest->name)) +
+                    " points: " + interval(*widest) + "; more questions would tell";
   } else {
     result.reason = tested == 0 ? "no capability has a margin"
                                 : "every capability is within its margin of full precision";

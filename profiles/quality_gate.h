@@ -36,8 +36,8 @@ struct GateResult {
   int looks = 0;
 };
 
-// Of one capability: failed where even the best end of the interval of its drop is above the margin,
-// passed where the worst end is not.
+// Of one capability: failed where even the best end of the interval of its drop is above the
+// margin, passed where the worst end is not.
 GateVerdict gate_verdict(const Capability& capability, double margin);
 
 // Of all that have a margin. Failed: one did. Passed: all did (also where there are none).

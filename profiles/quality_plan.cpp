@@ -12,6 +12,7 @@
 #include "profiles/quality_gate.h"
 #include "runtime/chat/encode_chat.h"
 #include "workloads/evals.h"
+#include "workloads/probes.h"
 #include "workloads/random.h"
 #include "workloads/text.h"
 #include "workloads/workload.h"
@@ -26,9 +27,17 @@ class Planner {
  public:
   Planner(const Workload& workload, const ModelShape& shape, const Tokenizer& tokenizer,
           const ChatTemplate* chat, const QualityBudget& budget)
-      : workload_(workload), shape_(shape), tokenizer_(tokenizer), chat_(chat), budget_(budget) {
+      : workload_(workload),
+        shape_(shape),
+        tokenizer_(tokenizer),
+        chat_(chat),
+        budget_(budget),
+        evals_(workload.quality.evals) {
     budget_.text_tokens =
         std::min(budget.text_tokens, workload.quality.max_text_tokens.value_or(budget.text_tokens));
+    if (evals_.empty() && workload.quality.text.empty()) {
+      evals_.push_back({.path = std::string(kProbePath) + "all", .name = "probes"});
+    }
   }
 
   QualityPlan plan() {
@@ -92,10 +101,12 @@ class Planner {
         texts.emplace_back(std::move(document), true);
       return texts;
     }
-    for (const EvalSpec& spec : workload_.quality.evals)
-      for (EvalItem& item : load_evals(spec.file))
+    for (EvalSpec spec : evals_) {
+      spec.max_items.reset();
+      for (EvalItem& item : load_evals(spec, workload_.seed))
         texts.emplace_back(Document{std::move(item.prompt), std::move(item.answer)},
                            spec.chat_template);
+    }
     Rng rng(workload_.seed);
     for (std::size_t i = texts.size(); i > 1; --i)
       std::swap(texts[i - 1], texts[std::size_t(uniform01(rng) * double(i))]);
@@ -143,7 +154,7 @@ class Planner {
       // An exact match is hopeless once it is much longer than the answer, however that is cut into
       // tokens.
       const int answer = int(tokenizer_.encode(item.answer).size());
-      question.max_tokens = item.grader == &kExactMatch
+      question.max_tokens = item.grader == &kExactMatch || item.grader == &kFirstLine
                                 ? 2 * answer + 8
                                 : std::max(budget_.answer_tokens, answer + 1);
       question.max_tokens = std::min(question.max_tokens, room);
@@ -178,7 +189,7 @@ class Planner {
   // limited: to the max_items of each file
   std::map<std::string, std::deque<Candidate>> candidates_of(bool limited) const {
     std::map<std::string, std::deque<Candidate>> by_capability;
-    for (EvalSpec spec : workload_.quality.evals) {
+    for (EvalSpec spec : evals_) {
       if (!limited) spec.max_items.reset();
       for (EvalItem& item : load_evals(spec, workload_.seed)) {
         std::deque<Candidate>& candidates = by_capability[item.capability];
@@ -220,6 +231,7 @@ class Planner {
   const Tokenizer& tokenizer_;
   const ChatTemplate* chat_;
   QualityBudget budget_;
+  std::vector<EvalSpec> evals_;  // the workload's; where it has neither these nor text, the probes
 };
 
 std::string bytes_of(const std::vector<int>& tokens) {
@@ -243,7 +255,7 @@ std::string QualityPlan::hash() const {
     for (std::size_t i = 0; i < question.choices.size(); ++i)
       choices += digest({bytes_of(question.choices[i].tokens),
                          std::to_string(question.choices[i].begin), item.choices[i]});
-    all += digest({item.capability, item.answer, std::to_string(item.correct_choice),
+    all += digest({item.capability, item.answer, item.command, std::to_string(item.correct_choice),
                    std::to_string(item.tolerance), item.grader->name, bytes_of(question.prompt),
                    std::to_string(question.max_tokens), choices});
   }

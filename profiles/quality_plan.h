@@ -55,11 +55,12 @@ struct QualityPlan {
 };
 
 // From workload.quality, drawn by workload.seed. Its text, or where it names none its questions
-// with their right answers, are the documents. Those longer than an eighth of the budget (or than
-// the context) are cut into windows, and every document gives its first window before any gives its
-// second: many short documents bound the mean better than a long one. chat: null for a model
-// without a chat template, whose prompts are then fed as they stand. Throws std::runtime_error
-// where a file cannot be read or nothing is left to measure.
+// with their right answers, are the documents; where it names neither, the built-in probes are
+// both. Those longer than an eighth of the budget (or than the context) are cut into windows, and
+// every document gives its first window before any gives its second: many short documents bound the
+// mean better than a long one. chat: null for a model without a chat template, whose prompts are
+// then fed as they stand. Throws std::runtime_error where a file cannot be read or nothing is left
+// to measure.
 QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,
                          const Tokenizer& tokenizer, const ChatTemplate* chat,
                          const QualityBudget& budget = {});

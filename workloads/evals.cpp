@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "workloads/probes.h"
 #include "workloads/random.h"
 #include "workloads/strict_json.h"
 #include "workloads/text_file.h"
@@ -110,10 +111,20 @@ std::vector<EvalItem> load_evals(const std::filesystem::path& file) {
 }
 
 std::vector<EvalItem> load_evals(const EvalSpec& spec, std::uint64_t seed) {
-  std::vector<EvalItem> items = load_evals(spec.file);
+  std::vector<EvalItem> items;
+  for (const Probe* probe : probes_named(spec.path)) {
+    for (EvalItem& item : probe_items(*probe, spec.max_items.value_or(kProbeItems), seed))
+      items.push_back(std::move(item));
+  }
+  if (!items.empty()) return items;
+  items = load_evals(spec.file);
   if (spec.grader) {
     for (EvalItem& item : items) {
       item.grader = spec.grader;
+      if (!spec.command.empty()) {
+        item.command = spec.folder.empty() ? "" : "cd '" + spec.folder.string() + "' && ";
+        item.command += spec.command;
+      }
       if (const std::string_view lacking = spec.grader->lacks(item); !lacking.empty())
         throw std::runtime_error(spec.file.string() + ": item " + item.id + ": the grader " +
                                  std::string(spec.grader->name) + " needs " + std::string(lacking));

@@ -20,6 +20,11 @@ double exact_match(const EvalItem& item, std::string_view output) {
   return trimmed(output) == trimmed(item.answer);
 }
 
+double first_line(const EvalItem& item, std::string_view output) {
+  output = trimmed(output);
+  return trimmed(output.substr(0, output.find('\n'))) == trimmed(item.answer);
+}
+
 std::string_view lacks_answer(const EvalItem& item) {
   return trimmed(item.answer).empty() ? "an answer that is not empty" : "";
 }
@@ -126,6 +131,7 @@ int most_likely_per_byte(const EvalItem& item, std::span<const double> logprobs)
 }  // namespace
 
 constexpr Grader kExactMatch{"exact_match", lacks_nothing, exact_match, nullptr};
+constexpr Grader kFirstLine{"first_line", lacks_nothing, first_line, nullptr};
 constexpr Grader kContains{"contains", lacks_answer, contains, nullptr};
 constexpr Grader kNumeric{"numeric", lacks_number, numeric, nullptr};
 constexpr Grader kJsonEqual{"json_equal", lacks_json, json_equal, nullptr};

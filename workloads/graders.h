@@ -20,6 +20,7 @@ struct EvalItem {
   int correct_choice = -1;
   double tolerance = 0;            // numeric: largest absolute difference
   const Grader* grader = nullptr;  // never null once loaded
+  std::string command;             // of the grader "command": run by sh, in the workload's folder
   bool operator==(const EvalItem&) const = default;
 };
 
@@ -46,8 +47,12 @@ extern const Grader kChoiceLogprob;      // the most likely choice
 extern const Grader kChoiceLogprobNorm;  // the most likely per byte of its text ("acc_norm" of
                                          // lm-evaluation-harness)
 
-inline constexpr std::array<const Grader*, 7> kGraders{
-    &kExactMatch, &kContains,      &kNumeric,          &kJsonEqual,
-    &kRegex,      &kChoiceLogprob, &kChoiceLogprobNorm};
+extern const Grader kFirstLine;  // the output's first line that is not blank equals the answer
+extern const Grader kCommand;    // the user's own program reads {"prompt", "answer", "output"} and
+                                 // prints a score (command_grader.cpp)
+
+inline constexpr std::array<const Grader*, 9> kGraders{
+    &kExactMatch,    &kContains,          &kNumeric,   &kJsonEqual, &kRegex,
+    &kChoiceLogprob, &kChoiceLogprobNorm, &kFirstLine, &kCommand};
 
 }  // namespace paretune

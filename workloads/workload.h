@@ -30,12 +30,14 @@ struct TrafficClass {
 };
 
 struct EvalSpec {
-  std::string path;            // as written; JSONL (workloads/evals.h)
+  std::string path;  // as written; JSONL (workloads/evals.h), or "probe:<name>" (probes.h)
   std::filesystem::path file;  // relative to the workload's folder
   std::string name;            // default: the file's stem
   const Grader* grader =
-      nullptr;  // null: choice_logprob for items with choices, exact_match for the others
+      nullptr;          // null: choice_logprob for items with choices, exact_match for the others
+  std::string command;  // a program that grades (command_grader.cpp); run by sh
   std::optional<int> max_items;  // a seeded subset of this many
+  std::filesystem::path folder;  // the workload's, where the command runs
   bool chat_template = true;     // prompts are a user's turn; false: fed as they stand
   bool operator==(const EvalSpec&) const = default;
 };

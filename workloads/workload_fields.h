@@ -109,6 +109,7 @@ constexpr auto fields(std::type_identity<EvalSpec>) {
       Field{"path", &EvalSpec::path, kPath, Need::required},
       Field{"name", &EvalSpec::name, kName},
       Field{"grader", &EvalSpec::grader, kUnbounded},
+      Field{"command", &EvalSpec::command, kPath},
       Field{"max_items", &EvalSpec::max_items, kCount},
       Field{"chat_template", &EvalSpec::chat_template, kUnbounded},
   };

@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "workloads/probes.h"
 #include "workloads/strict_json.h"
 #include "workloads/text_file.h"
 #include "workloads/workload_checks.h"
@@ -250,8 +251,19 @@ void complete(Workload& w, const JsonPlace& root) {
     if (traffic.name.empty()) traffic.name = "default";
   for (TextSpec& text : w.quality.text) text.file = resolve(text.path);
   for (EvalSpec& eval : w.quality.evals) {
-    eval.file = resolve(eval.path);
-    if (eval.name.empty()) eval.name = eval.file.stem().string();
+    const bool probe = eval.path.starts_with(kProbePath);
+    eval.file = probe ? std::filesystem::path(eval.path) : resolve(eval.path);
+    if (eval.name.empty())
+      eval.name = probe ? eval.path.substr(kProbePath.size()) : eval.file.stem().string();
+    if (!eval.command.empty()) {
+      eval.grader = &kCommand;
+      eval.folder = folder;
+    }
+    try {
+      probes_named(eval.path);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(w.file.string() + ": $.quality.evals: " + error.what());
+    }
   }
   if (!root.find("objective") && !w.slo.bounds.empty())
     w.objective = {w.slo.bounds.front().metric, w.slo.bounds.front().percentile};

@@ -109,9 +109,10 @@ TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
   KernelTable kernels;
   for (const Model::Product& p : Model::products(target->model)) {
     if (p.kind != LayerKind::down) continue;
-    kernels.add({.key = {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k,
-                         .m = 1},
-                 .plan = {.variant = &broken}});
+    kernels.add(
+        {.key =
+             {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k, .m = 1},
+         .plan = {.variant = &broken}});
   }
   const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
   const Trial trial = judged(loaded, config);
@@ -121,12 +122,12 @@ TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
 }
 
 TEST_F(PlantedFaults, AQuantizerWithAWrongZeroPoint) {
-  const Quantizer wrong{"wrong", "", false,
-                        [](const WeightFormat& format, const InputStatistics* statistics)
-                            -> std::unique_ptr<RowQuantizer> {
-                          return std::make_unique<OffByOne>(
-                              make_round_to_nearest(format, statistics));
-                        }};
+  const Quantizer wrong{
+      "wrong", "", false,
+      [](const WeightFormat& format,
+         const InputStatistics* statistics) -> std::unique_ptr<RowQuantizer> {
+        return std::make_unique<OffByOne>(make_round_to_nearest(format, statistics));
+      }};
   DeployConfig config = int4();
   config.weights.set(LayerKind::gate_up, {&kInt4G32, &wrong});
   try {

@@ -18,7 +18,11 @@ Capability capability(const char* name, int items, int broken, int mended) {
   for (int i = 0; i < broken; ++i) drops[static_cast<std::size_t>(i)] = 1;
   for (int i = 0; i < mended; ++i) drops[static_cast<std::size_t>(broken + i)] = -1;
   const Mean drop = paired_drop(drops);
-  return {.name = name, .items = items, .broken = broken, .mended = mended, .drop = drop.value,
+  return {.name = name,
+          .items = items,
+          .broken = broken,
+          .mended = mended,
+          .drop = drop.value,
           .drop_standard_error = drop.standard_error};
 }
 
@@ -32,9 +36,10 @@ TEST(QualityGate, FewQuestionsProveNothing) {
 
 TEST(QualityGate, OneFailureFailsAndIsNamed) {
   const GateMargins margins{.every = 0.05, .named = {{"rough", 0.9}}};
-  const GateResult result = judge_gate(
-      {capability("copy", 100, 0, 0), capability("sort", 100, 40, 1), capability("rough", 100, 50, 0)},
-      margins);
+  const GateResult result =
+      judge_gate({capability("copy", 100, 0, 0), capability("sort", 100, 40, 1),
+                  capability("rough", 100, 50, 0)},
+                 margins);
   EXPECT_EQ(result.verdict, GateVerdict::failed);
   EXPECT_EQ(result.reason.find("sort loses"), 0u) << result.reason;
   EXPECT_EQ(judge_gate({capability("rough", 100, 50, 0)}, margins).verdict, GateVerdict::passed);

@@ -186,9 +186,21 @@ TEST_F(QualityPlanTest, QuestionsBeyondTheContextAreCounted) {
   EXPECT_EQ(p.questions[0].item.answer, "2");
 }
 
+// A workload that brings neither texts nor questions is measured on the built-in ones.
+TEST_F(QualityPlanTest, ProbesWhereTheWorkloadHasNothing) {
+  const QualityPlan p = plan(Workload{.file = "bare.json"});
+  std::set<std::string> capabilities;
+  for (const QualityQuestion& question : p.questions)
+    capabilities.insert(question.item.capability);
+  EXPECT_GE(capabilities.size(), 7u);  // those whose prompts fit the context
+  EXPECT_GT(p.predicted_tokens(), 1000u);
+}
+
 TEST_F(QualityPlanTest, NothingToMeasureIsRefused) {
-  EXPECT_NE(complaint(Workload{.file = "empty.json"}).find("empty.json: $.quality: found neither"),
-            std::string::npos);
+  const TemporaryFile empty("empty.txt", "x");
+  Workload nothing{.file = "empty.json"};
+  nothing.quality.text = {{.file = empty.path()}};
+  EXPECT_NE(complaint(nothing).find("empty.json: $.quality: found neither"), std::string::npos);
   Workload workload = three_evals();
   workload.quality.evals[0].file = "no/such.jsonl";
   EXPECT_NE(complaint(workload).find("no/such.jsonl"), std::string::npos);

@@ -21,7 +21,7 @@ TEST(Graders, ThatGradeTextTakeTheRightAnswerAndNoOther) {
   const EvalItem item{.answer =
                           "42"};  // right for every one of them: text, number, JSON and pattern
   for (const Grader* grader : kGraders) {
-    if (!grader->score) continue;
+    if (!grader->score || grader == &kCommand) continue;
     EXPECT_EQ(grader->lacks(item), "") << grader->name;
     EXPECT_EQ(grader->score(item, "42"), 1) << grader->name;
     EXPECT_EQ(grader->score(item, " 42\n"), 1) << grader->name;

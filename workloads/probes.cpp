@@ -1,0 +1,159 @@
+#include "workloads/probes.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+namespace paretune {
+namespace {
+
+constexpr std::array<std::string_view, 40> kWords{
+    "apple", "river", "stone", "candle", "garden", "silver", "window", "forest", "button", "copper",
+    "island", "ladder", "mirror", "needle", "orange", "pepper", "rocket", "saddle", "timber",
+    "velvet", "wagon",  "anchor", "basket", "circle", "dragon", "engine", "feather", "guitar",
+    "hammer", "jacket", "kettle", "lemon",  "magnet", "number", "oyster", "pencil", "rabbit",
+    "spider", "ticket", "violin"};
+constexpr std::array<std::string_view, 16> kNames{"Anna", "Boris", "Clara", "David", "Elena",
+                                                  "Frank", "Grace", "Henry", "Irene", "James",
+                                                  "Karen", "Louis", "Maria", "Peter", "Sarah",
+                                                  "Thomas"};
+constexpr std::array<std::string_view, 8> kCities{"Paris", "London", "Berlin", "Madrid",
+                                                  "Vienna", "Oslo", "Rome", "Lisbon"};
+
+int below(Rng& rng, int n) { return static_cast<int>(uniform01(rng) * n); }
+
+// n different ones.
+template <class List>
+std::vector<std::string> draw(Rng& rng, const List& list, int n) {
+  std::vector<std::string> all(list.begin(), list.end());
+  for (int i = 0; i < n; ++i) {
+    std::swap(all[std::size_t(i)], all[std::size_t(i + below(rng, int(all.size()) - i))]);
+  }
+  all.resize(std::size_t(n));
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view separator) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : std::string(separator)) + word;
+  return text;
+}
+
+Probe::Pair recall(Rng& rng, int facts) {
+  const std::vector<std::string> words = draw(rng, kWords, facts);
+  std::string text;
+  std::vector<int> codes;
+  for (const std::string& word : words) {
+    codes.push_back(10 + below(rng, 90));
+    text += "The code of the " + word + " is " + std::to_string(codes.back()) + ". ";
+  }
+  const auto asked = std::size_t(below(rng, facts));
+  return {text + "What is the code of the " + words[asked] + "?", std::to_string(codes[asked]), {}};
+}
+
+}  // namespace
+
+Probe::Pair short_recall(Rng& rng) { return recall(rng, 4); }
+Probe::Pair long_recall(Rng& rng) { return recall(rng, 20); }
+
+Probe::Pair pattern(Rng& rng) {
+  const std::vector<std::string> words = draw(rng, kWords, 10);
+  std::string text;
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < 5; ++i) text += words[i] + " -> " + words[i + 5] + "; ";
+  }
+  const auto asked = std::size_t(below(rng, 5));
+  return {text + words[asked] + " -> ?", words[asked + 5], {}};
+}
+
+Probe::Pair copy_words(Rng& rng) {
+  const std::string words = joined(draw(rng, kWords, 5), " ");
+  return {"Repeat: " + words, words, {}};
+}
+
+Probe::Pair arithmetic(Rng& rng) {
+  const int a = 2 + below(rng, 98), b = 2 + below(rng, 98);
+  if (below(rng, 2) == 0)
+    return {"What is " + std::to_string(a) + " + " + std::to_string(b) + "?",
+            std::to_string(a + b),
+            {}};
+  const int more = std::max(a, b), less = std::min(a, b);
+  return {"What is " + std::to_string(more) + " - " + std::to_string(less) + "?",
+          std::to_string(more - less),
+          {}};
+}
+
+Probe::Pair sort_words(Rng& rng) {
+  std::vector<std::string> words = draw(rng, kWords, 4);
+  const std::string question = "Sort alphabetically: " + joined(words, " ");
+  std::ranges::sort(words);
+  return {question, joined(words, " "), {}};
+}
+
+Probe::Pair extract_json(Rng& rng) {
+  const std::string name = draw(rng, kNames, 1)[0];
+  const std::vector<std::string> cities = draw(rng, kCities, 2);
+  const std::string seats = std::to_string(1 + below(rng, 8));
+  return {"As JSON: " + name + " books " + seats + " seats from " + cities[0] + " to " + cities[1] +
+              ".",
+          R"({"name": ")" + name + R"(", "from": ")" + cities[0] + R"(", "to": ")" + cities[1] +
+              R"(", "seats": )" + seats + "}",
+          {}};
+}
+
+Probe::Pair entailment(Rng& rng) {
+  const std::vector<std::string> names = draw(rng, kNames, 3);
+  const bool follows = below(rng, 2) == 0;
+  return {names[0] + " is taller than " + names[1] + ". " + names[1] + " is taller than " +
+              names[2] + ". Is " + (follows ? names[0] : names[2]) + " taller than " +
+              (follows ? names[2] : names[0]) + "?",
+          follows ? "yes" : "no",
+          {"yes", "no"}};
+}
+
+std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed) {
+  std::vector<EvalItem> items;
+  std::set<std::string> asked;
+  for (std::uint64_t draw = 0; int(items.size()) < n && draw < 4 * std::uint64_t(n); ++draw) {
+    Rng rng(derive_seed(seed, draw));
+    std::string prompt;
+    for (int example = 0; example < 2; ++example) {
+      const Probe::Pair pair = probe.make(rng);
+      prompt += "Question: " + pair.question + "\nAnswer: " + pair.answer + "\n\n";
+    }
+    const Probe::Pair pair = probe.make(rng);
+    if (!asked.insert(pair.question).second) continue;
+    EvalItem item{.id = std::string(probe.name) + "-" + std::to_string(items.size()),
+                  .capability = std::string(probe.name),
+                  .prompt = prompt + "Question: " + pair.question + "\nAnswer:",
+                  .answer = pair.answer,
+                  .grader = &kFirstLine};
+    if (!pair.choices.empty()) {
+      item.grader = &kChoiceLogprob;
+      for (const std::string& choice : pair.choices) item.choices.push_back(" " + choice);
+      item.correct_choice =
+          int(std::ranges::find(pair.choices, pair.answer) - pair.choices.begin());
+      item.answer = item.choices[std::size_t(item.correct_choice)];
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<const Probe*> probes_named(std::string_view path) {
+  if (!path.starts_with(kProbePath)) return {};
+  const std::string_view name = path.substr(kProbePath.size());
+  std::vector<const Probe*> found;
+  std::string known = "all";
+  for (const Probe& probe : kProbes) {
+    if (name == "all" || name == probe.name) found.push_back(&probe);
+    known += ", " + std::string(probe.name);
+  }
+  if (found.empty()) {
+    throw std::runtime_error(std::string(path) + ": found no probe of that name, allowed: " + known);
+  }
+  return found;
+}
+
+}  // namespace paretune
