@@ -68,7 +68,7 @@ std::vector<Option> options_of(LayerKind kind, std::span<const Sensitivity> sens
   for (const Sensitivity& s : sensitivities) {
     if (s.kind != kind) continue;
     options.push_back({&s, s.kl_divergence, costs.seconds(kind, *s.treatment.format),
-                       weight_bytes(target.model, kind, *s.treatment.format)});
+                       weight_bytes(target.model, kind, s.treatment)});
   }
   return options;
 }
@@ -100,7 +100,7 @@ std::optional<PolicyPrediction> predict(const Policy& policy,
     if (treatments.size() > 1) return std::nullopt;  // kinds were measured whole
     const WeightFormat& format = *treatments[0].format;
     sum.seconds += costs.seconds(kind, format);
-    sum.weight_bytes += weight_bytes(target.model, kind, format);
+    sum.weight_bytes += weight_bytes(target.model, kind, treatments[0]);
     if (&format == &kF32) continue;
     const auto measured = std::ranges::find_if(sensitivities, [&](const Sensitivity& s) {
       return s.kind == kind && s.treatment == treatments[0];
@@ -123,10 +123,10 @@ std::vector<PolicyPrediction> policy_front(std::span<const Sensitivity> sensitiv
   for (const LayerKind kind : kAllKinds) {
     const std::vector<Option> options = options_of(kind, sensitivities, target, costs);
     if (options.empty()) {  // not open: the same for all
-      const WeightFormat& format = *Policy().at(kind).format;
+      const Treatment treatment = Policy().at(kind);
       for (PolicyPrediction& point : front) {
-        point.seconds += costs.seconds(kind, format);
-        point.weight_bytes += weight_bytes(target.model, kind, format);
+        point.seconds += costs.seconds(kind, *treatment.format);
+        point.weight_bytes += weight_bytes(target.model, kind, treatment);
       }
       continue;
     }

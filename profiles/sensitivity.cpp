@@ -38,14 +38,18 @@ Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target
           .kl_standard_error = quality.kl_standard_error};
 }
 
-std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const WeightFormat& format) {
+std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment) {
+  const WeightFormat& format = *treatment.format;
   std::uint64_t bytes = 0;
   for (const Model::Product& p : Model::products(shape)) {
     if (p.kind != kind) continue;
     const bool expert = kind == LayerKind::gate_up || kind == LayerKind::down;
     const int experts = expert ? std::max(shape.n_experts, 1) : 1;
     const int layers = p.every_row ? shape.n_layers : 1;
-    bytes += std::uint64_t(layers) * std::uint64_t(experts) * format.packed_bytes(p.n, p.k);
+    std::size_t one = format.packed_bytes(p.n, p.k);
+    if (const int rank = std::min({treatment.rank, p.n, p.k}); rank > 0 && !(expert && experts > 1))
+      one += kBf16.packed_bytes(rank, p.k) + kBf16.packed_bytes(p.n, rank);
+    bytes += std::uint64_t(layers) * std::uint64_t(experts) * one;
   }
   if (kind == LayerKind::embeddings) bytes = format.packed_bytes(shape.vocab_size, shape.d_model);
   return bytes;

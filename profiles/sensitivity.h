@@ -34,8 +34,8 @@ Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target
                                 LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
                                 const QualityReference& reference, PackCache* packs);
 
-// Bytes that the kind's matrices take, of all layers and experts.
-std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const WeightFormat& format);
+// Bytes that the kind's matrices take, of all layers and experts, compensation included.
+std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment);
 
 // One line of JSON, and back; parse throws std::runtime_error naming `where`.
 std::string to_json(const Sensitivity& sensitivity);

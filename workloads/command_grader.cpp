@@ -1,5 +1,5 @@
-// The user's own program as a grader: it reads one line of JSON, {"prompt", "answer", "output"}, and
-// prints a score from 0 to 1.
+// The user's own program as a grader: it reads one line of JSON, {"prompt", "answer", "output"},
+// and prints a score from 0 to 1.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -49,14 +49,14 @@ std::string run(const std::string& command, const std::string& input) {
   std::string shell = "sh", flag = "-c", text = command;
   std::array<char*, 4> arguments{shell.data(), flag.data(), text.data(), nullptr};
   pid_t child = 0;
-  const int failed =
-      posix_spawn(&child, "/bin/sh", &actions, nullptr, arguments.data(), environ);
+  const int failed = posix_spawn(&child, "/bin/sh", &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("grader: cannot start " + command);
   in.close_end(0);
   out.close_end(1);
   // A command that does not read its input is no reason to die.
-  struct sigaction ignore {}, before {};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, &before);
   fcntl(in.ends[1], F_SETFL, O_NONBLOCK);
@@ -107,8 +107,7 @@ double command(const EvalItem& item, std::string_view output) {
   const std::string printed = run(item.command, line);
   const std::string_view number = trimmed(printed);
   double score = 0;
-  const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), score);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), score);
   if (error != std::errc() || end != number.data() + number.size() || !(score >= 0 && score <= 1))
     throw std::runtime_error("grader: " + item.command + ": found \"" +
                              std::string(number.substr(0, 80)) + "\" for item " + item.id +

@@ -9,17 +9,16 @@ namespace paretune {
 namespace {
 
 constexpr std::array<std::string_view, 40> kWords{
-    "apple", "river", "stone", "candle", "garden", "silver", "window", "forest", "button", "copper",
-    "island", "ladder", "mirror", "needle", "orange", "pepper", "rocket", "saddle", "timber",
-    "velvet", "wagon",  "anchor", "basket", "circle", "dragon", "engine", "feather", "guitar",
-    "hammer", "jacket", "kettle", "lemon",  "magnet", "number", "oyster", "pencil", "rabbit",
-    "spider", "ticket", "violin"};
-constexpr std::array<std::string_view, 16> kNames{"Anna", "Boris", "Clara", "David", "Elena",
-                                                  "Frank", "Grace", "Henry", "Irene", "James",
-                                                  "Karen", "Louis", "Maria", "Peter", "Sarah",
-                                                  "Thomas"};
-constexpr std::array<std::string_view, 8> kCities{"Paris", "London", "Berlin", "Madrid",
-                                                  "Vienna", "Oslo", "Rome", "Lisbon"};
+    "apple",  "river",  "stone",   "candle", "garden", "silver", "window", "forest",
+    "button", "copper", "island",  "ladder", "mirror", "needle", "orange", "pepper",
+    "rocket", "saddle", "timber",  "velvet", "wagon",  "anchor", "basket", "circle",
+    "dragon", "engine", "feather", "guitar", "hammer", "jacket", "kettle", "lemon",
+    "magnet", "number", "oyster",  "pencil", "rabbit", "spider", "ticket", "violin"};
+constexpr std::array<std::string_view, 16> kNames{
+    "Anna",  "Boris", "Clara", "David", "Elena", "Frank", "Grace", "Henry",
+    "Irene", "James", "Karen", "Louis", "Maria", "Peter", "Sarah", "Thomas"};
+constexpr std::array<std::string_view, 8> kCities{"Paris",  "London", "Berlin", "Madrid",
+                                                  "Vienna", "Oslo",   "Rome",   "Lisbon"};
 
 int below(Rng& rng, int n) { return static_cast<int>(uniform01(rng) * n); }
 
@@ -151,7 +150,8 @@ std::vector<const Probe*> probes_named(std::string_view path) {
     known += ", " + std::string(probe.name);
   }
   if (found.empty()) {
-    throw std::runtime_error(std::string(path) + ": found no probe of that name, allowed: " + known);
+    throw std::runtime_error(std::string(path) +
+                             ": found no probe of that name, allowed: " + known);
   }
   return found;
 }

@@ -50,8 +50,8 @@ inline constexpr int kProbeItems = 450;                   // of each, where nobo
 // The first n questions of a seed; fewer are a prefix of more.
 std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed);
 
-// The probes that a path names: none where it names no probe. Throws std::runtime_error with the known
-// names where what follows "probe:" is unknown.
+// The probes that a path names: none where it names no probe. Throws std::runtime_error with the
+// known names where what follows "probe:" is unknown.
 std::vector<const Probe*> probes_named(std::string_view path);
 
 }  // namespace paretune

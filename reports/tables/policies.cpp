@@ -17,6 +17,16 @@ const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Tr
   return found == study.sensitivity.end() ? nullptr : &*found;
 }
 
+// "gptq, wanda 30 %, rank 16"
+std::string methods_text(const Treatment& t) {
+  std::vector<std::string> methods;
+  if (has_grid(*t.format)) methods.emplace_back(t.quantizer->name);
+  if (t.pruner)
+    methods.push_back(cat({t.pruner->name, " ", std::to_string(t.pruned_percent), " %"}));
+  if (t.rank > 0) methods.push_back(cat({"rank ", std::to_string(t.rank)}));
+  return methods.empty() ? "–" : join(methods, ", ");
+}
+
 std::string kl_text(const Sensitivity& s) {
   return plus_minus_text(s.kl_divergence, s.kl_standard_error);
 }
@@ -35,7 +45,7 @@ Table policy_table(const Study& study) {
               .columns = {{"Layers"},
                           {"Which", true},
                           {"Format"},
-                          {"Rounded by"},
+                          {"Methods"},
                           {"Bits a weight", true},
                           {"Size", true},
                           {"KL divergence of this alone", true}}};
@@ -48,8 +58,8 @@ Table policy_table(const Study& study) {
       const int last = last_alike(policy, info.kind, layer, layers);
       const Treatment& t = policy.at(info.kind, layer);
       const double share = double(last - layer + 1) / layers;
-      const double bytes = share * double(weight_bytes(study.model, info.kind, *t.format));
-      const double as_f32 = share * double(weight_bytes(study.model, info.kind, kF32));
+      const double bytes = share * double(weight_bytes(study.model, info.kind, t));
+      const double as_f32 = share * double(weight_bytes(study.model, info.kind, {&kF32}));
       const bool as_stored = !info.per_layer && t.format == &kF32 && info.kind != LayerKind::output;
       const Sensitivity* alone = find_sensitivity(study, info.kind, t);
       table.rows.push_back(
@@ -59,7 +69,7 @@ Table policy_table(const Study& study) {
                           ? "all"
                           : cat({std::to_string(layer), " to ", std::to_string(last)})},
                      {as_stored ? "as in the file" : std::string(t.format->name)},
-                     {has_grid(*t.format) ? std::string(t.quantizer->name) : "–"},
+                     {methods_text(t)},
                      {as_stored || as_f32 == 0 ? "–" : number_text(32 * bytes / as_f32)},
                      {as_stored || bytes == 0 ? "–" : bytes_text(std::uint64_t(bytes))},
                      {alone && share == 1 ? kl_text(*alone) : "–"}},
@@ -127,7 +137,7 @@ Table prediction_table(const Study& study) {
     bool known = !study.sensitivity.empty();
     for (const LayerKind kind : kAllKinds) {
       const std::vector<Treatment> treatments = trial->config.weights.treatments(kind);
-      bytes += weight_bytes(study.model, kind, *treatments[0].format);
+      bytes += weight_bytes(study.model, kind, treatments[0]);
       const Sensitivity* alone = find_sensitivity(study, kind, treatments[0]);
       const bool next_to_nothing = treatments[0].format == &kF32 || treatments[0].format == &kBf16;
       known &= treatments.size() == 1 && (alone || next_to_nothing);

@@ -57,18 +57,24 @@ class Gptq final : public RowQuantizer {
     factor_.assign(h.begin(), h.end());
   }
 
-  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
+  // Pruned columns are rounded to zero like others to their codes, so that those after them make
+  // good for them too (SparseGPT, arXiv:2301.00774, with the mask given).
+  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                std::span<RowCodes> out) const override {
     for (std::size_t begin = 0; begin < out.size(); begin += kRowsAtOnce) {
       const std::size_t count = std::min(kRowsAtOnce, out.size() - begin);
       const auto n = static_cast<std::size_t>(k);
-      quantize_block(rows.subspan(begin * n, count * n), n, out.subspan(begin, count));
+      quantize_block(rows.subspan(begin * n, count * n), n,
+                     dropped.empty() ? dropped : dropped.subspan(begin * n, count * n),
+                     out.subspan(begin, count));
     }
   }
 
  private:
   static constexpr std::size_t kRowsAtOnce = 16;  // that a row of U, once read, serves
 
-  void quantize_block(std::span<const float> rows, std::size_t n, std::span<RowCodes> out) const {
+  void quantize_block(std::span<const float> rows, std::size_t n,
+                      std::span<const std::uint8_t> dropped, std::span<RowCodes> out) const {
     const std::size_t group = group_size(format_, n);
     const std::size_t groups = (n + group - 1) / group;
     std::vector<GroupGrid> grids(out.size() * groups);
@@ -94,7 +100,8 @@ class Gptq final : public RowQuantizer {
       for (std::size_t i = 0; i < out.size(); ++i) {
         float* const row = rest.data() + i * n;
         const GroupGrid& grid = grids[i * groups + column / group];
-        const int code = grid.code(row[j]);
+        const bool gone = !dropped.empty() && dropped[i * n + column] != 0;
+        const int code = gone ? grid.zero : grid.code(row[j]);
         out[i].codes[column] = static_cast<std::uint8_t>(code);
         const float error = (row[j] - grid.value(code)) / u[j];
         cblas_saxpy(static_cast<int>(n - j - 1), -error, u + j + 1, 1, row + j + 1, 1);

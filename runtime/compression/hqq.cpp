@@ -74,7 +74,12 @@ GroupGrid half_quadratic(std::span<const float> values, const WeightFormat& form
 class Hqq final : public RowQuantizer {
  public:
   explicit Hqq(const WeightFormat& format) : format_(format) {}
-  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
+  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                std::span<RowCodes> out) const override {
+    if (!dropped.empty()) {
+      const std::vector<float> kept = without_dropped(rows, dropped);
+      return quantize(kept, k, {}, out);
+    }
     const auto length = static_cast<std::size_t>(k);
     const std::size_t group = group_size(format_, length);
     for (std::size_t i = 0; i < out.size(); ++i) {

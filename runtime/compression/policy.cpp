@@ -8,7 +8,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kMaxLayer = 4095;
+constexpr int kMaxLayer = 4095, kMaxRank = 1024;
 
 [[noreturn]] void fail(const std::string& where, std::string_view found,
                        const std::string& allowed) {
@@ -33,6 +33,17 @@ std::string_view take_until(std::string_view& text, char separator) {
   const std::string_view part = text.substr(0, at);
   text.remove_prefix(std::min(at + 1, text.size()));
   return part;
+}
+
+int parse_number(std::string_view text, int least, int most, std::string_view what,
+                 const std::string& where) {
+  int value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    fail(where, text,
+         std::string(what) + " from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return value;
 }
 
 int parse_layer(std::string_view text, const std::string& where) {
@@ -94,6 +105,9 @@ std::vector<LayerKind> layer_kinds(std::string_view name, const std::string& whe
 std::string to_text(const Treatment& treatment) {
   std::string text(treatment.format->name);
   if (treatment.quantizer != &kQuantizers[0]) text += ':' + std::string(treatment.quantizer->name);
+  if (treatment.pruner)
+    text += ':' + std::string(treatment.pruner->name) + std::to_string(treatment.pruned_percent);
+  if (treatment.rank > 0) text += ":rank" + std::to_string(treatment.rank);
   return text;
 }
 
@@ -108,12 +122,32 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
   while (!text.empty()) {
     const std::string_view option = take_until(text, ':');
     const auto method = std::ranges::find(kQuantizers, option, &Quantizer::name);
-    if (method == kQuantizers.end()) {
-      fail(where, option, joined(kQuantizers, [](const auto& row) { return row.name; }));
+    if (method != kQuantizers.end()) {
+      treatment.quantizer = &*method;
+      continue;
     }
-    treatment.quantizer = &*method;
+    const auto digits = std::min(option.find_first_of("0123456789"), option.size());
+    const std::string_view name = option.substr(0, digits), number = option.substr(digits);
+    if (name == "rank") {
+      treatment.rank = parse_number(number, 1, kMaxRank, "rank", where);
+      continue;
+    }
+    const auto pruner = std::ranges::find(kPruners, name, &Pruner::name);
+    if (pruner == kPruners.end() || number.empty()) {
+      const auto own = [](const auto& row) { return row.name; };
+      const auto with_percent = [](const auto& row) { return std::string(row.name) + "50"; };
+      fail(where, option,
+           joined(kQuantizers, own) + ", " + joined(kPruners, with_percent) +
+               ", rank16 (numbers are examples)");
+    }
+    treatment.pruner = &*pruner;
+    treatment.pruned_percent = parse_number(number, 1, 99, "percent", where);
   }
   return treatment;
+}
+
+bool Treatment::calibrated() const {
+  return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) || rank > 0;
 }
 
 Policy::Policy() {
@@ -164,7 +198,7 @@ std::vector<const WeightFormat*> Policy::formats() const {
 bool Policy::calibrated() const {
   for (const LayerKindInfo& info : kLayerKinds) {
     for (const Treatment& treatment : treatments(info.kind)) {
-      if (has_grid(*treatment.format) && treatment.quantizer->calibrated) return true;
+      if (treatment.calibrated()) return true;
     }
   }
   return false;

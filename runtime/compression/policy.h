@@ -6,7 +6,9 @@
 //   mlp=int4_g32:gptq,attention=int8,output=bf16
 //   linear=int4_g64:gptq,down@0-1=int8          all but the first two layers' down projections
 // Left of "=": a kind (kLayerKinds) or a group of them (kLayerGroups), then "@layer" or
-// "@first-last". Right of it: a weight format, then ":" and a quantizer where it is not "nearest".
+// "@first-last". Right of it: a weight format, then, each after a ":", a quantizer where it is not
+// "nearest", a pruner with its percentage, and the rank of a compensation:
+//   down=int3_g64:gptq:wanda30:rank32
 #pragma once
 
 #include <array>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "kernels/weight_format.h"
+#include "runtime/compression/pruner.h"
 #include "runtime/compression/quantizer.h"
 
 namespace paretune {
@@ -67,9 +70,13 @@ std::vector<LayerKind> layer_kinds(std::string_view name, const std::string& whe
 struct Treatment {
   const WeightFormat* format = &kBf16;
   const Quantizer* quantizer = &kQuantizers[0];
+  const Pruner* pruner = nullptr;  // none
+  int pruned_percent = 0;
+  int rank = 0;             // of the compensation (low_rank.h); 0: none
+  bool calibrated() const;  // some method in use wants InputStatistics
   bool operator==(const Treatment&) const = default;
 };
-std::string to_text(const Treatment& treatment);  // "int4_g32:gptq"
+std::string to_text(const Treatment& treatment);  // "int4_g32:gptq:rank16"
 Treatment parse_treatment(std::string_view text, const std::string& where);
 
 class Policy {

@@ -10,7 +10,12 @@ namespace {
 class Nearest final : public RowQuantizer {
  public:
   explicit Nearest(const WeightFormat& format) : format_(format) {}
-  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
+  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                std::span<RowCodes> out) const override {
+    if (!dropped.empty()) {
+      const std::vector<float> kept = without_dropped(rows, dropped);
+      return quantize(kept, k, {}, out);
+    }
     const auto length = static_cast<std::size_t>(k);
     for (std::size_t i = 0; i < out.size(); ++i) {
       format_.encode(rows.subspan(i * length, length), out[i]);
@@ -25,7 +30,12 @@ class Clip final : public RowQuantizer {
  public:
   Clip(const WeightFormat& format, std::span<const float> weights)
       : format_(format), weights_(weights.begin(), weights.end()) {}
-  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
+  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                std::span<RowCodes> out) const override {
+    if (!dropped.empty()) {
+      const std::vector<float> kept = without_dropped(rows, dropped);
+      return quantize(kept, k, {}, out);
+    }
     const auto length = static_cast<std::size_t>(k);
     const std::size_t group = group_size(format_, length);
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -53,6 +63,15 @@ class Clip final : public RowQuantizer {
 };
 
 }  // namespace
+
+std::vector<float> without_dropped(std::span<const float> rows,
+                                   std::span<const std::uint8_t> dropped) {
+  std::vector<float> kept(rows.begin(), rows.end());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (dropped[i]) kept[i] = 0;
+  }
+  return kept;
+}
 
 std::unique_ptr<RowQuantizer> make_round_to_nearest(const WeightFormat& format,
                                                     const InputStatistics*) {

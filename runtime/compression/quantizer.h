@@ -3,9 +3,11 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "kernels/weight_format.h"
 
@@ -23,8 +25,13 @@ struct InputStatistics {
 class RowQuantizer {
  public:
   virtual ~RowQuantizer() = default;
-  // rows: (n, k), out: (n)
-  virtual void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const = 0;
+  // rows: (n, k), out: (n). dropped: (n, k) with 1 for weights that were pruned and must be zero,
+  // or empty. A method may make the others good for them.
+  virtual void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                        std::span<RowCodes> out) const = 0;
+  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const {
+    quantize(rows, k, {}, out);
+  }
 };
 
 struct Quantizer {
@@ -40,6 +47,10 @@ struct Quantizer {
 // Codes in groups with a scale and at most a zero each: what the methods search over. Others are
 // rounded to nearest.
 constexpr bool has_grid(const WeightFormat& format) { return format.bits > 0; }
+
+// Rows (n, k) with zeros where they were pruned.
+std::vector<float> without_dropped(std::span<const float> rows,
+                                   std::span<const std::uint8_t> dropped);
 
 std::unique_ptr<RowQuantizer> make_round_to_nearest(const WeightFormat&, const InputStatistics*);
 std::unique_ptr<RowQuantizer> make_clip(const WeightFormat&, const InputStatistics*);

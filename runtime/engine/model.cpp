@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "kernels/elementwise.h"
 #include "kernels/narrow_float.h"
@@ -39,6 +40,9 @@ Model::Matrix Model::planned(PackedWeights weights, const KernelTable& kernels) 
   for (const Phase phase : {Phase::prefill, Phase::decode}) {
     matrix.plans.push_back(plans_for(phase, matrix.packed, kernels));
   }
+  for (PackedWeights& part : std::exchange(matrix.weights.low_rank, {})) {
+    matrix.low_rank.push_back(planned(std::move(part), kernels));
+  }
   return matrix;
 }
 
@@ -61,11 +65,13 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   const ModelShape& s = shape();
   const Policy& policy = config_.weights;
   WeightPacker packer(source, pool, packs, calibration);
-  const auto stacked = [&](std::initializer_list<WeightPacker::Part> parts,
-                           const Treatment& treatment) {
+  const auto stacked = [&](std::initializer_list<WeightPacker::Part> parts, Treatment treatment) {
+    if (parts.begin()->weight == Weight::expert_down) treatment.rank = 0;
     return planned(packer.stacked(parts, treatment), kernels);
   };
-  const auto paired = [&](Weight gate, Weight up, int index, const Treatment& treatment) {
+  const auto paired = [&](Weight gate, Weight up, int index, Treatment treatment) {
+    if (gate == Weight::expert_gate)
+      treatment.rank = 0;  // experts see too few tokens to learn from
     return planned(packer.in_turns({gate, index}, {up, index}, kPairPanels, treatment), kernels);
   };
   const auto norm = [&](Weight weight, int layer) {
@@ -181,6 +187,16 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     const MatmulPlan& plan = matrix.plan(phase, m);
     prepared = std::max(prepared, plan.variant->prepared_bytes(m, matrix.packed.k));
     scratch = std::max(scratch, block_floats(plan, m, grain));
+    if (matrix.low_rank.empty()) return;
+    const Matrix &in = matrix.low_rank[0], &out = matrix.low_rank[1];
+    const MatmulPlan &in_plan = in.plan(phase, m), &out_plan = out.plan(phase, m);
+    // Blocks of A's product lie beside those that they are added to.
+    scratch = std::max({scratch, 2 * block_floats(plan, m, grain), block_floats(in_plan, m, 1)});
+    const std::size_t input = in_plan.variant->prepared_bytes(m, in.packed.k),
+                      inner = out_plan.variant->prepared_bytes(m, out.packed.k);
+    if (w.low_rank_input.size() < input) w.low_rank_input = AlignedBuffer(input);
+    if (w.low_rank_prepared.size() < inner) w.low_rank_prepared = AlignedBuffer(inner);
+    grow_to(w.low_rank, m, in.packed.n);
   };
   for (const std::size_t i : distinct_layers_) {
     const Layer& layer = layers_[i];
@@ -228,24 +244,71 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     for (int layer = 0; layer < s.n_layers; ++layer) run_layer(layer, phase, segments, w, team);
 
     if (wanted == 0) return;
-    const MatmulPlan& plan = output_.plan(phase, wanted);
     const Team::Range chosen = team.share(wanted);
     for (int r = chosen.begin; r < chosen.end; ++r) {
       rms_norm(row_of(w.x, w.logit_rows[static_cast<std::size_t>(r)], s.d_model), output_norm_,
                s.rms_epsilon, row_of(w.selected, r, s.d_model));
     }
-    plan.variant->prepare(w.selected.data(), wanted, s.d_model, chosen.begin, chosen.end,
-                          w.prepared.data());
-    team.barrier();
+    prepare(output_, phase, wanted, w.selected.data(), w, team);
     if (w.observer && team.rank() == 0) {
       w.observer->observe(InputSite::output, 0, wanted, w.selected.data());
     }
-    multiply_blocks(
-        plan, w.prepared.data(), wanted, output_.packed, 1, team,
-        w.scratch[static_cast<std::size_t>(team.rank())].data(),
-        [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
+    multiply(output_, phase, wanted, 1, w, team,
+             [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
   });
   return {w.logits.data(), row_offset(wanted, s.vocab_size)};
+}
+
+void Model::prepare(const Matrix& matrix, Phase phase, int rows, const float* x, Workspace& w,
+                    Team& team) const {
+  const Team::Range mine = team.share(rows);
+  matrix.plan(phase, rows)
+      .variant->prepare(x, rows, matrix.packed.k, mine.begin, mine.end, w.prepared.data());
+  if (!matrix.low_rank.empty()) {
+    const Matrix &in = matrix.low_rank[0], &out = matrix.low_rank[1];
+    const MatmulPlan& plan = in.plan(phase, rows);
+    plan.variant->prepare(x, rows, in.packed.k, mine.begin, mine.end, w.low_rank_input.data());
+    team.barrier();
+    multiply_blocks(
+        plan, w.low_rank_input.data(), rows, in.packed, 1, team,
+        w.scratch[static_cast<std::size_t>(team.rank())].data(),
+        [&](const MatmulBlock& block) { copy_block(block, w.low_rank.data(), in.packed.n); });
+    team.barrier();
+    out.plan(phase, rows)
+        .variant->prepare(w.low_rank.data(), rows, in.packed.n, mine.begin, mine.end,
+                          w.low_rank_prepared.data());
+  }
+  team.barrier();
+}
+
+template <class Finish>
+void Model::multiply(const Matrix& matrix, Phase phase, int rows, int grain, Workspace& w,
+                     Team& team, Finish&& finish) const {
+  const MatmulPlan& plan = matrix.plan(phase, rows);
+  float* const scratch = w.scratch[static_cast<std::size_t>(team.rank())].data();
+  if (matrix.low_rank.empty()) {
+    multiply_blocks(plan, w.prepared.data(), rows, matrix.packed, grain, team, scratch, finish);
+    return;
+  }
+  const Matrix& out = matrix.low_rank[1];
+  const MatmulPlan& out_plan = out.plan(phase, rows);
+  const std::size_t row_bytes = out_plan.variant->row_bytes(out.packed.k);
+  float* const more = scratch + block_floats(plan, rows, grain);
+  multiply_blocks(plan, w.prepared.data(), rows, matrix.packed, grain, team, scratch,
+                  [&](const MatmulBlock& block) {
+                    const int count = block.row_end - block.row_begin;
+                    const PackedMatrix columns =
+                        out.packed.panels(block.panel_begin, block.panel_end);
+                    out_plan.variant->run(w.low_rank_prepared.data() +
+                                              static_cast<std::size_t>(block.row_begin) * row_bytes,
+                                          count, columns, out_plan.walk, more, block.ldy);
+                    for (int r = 0; r < count; ++r) {
+                      const auto at = static_cast<std::size_t>(r) * block.ldy;
+                      const auto width = static_cast<std::size_t>(columns.n);
+                      add({scratch + at, width}, {more + at, width});
+                    }
+                    finish(block);
+                  });
 }
 
 void Model::run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
@@ -255,22 +318,14 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   const int rows = static_cast<int>(w.row_segment.size());
   const int qkv_width = layer.qkv.packed.n;
   const Team::Range mine = team.share(rows);
-  float* const scratch = w.scratch[static_cast<std::size_t>(team.rank())].data();
-
-  const auto prepare = [&](const Matrix& matrix, const std::vector<float>& x) {
-    matrix.plan(phase, rows)
-        .variant->prepare(x.data(), rows, matrix.packed.k, mine.begin, mine.end, w.prepared.data());
-    team.barrier();
-  };
   const auto norm_and_prepare = [&](const std::vector<float>& weight, const Matrix& matrix) {
     for (int r = mine.begin; r < mine.end; ++r) {
       rms_norm(row_of(w.x, r, s.d_model), weight, s.rms_epsilon, row_of(w.y, r, s.d_model));
     }
-    prepare(matrix, w.y);
+    prepare(matrix, phase, rows, w.y.data(), w, team);
   };
-  const auto multiply = [&](const Matrix& matrix, int grain, auto&& finish) {
-    multiply_blocks(matrix.plan(phase, rows), w.prepared.data(), rows, matrix.packed, grain, team,
-                    scratch, finish);
+  const auto product = [&](const Matrix& matrix, int grain, auto&& finish) {
+    multiply(matrix, phase, rows, grain, w, team, finish);
     team.barrier();
   };
   const auto add_to_x = [&](const MatmulBlock& block) {
@@ -289,12 +344,12 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
 
   norm_and_prepare(layer.attention_norm, layer.qkv);
   observe(InputSite::qkv, w.y);
-  multiply(layer.qkv, 1,
-           [&](const MatmulBlock& block) { copy_block(block, w.qkv.data(), qkv_width); });
+  product(layer.qkv, 1,
+          [&](const MatmulBlock& block) { copy_block(block, w.qkv.data(), qkv_width); });
   attend(index, segments, w, team);
-  prepare(layer.attention_output, w.attention);
+  prepare(layer.attention_output, phase, rows, w.attention.data(), w, team);
   observe(InputSite::attention_output, w.attention);
-  multiply(layer.attention_output, 1, add_to_x);
+  product(layer.attention_output, 1, add_to_x);
 
   if (s.n_experts > 0) {
     run_experts(layer, phase, w, team);
@@ -302,11 +357,11 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   }
   norm_and_prepare(layer.mlp_norm, layer.gate_up[0]);
   observe(InputSite::gate_up, w.y);
-  multiply(layer.gate_up[0], 2 * kPairPanels,
-           [&](const MatmulBlock& block) { silu_mul_block(block, w.hidden.data(), s.d_ff); });
-  prepare(layer.down[0], w.hidden);
+  product(layer.gate_up[0], 2 * kPairPanels,
+          [&](const MatmulBlock& block) { silu_mul_block(block, w.hidden.data(), s.d_ff); });
+  prepare(layer.down[0], phase, rows, w.hidden.data(), w, team);
   observe(InputSite::down, w.hidden);
-  multiply(layer.down[0], 1, add_to_x);
+  product(layer.down[0], 1, add_to_x);
 }
 
 // A task for every KV head and tile of tokens; where that leaves threads idle while one token's

@@ -49,6 +49,8 @@ struct Workspace {
   InputObserver* observer = nullptr;        // of every matrix's input
   std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
+  AlignedBuffer low_rank_input, low_rank_prepared;  // rows as Bᵀ and A want them
+  std::vector<float> low_rank;                      // (rows, rank) Bᵀ x
   std::vector<int> row_segment, row_position, logit_rows;
   struct AttentionTask {
     int segment, kv_head, begin, end;
@@ -95,6 +97,7 @@ class Model {
   struct Matrix {
     PackedMatrix packed;
     PackedWeights weights;           // that packed looks at
+    std::vector<Matrix> low_rank;    // Bᵀ and A of its compensation, or nothing
     std::vector<MatmulPlans> plans;  // by Phase
 
     const MatmulPlan& plan(Phase phase, int m) const {
@@ -111,6 +114,14 @@ class Model {
   };
   Matrix planned(PackedWeights weights, const KernelTable& kernels) const;
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
+  // x · wᵀ of prepared rows, the compensation added, each block given to finish. Complete after the
+  // next barrier.
+  template <class Finish>
+  void multiply(const Matrix& matrix, Phase phase, int rows, int grain, Workspace& w, Team& team,
+                Finish&& finish) const;
+  // This thread's share of what multiply needs of the inputs x (rows, k); ends with a barrier.
+  void prepare(const Matrix& matrix, Phase phase, int rows, const float* x, Workspace& w,
+               Team& team) const;
   void embed(int token, std::span<float> out) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  Team& team) const;

@@ -7,6 +7,7 @@
 
 #include "kernels/matmul.h"
 #include "kernels/packing.h"
+#include "runtime/compression/low_rank.h"
 #include "runtime/engine/rows.h"
 #include "runtime/model/exact_repack.h"
 
@@ -58,37 +59,134 @@ PackedWeights WeightPacker::in_turns(Part first, Part second, int panels,
   return pack(runs, n, treatment);
 }
 
-PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatment& treatment) {
-  const int k = source_.weight_shape(runs[0].part.weight)[1];
-  const std::size_t bytes = treatment.format->packed_bytes(n, k);
-  Job job{.runs = runs, .n = n, .k = k, .treatment = treatment, .packed = {}};
-  PackedWeights result;
-  result.matrix = {treatment.format, n, k, {}};
+template <class Make>
+PackedWeights WeightPacker::found_or_made(const std::string& key, PackedMatrix matrix,
+                                          std::size_t bytes, Make&& make) {
+  PackedWeights result{.matrix = matrix};
   PackCache* const packs = bytes >= PackCache::kLeastBytes ? packs_ : nullptr;
-  const std::string key = packs ? cache_key(job) : "";
   if (std::optional<PackCache::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
     result.matrix.data = found->bytes;
     result.file = std::move(found->file);
   } else {
     result.memory = AlignedBuffer(bytes);
-    result.matrix.data = job.packed = result.memory.bytes();
-    fill(job);
-    check(job);
+    result.matrix.data = result.memory.bytes();
+    make(result.memory.bytes());
     if (packs) packs->keep(key, result.matrix.data);
   }
   packed_bytes_ += bytes;
   return result;
 }
 
-std::string WeightPacker::cache_key(const Job& job) const {
+PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatment& treatment) {
+  const int k = source_.weight_shape(runs[0].part.weight)[1];
+  Job job{.runs = runs, .n = n, .k = k, .treatment = treatment, .packed = {}};
+  PackedWeights result =
+      found_or_made(cache_key(job, "codes"), {treatment.format, n, k, {}},
+                    treatment.format->packed_bytes(n, k), [&](std::span<std::byte> to) {
+                      job.packed = to;
+                      if (treatment.pruner && treatment.pruner->whole_rows)
+                        job.dropped_rows = smallest_rows(job);
+                      fill(job);
+                      check(job);
+                    });
+  if (treatment.rank > 0) result.low_rank = low_rank(job, result.matrix.data);
+  return result;
+}
+
+// A and Bᵀ of the error that is left, pruned weights included.
+std::vector<PackedWeights> WeightPacker::low_rank(const Job& job,
+                                                  std::span<const std::byte> packed) {
+  const int rank = std::min({job.treatment.rank, job.n, job.k});
+  std::optional<LowRank> solved;
+  const auto solve = [&]() -> const LowRank& {
+    if (solved) return *solved;
+    std::vector<float> error(row_offset(job.n, job.k), 0.0f);
+    std::vector<float> rounded(static_cast<std::size_t>(job.k));
+    for (const Run& run : job.runs) {
+      const std::span<float> rows =
+          std::span(error).subspan(row_offset(run.at, job.k), row_offset(run.count, job.k));
+      source_.read_rows(run.part.weight, run.part.index, run.row, run.row + run.count, rows);
+      for (int i = 0; i < run.count; ++i) {
+        job.treatment.format->unpack_row(packed, job.n, job.k, run.at + i, rounded);
+        float* const to = rows.data() + row_offset(i, job.k);
+        for (std::size_t j = 0; j < rounded.size(); ++j) to[j] -= rounded[j];
+      }
+    }
+    const std::optional<InputStatistics> statistics = statistics_of(job);
+    solved = compensate(error, job.n, job.k, rank, statistics ? &*statistics : nullptr);
+    return *solved;
+  };
+  std::vector<PackedWeights> parts;
+  parts.push_back(found_or_made(
+      cache_key(job, "in"), {&kBf16, rank, job.k, {}}, kBf16.packed_bytes(rank, job.k),
+      [&](std::span<std::byte> to) { kBf16.pack(solve().in, rank, job.k, 0, rank, to); }));
+  parts.push_back(found_or_made(
+      cache_key(job, "out"), {&kBf16, job.n, rank, {}}, kBf16.packed_bytes(job.n, rank),
+      [&](std::span<std::byte> to) { kBf16.pack(solve().out, job.n, rank, 0, job.n, to); }));
+  return parts;
+}
+
+// The percentage of each run's weight whose rows have the smallest norms.
+std::vector<std::uint8_t> WeightPacker::smallest_rows(const Job& job) const {
+  std::vector<std::pair<double, int>> norms;
+  std::vector<float> row(static_cast<std::size_t>(job.k));
+  for (const Run& run : job.runs) {
+    for (int i = 0; i < run.count; ++i) {
+      source_.read_rows(run.part.weight, run.part.index, run.row + i, run.row + i + 1, row);
+      double sum = 0;
+      for (const float v : row) sum += double(v) * v;
+      norms.emplace_back(sum, run.at + i);
+    }
+  }
+  std::ranges::sort(norms);
+  std::vector<std::uint8_t> dropped(static_cast<std::size_t>(job.n), 0);
+  const std::size_t count =
+      norms.size() * static_cast<std::size_t>(job.treatment.pruned_percent) / 100;
+  for (std::size_t i = 0; i < count; ++i) dropped[static_cast<std::size_t>(norms[i].second)] = 1;
+  return dropped;
+}
+
+std::string WeightPacker::cache_key(const Job& job, std::string_view part) const {
+  if (!packs_) return "";
   std::string rows;
   for (const Run& run : job.runs) {
     rows += std::string(weight_info(run.part.weight).name) + ' ' + std::to_string(run.part.index) +
             ' ' + std::to_string(run.row) + ' ' + std::to_string(run.count) + ' ' +
             std::to_string(run.at) + '\n';
   }
-  return PackCache::key({std::to_string(kKernelsVersion), to_text(job.treatment),
+  Treatment treatment = job.treatment;
+  if (part == "codes") treatment.rank = 0;  // whatever compensates them
+  return PackCache::key({std::to_string(kKernelsVersion), to_text(treatment), std::string(part),
                          std::to_string(job.n), std::to_string(job.k), model_hash_, rows});
+}
+
+std::optional<InputStatistics> WeightPacker::statistics_of(const Job& job) const {
+  const auto [weight, index] = job.runs[0].part;  // the runs of a matrix read the same inputs
+  const std::optional<InputSite> site = input_site(weight);
+  if (!calibration_ || !site) return std::nullopt;
+  return calibration_->statistics(*site, index);
+}
+
+std::vector<float> WeightPacker::read(const Job& job, const Run& run, int from, int to,
+                                      std::vector<std::uint8_t>& dropped) const {
+  const auto k = static_cast<std::size_t>(job.k);
+  std::vector<float> values(row_offset(to - from, job.k));
+  const int first = run.row + from - run.at;
+  source_.read_rows(run.part.weight, run.part.index, first, first + to - from, values);
+  const Pruner* const pruner = job.treatment.pruner;
+  dropped.assign(pruner ? values.size() : 0, 0);
+  if (!pruner) return values;
+  const std::optional<InputStatistics> statistics = statistics_of(job);
+  for (std::size_t i = 0; i * k < values.size(); ++i) {
+    const std::span<std::uint8_t> marks = std::span(dropped).subspan(i * k, k);
+    if (pruner->whole_rows) {
+      std::ranges::fill(marks, job.dropped_rows[static_cast<std::size_t>(from) + i]);
+    } else {
+      mark_dropped(*pruner, job.treatment.pruned_percent, std::span(values).subspan(i * k, k),
+                   statistics ? &*statistics : nullptr, marks);
+    }
+  }
+  return values;
 }
 
 bool WeightPacker::stored_as(const Run& run, const WeightFormat& format) const {
@@ -101,11 +199,8 @@ bool WeightPacker::stored_as(const Run& run, const WeightFormat& format) const {
 std::unique_ptr<RowQuantizer> WeightPacker::quantizer_for(const Job& job) const {
   const WeightFormat& format = *job.treatment.format;
   if (!has_grid(format)) return make_round_to_nearest(format, nullptr);
-  const auto [weight, index] = job.runs[0].part;  // the runs of a matrix read the same inputs
-  const std::optional<InputSite> site = input_site(weight);
-  if (!calibration_ || !site) return job.treatment.quantizer->make(format, nullptr);
-  const InputStatistics statistics = calibration_->statistics(*site, index);
-  return job.treatment.quantizer->make(format, &statistics);
+  const std::optional<InputStatistics> statistics = statistics_of(job);
+  return job.treatment.quantizer->make(format, statistics ? &*statistics : nullptr);
 }
 
 void WeightPacker::fill(const Job& job) const {
@@ -144,13 +239,14 @@ void WeightPacker::check(const Job& job) const {
   constexpr int kRows = 4;
   constexpr double kWorst = 3;  // times the error of rounding to nearest
   const WeightFormat& format = *job.treatment.format;
-  if (!has_grid(format) || job.treatment.quantizer == &kQuantizers[0]) return;
+  if (!has_grid(format) || job.treatment.quantizer == &kQuantizers[0] || job.treatment.pruner)
+    return;  // what is pruned is wrong on purpose
   const auto k = static_cast<std::size_t>(job.k);
   std::vector<float> row(k), packed(k), nearest(k), weights(k, 1.0f);
   std::vector<std::byte> one(format.packed_bytes(1, job.k));
   const auto [weight, index] = job.runs[0].part;
-  if (const auto site = input_site(weight); site && calibration_) {
-    std::ranges::copy(calibration_->statistics(*site, index).mean_squares, weights.begin());
+  if (const std::optional<InputStatistics> statistics = statistics_of(job)) {
+    std::ranges::copy(statistics->mean_squares, weights.begin());
   }
   double error = 0, nearest_error = 0;
   for (const Run& run : job.runs) {
@@ -178,10 +274,11 @@ void WeightPacker::check(const Job& job) const {
 
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {
   std::vector<float> rows(row_offset(end - begin, job.k));
+  std::vector<std::uint8_t> dropped;
   for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
-    source_.read_rows(
-        run.part.weight, run.part.index, run.row + from - run.at, run.row + to - run.at,
-        {rows.data() + row_offset(from - begin, job.k), row_offset(to - from, job.k)});
+    std::vector<float> values = read(job, run, from, to, dropped);
+    if (!dropped.empty()) values = without_dropped(values, dropped);
+    std::ranges::copy(values, rows.begin() + std::ptrdiff_t(row_offset(from - begin, job.k)));
   });
   job.treatment.format->pack(rows, job.n, job.k, begin, end, job.packed);
 }
@@ -190,12 +287,14 @@ void WeightPacker::fill_coded(const Job& job, const RowQuantizer& quantizer, int
                               int end) const {
   const WeightFormat& format = *job.treatment.format;
   const std::vector<float> zeros(static_cast<std::size_t>(job.k), 0.0f);
+  std::vector<std::uint8_t> dropped;
   std::vector<RowCodes> rows(static_cast<std::size_t>(end - begin));
   for (RowCodes& codes : rows) format.encode(zeros, codes);  // those of no run stay zero
   for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
     const auto [weight, index] = run.part;
     const ExactRepack* const repack =
-        find_exact_repack(source_.source_format(weight, index), format);
+        job.treatment.pruner ? nullptr
+                             : find_exact_repack(source_.source_format(weight, index), format);
     const int first = run.row + from - run.at;
     const std::span<RowCodes> out = std::span(rows).subspan(static_cast<std::size_t>(from - begin),
                                                             static_cast<std::size_t>(to - from));
@@ -206,9 +305,8 @@ void WeightPacker::fill_coded(const Job& job, const RowQuantizer& quantizer, int
       }
       return;
     }
-    std::vector<float> values(row_offset(to - from, job.k));
-    source_.read_rows(weight, index, first, first + to - from, values);
-    quantizer.quantize(values, job.k, out);
+    const std::vector<float> values = read(job, run, from, to, dropped);
+    quantizer.quantize(values, job.k, dropped, out);
   });
   format.pack_codes(rows, job.n, job.k, begin, end, job.packed);
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/weight_format.h"
@@ -25,6 +26,9 @@ struct PackedWeights {
   PackedMatrix matrix;
   AlignedBuffer memory;            // of what was packed now,
   std::optional<MappedFile> file;  // or the cache's
+  // Where the treatment has a rank, the compensation (compression/low_rank.h) as bf16: Bᵀ (rank,
+  // k), then A (n, rank), whose rows are those of matrix.
+  std::vector<PackedWeights> low_rank;
 };
 
 class WeightPacker {
@@ -60,9 +64,20 @@ class WeightPacker {
     int n, k;
     const Treatment& treatment;
     std::span<std::byte> packed;
+    std::vector<std::uint8_t> dropped_rows = {};  // (n) 1: pruned whole
   };
   PackedWeights pack(std::span<const Run> runs, int n, const Treatment& treatment);
-  std::string cache_key(const Job& job) const;
+  std::string cache_key(const Job& job, std::string_view part) const;
+  // bytes as the cache has them under the key, or as make() returns them, which are then kept.
+  template <class Make>
+  PackedWeights found_or_made(const std::string& key, PackedMatrix matrix, std::size_t bytes,
+                              Make&& make);
+  std::vector<PackedWeights> low_rank(const Job& job, std::span<const std::byte> packed);
+  std::vector<std::uint8_t> smallest_rows(const Job& job) const;
+  std::optional<InputStatistics> statistics_of(const Job& job) const;
+  // Reads rows [from, to) of a run, and marks in dropped (rows, k) what is pruned of them.
+  std::vector<float> read(const Job& job, const Run& run, int from, int to,
+                          std::vector<std::uint8_t>& dropped) const;
   void fill(const Job& job) const;
   void fill_rounded(const Job& job, int begin, int end) const;
   void fill_coded(const Job& job, const RowQuantizer& quantizer, int begin, int end) const;

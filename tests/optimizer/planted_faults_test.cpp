@@ -19,12 +19,22 @@ void drop_a_row(const std::byte* prepared, int m, const PackedMatrix& w, const W
   for (int i = 15; i < m; i += 16) std::fill_n(y + std::size_t(i) * ldy, w.n, 0.0f);
 }
 
+// A product that is counted twice.
+void run_twice(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
+               std::size_t ldy) {
+  healthy->run(prepared, m, w, walk, y, ldy);
+  for (int i = 0; i < m; ++i) {
+    for (int j = 0; j < w.n; ++j) y[std::size_t(i) * ldy + std::size_t(j)] *= 2;
+  }
+}
+
 // A quantizer whose zero-points are one too high.
 class OffByOne final : public RowQuantizer {
  public:
   explicit OffByOne(std::unique_ptr<RowQuantizer> right) : right_(std::move(right)) {}
-  void quantize(std::span<const float> rows, int k, std::span<RowCodes> out) const override {
-    right_->quantize(rows, k, out);
+  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
+                std::span<RowCodes> out) const override {
+    right_->quantize(rows, k, dropped, out);
     for (RowCodes& row : out) {
       for (std::uint8_t& zero : row.zeros) zero = std::uint8_t(std::min(zero + 1, 15));
     }
@@ -119,6 +129,27 @@ TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
   EXPECT_FALSE(trial.feasible);
   EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
   EXPECT_NE(gated(loaded, config).verdict, GateVerdict::passed);
+}
+
+TEST_F(PlantedFaults, ACompensationAppliedTwice) {
+  constexpr int kRank = 64;
+  DeployConfig config = full_precision_config(*target);
+  config.weights = parse_policy("linear=int2_g32:gptq:rank64,output=f32", "test");
+  config.prefill_kernel.name = config.decode_kernel.name = "tuned";
+  const LoadedModel sound = load_model(open_model(kDemoModel), config);
+  EXPECT_TRUE(judged(sound, config).feasible) << words(judged(sound, config));
+  healthy = &resolve_matmul("avx512", kBf16, Activations::f32);
+  MatmulVariant broken = *healthy;
+  broken.run = run_twice;
+  KernelTable kernels;
+  for (const Model::Product& p : Model::products(target->model)) {
+    kernels.add(
+        {.key = {.weights = &kBf16, .n = p.n, .k = kRank, .m = 1}, .plan = {.variant = &broken}});
+  }
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
+  const Trial trial = judged(loaded, config);
+  EXPECT_FALSE(trial.feasible) << trial.measurement.quality.kl_divergence;
+  EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
 }
 
 TEST_F(PlantedFaults, AQuantizerWithAWrongZeroPoint) {

@@ -190,8 +190,7 @@ TEST_F(QualityPlanTest, QuestionsBeyondTheContextAreCounted) {
 TEST_F(QualityPlanTest, ProbesWhereTheWorkloadHasNothing) {
   const QualityPlan p = plan(Workload{.file = "bare.json"});
   std::set<std::string> capabilities;
-  for (const QualityQuestion& question : p.questions)
-    capabilities.insert(question.item.capability);
+  for (const QualityQuestion& question : p.questions) capabilities.insert(question.item.capability);
   EXPECT_GE(capabilities.size(), 7u);  // those whose prompts fit the context
   EXPECT_GT(p.predicted_tokens(), 1000u);
 }

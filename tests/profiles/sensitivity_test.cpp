@@ -48,12 +48,15 @@ TEST(SensitivityTest, JsonRoundTrip) {
 
 TEST(SensitivityTest, BytesAreThoseOfPackedMatrices) {
   const Target target = demo_target();
-  DeployConfig config = default_config(target);
-  config.weights = parse_policy("all=int8", "test");
-  const LoadedModel model = load_model(open_model(kDemo), config);
-  std::uint64_t sum = 0;
-  for (const LayerKind kind : kAllKinds) sum += weight_bytes(target.model, kind, kInt8);
-  EXPECT_EQ(sum, model.model->weight_bytes());
+  for (const char* text : {"all=int8", "all=int4_g32:rank8"}) {
+    DeployConfig config = default_config(target);
+    config.weights = parse_policy(text, "test");
+    const LoadedModel model = load_model(open_model(kDemo), config);
+    std::uint64_t sum = 0;
+    for (const LayerKind kind : kAllKinds)
+      sum += weight_bytes(target.model, kind, config.weights.at(kind));
+    EXPECT_EQ(sum, model.model->weight_bytes());
+  }
 }
 
 }  // namespace

@@ -9,7 +9,10 @@ namespace paretune {
 namespace {
 
 EvalItem item(std::string command) {
-  return {.id = "7", .prompt = "Say \"hi\"\nnow", .answer = "hi", .grader = &kCommand,
+  return {.id = "7",
+          .prompt = "Say \"hi\"\nnow",
+          .answer = "hi",
+          .grader = &kCommand,
           .command = std::move(command)};
 }
 
@@ -31,9 +34,10 @@ TEST(CommandGrader, RefusalsNameTheCommandAndWhatItPrinted) {
   struct Case {
     const char *command, *part;
   };
-  for (const Case& c : {Case{"echo good", "found \"good\" for item 7"}, Case{"echo 2", "from 0 to 1"},
-                        Case{"true", "found \"\""}, Case{"exit 3", "exit status 3"},
-                        Case{"no-such-program-here 2>/dev/null", "exit status 127"}}) {
+  for (const Case& c :
+       {Case{"echo good", "found \"good\" for item 7"}, Case{"echo 2", "from 0 to 1"},
+        Case{"true", "found \"\""}, Case{"exit 3", "exit status 3"},
+        Case{"no-such-program-here 2>/dev/null", "exit status 127"}}) {
     try {
       kCommand.score(item(c.command), "x");
       FAIL() << c.command;
