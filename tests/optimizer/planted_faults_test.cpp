@@ -134,9 +134,12 @@ TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
 TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   constexpr int kRank = 64;
   DeployConfig config = full_precision_config(*target);
-  config.weights = parse_policy("linear=int2_g32:gptq:rank64,output=f32", "test");
+  config.weights = parse_policy("linear=int2_g32:rank64,output=f32", "test");
   config.prefill_kernel.name = config.decode_kernel.name = "tuned";
-  const LoadedModel sound = load_model(open_model(kDemoModel), config);
+  PackCache packs(std::filesystem::temp_directory_path() /
+                      ("paretune_faults_" + std::to_string(getpid())),
+                  std::uint64_t(1) << 30);  // the calibration serves both
+  const LoadedModel sound = load_model(open_model(kDemoModel), config, {}, &packs);
   EXPECT_TRUE(judged(sound, config).feasible) << words(judged(sound, config));
   healthy = &resolve_matmul("avx512", kBf16, Activations::f32);
   MatmulVariant broken = *healthy;
@@ -146,7 +149,7 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
     kernels.add(
         {.key = {.weights = &kBf16, .n = p.n, .k = kRank, .m = 1}, .plan = {.variant = &broken}});
   }
-  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels, &packs);
   const Trial trial = judged(loaded, config);
   EXPECT_FALSE(trial.feasible) << trial.measurement.quality.kl_divergence;
   EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
