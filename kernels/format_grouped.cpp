@@ -231,6 +231,7 @@ constinit const WeightFormat kInt4G64 = grouped_format<kInt4G64>("int4_g64");
 constinit const WeightFormat kInt4G128 = grouped_format<kInt4G128>("int4_g128");
 constinit const WeightFormat kInt4G256 = grouped_format<kInt4G256>("int4_g256");
 constinit const WeightFormat kInt3G32 = grouped_format<kInt3G32>("int3_g32");
+constinit const WeightFormat kQ40 = grouped_format<kQ40>("q4_0");
 constinit const WeightFormat kInt3G64 = grouped_format<kInt3G64>("int3_g64");
 constinit const WeightFormat kInt2G32 = grouped_format<kInt2G32>("int2_g32");
 

@@ -104,6 +104,8 @@ struct GridOf;
 template <>
 struct GridOf<kInt8G32> : Grid<8, 32, Header::centred> {};
 template <>
+struct GridOf<kQ40> : Grid<4, 32, Header::centred> {};
+template <>
 struct GridOf<kQ6K> : Grid<6, 16, Header::k_centred> {};
 template <>
 struct GridOf<kQ4K> : Grid<4, 32, Header::k_affine> {};

@@ -95,12 +95,12 @@ template <const WeightFormat& W>
 constexpr std::array kGridVariants = joined(kTileVariants<W>, kIntegerVariants<W>,
                                             kScalarVariants<W>);
 
-constexpr std::array kMatmulVariants =
-    joined(kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kOneDnnVariants,
-           kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
-           kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
-           kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>,
-           kGridVariants<kInt3G32>, kGridVariants<kInt3G64>, kGridVariants<kInt2G32>);
+constexpr std::array kMatmulVariants = joined(
+    kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kOneDnnVariants,
+    kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
+    kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
+    kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>, kGridVariants<kInt3G32>,
+    kGridVariants<kInt3G64>, kGridVariants<kInt2G32>, kGridVariants<kQ40>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

@@ -22,6 +22,7 @@ template Run int8_amx<kInt8G32>;
 template Run int8_amx<kQ6K>;
 template Run int8_amx<kInt3G32>;
 template Run int8_amx<kInt3G64>;
+template Run int8_amx<kQ40>;
 template Run int8_amx<kInt2G32>;
 
 void bf16_amx(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,

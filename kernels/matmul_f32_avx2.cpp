@@ -284,6 +284,7 @@ template Run f32_avx2<kQ6K>;
 template Run f32_avx2<kQ4K>;
 template Run f32_avx2<kInt3G32>;
 template Run f32_avx2<kInt3G64>;
+template Run f32_avx2<kQ40>;
 template Run f32_avx2<kInt2G32>;
 
 }  // namespace paretune

@@ -357,6 +357,7 @@ template Run f32_avx512<kQ6K>;
 template Run f32_avx512<kQ4K>;
 template Run f32_avx512<kInt3G32>;
 template Run f32_avx512<kInt3G64>;
+template Run f32_avx512<kQ40>;
 template Run f32_avx512<kInt2G32>;
 
 }  // namespace paretune

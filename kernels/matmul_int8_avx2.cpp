@@ -211,6 +211,7 @@ template Run int8_avx2<kQ6K>;
 template Run int8_avx2<kQ4K>;
 template Run int8_avx2<kInt3G32>;
 template Run int8_avx2<kInt3G64>;
+template Run int8_avx2<kQ40>;
 template Run int8_avx2<kInt2G32>;
 
 }  // namespace paretune

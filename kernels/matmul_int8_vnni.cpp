@@ -213,6 +213,7 @@ template Run int8_vnni<kQ6K>;
 template Run int8_vnni<kQ4K>;
 template Run int8_vnni<kInt3G32>;
 template Run int8_vnni<kInt3G64>;
+template Run int8_vnni<kQ40>;
 template Run int8_vnni<kInt2G32>;
 
 }  // namespace paretune

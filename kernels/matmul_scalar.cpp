@@ -93,6 +93,7 @@ template Run f32_scalar<kQ6K>;
 template Run f32_scalar<kQ4K>;
 template Run f32_scalar<kInt3G32>;
 template Run f32_scalar<kInt3G64>;
+template Run f32_scalar<kQ40>;
 template Run f32_scalar<kInt2G32>;
 
 void bf16_scalar(const std::byte* prepared, int m, const PackedMatrix& w, const Walk&, float* y,
@@ -131,6 +132,7 @@ template Run int8_scalar<kQ6K>;
 template Run int8_scalar<kQ4K>;
 template Run int8_scalar<kInt3G32>;
 template Run int8_scalar<kInt3G64>;
+template Run int8_scalar<kQ40>;
 template Run int8_scalar<kInt2G32>;
 
 }  // namespace paretune

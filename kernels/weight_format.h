@@ -62,6 +62,7 @@ extern const WeightFormat kInt4G32;  // asymmetric, groups of 32
 extern const WeightFormat kInt4G64;
 extern const WeightFormat kInt4G128;
 extern const WeightFormat kInt4G256;
+extern const WeightFormat kQ40;      // symmetric, groups of 32: the grid of GGUF's Q4_0
 extern const WeightFormat kInt8G32;  // symmetric, groups of 32: the grid of GGUF's Q8_0
 extern const WeightFormat kQ6K;      // the grids of GGUF's Q6_K and Q4_K
 extern const WeightFormat kQ4K;
@@ -69,9 +70,9 @@ extern const WeightFormat kInt3G32;  // asymmetric as int4
 extern const WeightFormat kInt3G64;
 extern const WeightFormat kInt2G32;
 
-inline constexpr std::array<const WeightFormat*, 13> kWeightFormats{
-    &kF32,     &kBf16,     &kInt8,     &kInt8G32, &kQ6K,     &kQ4K,    &kInt4G32,
-    &kInt4G64, &kInt4G128, &kInt4G256, &kInt3G32, &kInt3G64, &kInt2G32};
+inline constexpr std::array<const WeightFormat*, 14> kWeightFormats{
+    &kF32,     &kBf16,     &kInt8,     &kInt8G32, &kQ6K,     &kQ4K,     &kInt4G32,
+    &kInt4G64, &kInt4G128, &kInt4G256, &kInt3G32, &kInt3G64, &kInt2G32, &kQ40};
 
 // Bits stored per weight, scales and padding included.
 double bits_per_weight(const WeightFormat& format, int n, int k);

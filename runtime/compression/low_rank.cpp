@@ -96,8 +96,7 @@ LowRank compensate(std::span<const float> error, int n, int k, int rank,
   std::vector<double> gram(at(p, 0, p), 0.0), values(static_cast<std::size_t>(p));
   for (int row = 0; row < n; ++row) {
     for (int i = 0; i < p; ++i) {
-      for (int j = i; j < p; ++j)
-        gram[at(i, j, p)] += double(u[at(row, i, p)]) * u[at(row, j, p)];
+      for (int j = i; j < p; ++j) gram[at(i, j, p)] += double(u[at(row, i, p)]) * u[at(row, j, p)];
     }
   }
   std::vector<double> work(static_cast<std::size_t>(8 * p));

@@ -1,10 +1,10 @@
-// Low-rank compensation of a rounded matrix: y = Q x + A (Bᵀ x), where A Bᵀ makes good what it can of
-// the error E = W - Q on the inputs that the matrix sees.
+// Low-rank compensation of a rounded matrix: y = Q x + A (Bᵀ x), where A Bᵀ makes good what it can
+// of the error E = W - Q on the inputs that the matrix sees.
 //
 // With second moments H = E[x xᵀ] = L Lᵀ, A Bᵀ minimizes E‖(E - A Bᵀ) x‖² over all of its rank:
 //   V = the first right singular vectors of E L,  A = E L V,  Bᵀ = Vᵀ L⁻¹
-// (QERA, arXiv:2410.06040, theorem 1; EoRA, arXiv:2410.21271). With only their diagonal it is LQER's
-// (arXiv:2402.02446), with no statistics the truncated SVD of E.
+// (QERA, arXiv:2410.06040, theorem 1; EoRA, arXiv:2410.21271). With only their diagonal it is
+// LQER's (arXiv:2402.02446), with no statistics the truncated SVD of E.
 #pragma once
 
 #include <span>

@@ -15,8 +15,8 @@ namespace paretune {
 struct Pruner {
   std::string_view name;
   std::string_view help;
-  bool calibrated;   // wants InputStatistics
-  bool whole_rows;   // of the matrix, shapes preserved
+  bool calibrated;  // wants InputStatistics
+  bool whole_rows;  // of the matrix, shapes preserved
   // What of a row's weights (k) counts for: the smallest go first. out: (k)
   void (*score)(std::span<const float> row, const InputStatistics* statistics,
                 std::span<float> out);

@@ -232,6 +232,7 @@ Gguf::Gguf(std::span<const std::byte> bytes, std::string name) : name_(std::move
     metadata_.emplace(std::move(key), std::move(value));
   }
 
+  pairs_end_ = in.position();
   std::vector<TensorHeader> headers;
   for (std::uint64_t i = 0; i < n_tensors; ++i) headers.push_back(read_tensor_header(in));
   if (headers.empty()) return;  // vocabulary only

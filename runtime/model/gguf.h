@@ -36,6 +36,7 @@ class Gguf {
   const std::string& name() const { return name_; }
   const std::map<std::string, GgufValue, std::less<>>& metadata() const { return metadata_; }
   const TensorMap& tensors() const { return tensors_; }
+  std::size_t pairs_end() const { return pairs_end_; }  // offset of the first byte after metadata
 
   // find_*: nullopt if the key is missing. Both throw std::runtime_error naming file, key, what was
   // found and what was expected when the value is of another type or out of range; get_* also when
@@ -59,6 +60,7 @@ class Gguf {
   std::string name_;
   std::map<std::string, GgufValue, std::less<>> metadata_;
   TensorMap tensors_;
+  std::size_t pairs_end_ = 0;
 };
 
 }  // namespace paretune

@@ -136,9 +136,9 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   DeployConfig config = full_precision_config(*target);
   config.weights = parse_policy("linear=int2_g32:rank64,output=f32", "test");
   config.prefill_kernel.name = config.decode_kernel.name = "tuned";
-  PackCache packs(std::filesystem::temp_directory_path() /
-                      ("paretune_faults_" + std::to_string(getpid())),
-                  std::uint64_t(1) << 30);  // the calibration serves both
+  PackCache packs(
+      std::filesystem::temp_directory_path() / ("paretune_faults_" + std::to_string(getpid())),
+      std::uint64_t(1) << 30);  // the calibration serves both
   const LoadedModel sound = load_model(open_model(kDemoModel), config, {}, &packs);
   EXPECT_TRUE(judged(sound, config).feasible) << words(judged(sound, config));
   healthy = &resolve_matmul("avx512", kBf16, Activations::f32);

