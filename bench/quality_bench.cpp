@@ -2,7 +2,8 @@
 // beside the bits it takes, on a workload's texts.
 //
 //   quality_bench [--workload FILE] [--model FILE] [--reference FILE] [--policies 'a;b']
-//                 [--formats a,b] [--quantizers a,b] [--activations f32] [--tokens N]
+//                 [--formats a,b] [--quantizers a,b] [--activations f32]
+//                 [--smoothing none] [--tokens N]
 //
 // One row per policy (runtime/compression/policy.h); without --policies one per format and method,
 // all linear layers and the output head being rounded. Bits are those of the packed matrices,
@@ -58,6 +59,7 @@ int main_of(int argc, char** argv) {
        "int8,int8_g32,q6_k,q4_k,int4_g32,int4_g64,int4_g128,int3_g32,int3_g64,int2_g32"},
       {"--quantizers", "nearest,clip,hqq,clip_weighted,gptq"},
       {"--activations", "f32"},
+      {"--smoothing", "none"},
       {"--policies", ""},
       {"--tokens", "6000"}};
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -86,6 +88,7 @@ int main_of(int argc, char** argv) {
     DeployConfig config = full;
     set_knob(config, "weights", text, "--policies");
     set_knob(config, "activations", flags["--activations"], "--activations");
+    set_knob(config, "smoothing", flags["--smoothing"], "--smoothing");
     const DeployConfig meant = canonical(config, target);
     if (!(meant.weights == config.weights) && flags["--policies"].empty()) continue;
     config = meant;

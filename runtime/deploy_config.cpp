@@ -61,6 +61,17 @@ constexpr std::array kConstraints{
             return treatment;
           });
         }},
+    Constraint{"smoothing needs integers", "scales are moved for layers whose weights are integers",
+               [](DeployConfig& c, const Target& t) {
+                 const auto integer = [&](LayerKind kind) {
+                   return std::ranges::any_of(c.weights.treatments(kind), [](const Treatment& one) {
+                     return one.format->integer;
+                   });
+                 };
+                 const bool mlp = t.model.n_experts == 0 &&
+                                  (integer(LayerKind::gate_up) || integer(LayerKind::down));
+                 if (!integer(LayerKind::qkv) && !mlp) c.smoothing = {};
+               }},
     Constraint{"layers of a kind are named once",
                "a kind's treatment is the one that most of its layers have",
                [](DeployConfig& c, const Target& t) { name_most(c.weights, t.model.n_layers); }},
@@ -136,6 +147,9 @@ Activations effective_activations(const DeployConfig& config, const WeightFormat
 
 std::vector<Policy> policy_choices(const Target& target) {
   return target.policies.empty() ? uniform_policies(target.open_layers) : target.policies;
+}
+std::vector<OneOf<kSmootherNames>> smoothing_choices(const Target&) {
+  return every<kSmootherNames>();
 }
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) {
   return every<kActivationCasts>();

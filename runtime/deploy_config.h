@@ -13,6 +13,7 @@
 #include "kernels/matmul.h"
 #include "kernels/weight_format.h"
 #include "runtime/compression/policy.h"
+#include "runtime/compression/smoothing.h"
 #include "runtime/target.h"
 
 namespace paretune {
@@ -42,6 +43,7 @@ inline constexpr std::array<std::string_view, 2> kSchedules{"mixed", "prefill_fi
 
 struct DeployConfig {
   Policy weights;
+  OneOf<kSmootherNames> smoothing;
   OneOf<kActivationCasts> activations;
   const KvFormat* kv_cache = &kKvBf16;
   OneOf<kMatmulKernels> prefill_kernel;
@@ -73,6 +75,7 @@ struct Knob {
 
 // Domains, in deploy_config.cpp.
 std::vector<Policy> policy_choices(const Target&);
+std::vector<OneOf<kSmootherNames>> smoothing_choices(const Target&);
 std::vector<OneOf<kActivationCasts>> activation_choices(const Target&);
 std::vector<const KvFormat*> kv_choices(const Target&);
 std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&);
@@ -89,6 +92,10 @@ inline constexpr std::tuple kKnobs{
     Knob<Policy>{"weights", &DeployConfig::weights, Effect::quality,
                  "format of every kind of layer, and how its weights are rounded to it",
                  policy_choices},
+    Knob<OneOf<kSmootherNames>>{
+        "smoothing", &DeployConfig::smoothing, Effect::quality,
+        "scales moved between norms and weights before integer weights are rounded",
+        smoothing_choices},
     Knob<OneOf<kActivationCasts>>{
         "activations", &DeployConfig::activations, Effect::quality,
         "lowest precision that activations are cast to before a matrix product",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/engine/aligned_buffer.h"
@@ -16,7 +17,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 1;  // of the samples; raised when they change
+constexpr int kVersion = 2;  // of the samples; raised when they change
 constexpr int kSequences = 48, kTokens = 256;
 constexpr std::size_t kMostFloats = std::size_t(1) << 29;  // of moments: 2 GiB
 
@@ -28,10 +29,13 @@ class Moments final : public InputObserver {
   }
   void observe(InputSite site, int layer, int rows, const float* x) override {
     const int k = input_width(shape_, site);
-    std::vector<float>& squares = into_.squares(site, layer);
+    std::vector<float>&squares = into_.squares(site, layer), &maxima = into_.maxima(site, layer);
     for (int r = 0; r < rows; ++r) {
       const float* row = x + static_cast<std::size_t>(r) * static_cast<std::size_t>(k);
-      for (std::size_t i = 0; i < squares.size(); ++i) squares[i] += row[i] * row[i];
+      for (std::size_t i = 0; i < squares.size(); ++i) {
+        squares[i] += row[i] * row[i];
+        maxima[i] = std::max(maxima[i], std::fabs(row[i]));
+      }
     }
     if (std::vector<float>& moments = into_.moments(site, layer); !moments.empty()) {
       cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, k, rows, 1.0f, x, k, 1.0f, moments.data(),
@@ -139,6 +143,7 @@ Calibration::Calibration(const ModelShape& shape) {
       const int k = input_width(shape, at);
       sites_.push_back({.k = k});
       sites_.back().squares.resize(static_cast<std::size_t>(k));
+      sites_.back().maxima.resize(static_cast<std::size_t>(k));
       all += static_cast<std::size_t>(k) * static_cast<std::size_t>(k);
       if (layer == shape.n_layers) break;
     }
@@ -155,7 +160,7 @@ std::size_t Calibration::index(InputSite site, int layer) const {
 }
 InputStatistics Calibration::statistics(InputSite site, int layer) const {
   const Site& at = sites_[index(site, layer)];
-  return {.k = at.k, .second_moments = at.moments, .mean_squares = at.squares};
+  return {.k = at.k, .second_moments = at.moments, .mean_squares = at.squares, .maxima = at.maxima};
 }
 std::vector<float>& Calibration::moments(InputSite site, int layer) {
   return sites_[index(site, layer)].moments;
@@ -163,9 +168,23 @@ std::vector<float>& Calibration::moments(InputSite site, int layer) {
 std::vector<float>& Calibration::squares(InputSite site, int layer) {
   return sites_[index(site, layer)].squares;
 }
+std::vector<float>& Calibration::maxima(InputSite site, int layer) {
+  return sites_[index(site, layer)].maxima;
+}
+void Calibration::divide(InputSite site, int layer, std::span<const float> s) {
+  Site& at = sites_[index(site, layer)];
+  const std::size_t k = s.size();
+  assert(k == at.squares.size());
+  for (std::size_t i = 0; i < k; ++i) {
+    at.squares[i] /= s[i] * s[i];
+    at.maxima[i] /= s[i];
+    for (std::size_t j = 0; j < k && !at.moments.empty(); ++j) at.moments[i * k + j] /= s[i] * s[j];
+  }
+}
 std::size_t Calibration::floats() const {
   std::size_t count = 0;
-  for (const Site& site : sites_) count += site.moments.size() + site.squares.size();
+  for (const Site& site : sites_)
+    count += site.moments.size() + site.squares.size() + site.maxima.size();
   return count;
 }
 void Calibration::copy_to(std::span<float> out) const {
@@ -174,6 +193,7 @@ void Calibration::copy_to(std::span<float> out) const {
   for (const Site& site : sites_) {
     to = std::ranges::copy(site.moments, to).out;
     to = std::ranges::copy(site.squares, to).out;
+    to = std::ranges::copy(site.maxima, to).out;
   }
 }
 void Calibration::copy_from(std::span<const float> from) {
@@ -185,6 +205,9 @@ void Calibration::copy_from(std::span<const float> from) {
              .in;
     at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.squares.size()),
                              site.squares.begin())
+             .in;
+    at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.maxima.size()),
+                             site.maxima.begin())
              .in;
   }
 }

@@ -39,6 +39,9 @@ class Calibration {
 
   std::vector<float>& moments(InputSite site, int layer);  // (k, k), or empty
   std::vector<float>& squares(InputSite site, int layer);  // (k)
+  std::vector<float>& maxima(InputSite site, int layer);   // (k)
+  // What the statistics would be of inputs divided by s (k).
+  void divide(InputSite site, int layer, std::span<const float> s);
   std::size_t floats() const;
   void copy_to(std::span<float> out) const;  // floats()
   void copy_from(std::span<const float> from);
@@ -46,7 +49,7 @@ class Calibration {
  private:
   struct Site {
     int k = 0;
-    std::vector<float> moments, squares;
+    std::vector<float> moments, squares, maxima;
   };
   std::size_t index(InputSite site, int layer) const;
   std::vector<Site> sites_;  // (layers, 4), then output

@@ -183,8 +183,10 @@ class Exporter {
     const Treatment& head = policy_.at(LayerKind::output);
     if (head == policy_.at(LayerKind::embeddings)) return;
     const auto embedding = gguf_.tensors().find("token_embd.weight");
-    Planned planned{.name = "output.weight", .from = &embedding->second,
-                    .type = embedding->second.type, .weight = Weight::output};
+    Planned planned{.name = "output.weight",
+                    .from = &embedding->second,
+                    .type = embedding->second.type,
+                    .weight = Weight::output};
     treat(planned);
     planned_.push_back(std::move(planned));
   }

@@ -1,9 +1,9 @@
-// A compressed model as a GGUF file that llama.cpp loads too: codes as a policy's methods made them,
-// in tensor types that hold them exactly, with the recipe inside ("paretune.*" keys).
+// A compressed model as a GGUF file that llama.cpp loads too: codes as a policy's methods made
+// them, in tensor types that hold them exactly, with the recipe inside ("paretune.*" keys).
 //
-// What cannot be held exactly is refused by name: other formats, compensation, models that are not one
-// GGUF file, experts. Served from such a file, a policy of the same formats takes its codes as they
-// are. The same inputs give the same bytes.
+// What cannot be held exactly is refused by name: other formats, compensation, models that are not
+// one GGUF file, experts. Served from such a file, a policy of the same formats takes its codes as
+// they are. The same inputs give the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@ class PackCache;
 
 struct ExportedModel {
   std::uint64_t bytes = 0;
-  std::string content_hash;  // XXH3-128 of the file, as ModelSource has it
+  std::string content_hash;    // XXH3-128 of the file, as ModelSource has it
   double bits_per_weight = 0;  // of all tensors, their scales included
 };
 
 // from: a GGUF file. packs: where the calibration is found and kept, if anywhere. Throws
-// std::runtime_error naming the tensor, what was found and what is allowed; to is then left as it was.
+// std::runtime_error naming the tensor, what was found and what is allowed; to is then left as it
+// was.
 ExportedModel export_gguf(const std::filesystem::path& from, const Policy& policy,
                           const std::filesystem::path& to, PackCache* packs);
 

@@ -15,7 +15,8 @@ constexpr char kUsage[] =
     "\n"
     "Writes the model with its weights treated as POLICY says, such as\n"
     "  linear=q4_0:gptq,output=int8_g32:gptq\n"
-    "Formats that GGUF holds exactly: f32, bf16, q4_0, int8_g32 (Q8_0), q4_k, q6_k. llama.cpp loads\n"
+    "Formats that GGUF holds exactly: f32, bf16, q4_0, int8_g32 (Q8_0), q4_k, q6_k. llama.cpp "
+    "loads\n"
     "the file; so does serve, with the same weights or others.\n";
 
 }  // namespace
@@ -46,8 +47,7 @@ int main(int argc, char** argv) {
     const paretune::Policy policy = paretune::parse_policy(weights, "--weights");
     const paretune::ExportedModel written = paretune::export_gguf(model, policy, out, nullptr);
     std::printf("%s: %.1f MB, %.3f bits a weight, hash %s\n", out.c_str(),
-                double(written.bytes) / 1e6, written.bits_per_weight,
-                written.content_hash.c_str());
+                double(written.bytes) / 1e6, written.bits_per_weight, written.content_hash.c_str());
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "compress: %s\n", error.what());

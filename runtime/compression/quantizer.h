@@ -18,6 +18,7 @@ struct InputStatistics {
   int k = 0;
   std::span<const float> second_moments;  // (k, k) mean of x xᵀ, symmetric; may be empty
   std::span<const float> mean_squares;    // (k) its diagonal
+  std::span<const float> maxima;          // (k) largest |x|; may be empty
 };
 
 // One method, made ready for one matrix. Any number of threads may use it at once, and what a row

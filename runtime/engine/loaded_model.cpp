@@ -13,7 +13,11 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
   loaded.pool =
       std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
   std::optional<Calibration> calibration;
-  if (config.weights.calibrated()) calibration = calibrate(*source, packs);
+  const bool smoothed = config.smoothing.name != kSmootherNames[0];
+  if (config.weights.calibrated() || smoothed) calibration = calibrate(*source, packs);
+  if (smoothed) {
+    source = smooth(std::move(source), config.smoothing.name, config.weights, *calibration);
+  }
   loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs,
                                          calibration ? &*calibration : nullptr);
   try {

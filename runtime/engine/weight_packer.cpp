@@ -31,7 +31,7 @@ WeightPacker::WeightPacker(const ModelSource& source, ThreadPool& pool, PackCach
       pool_(pool),
       packs_(packs),
       calibration_(calibration),
-      model_hash_(packs ? packs->model_hash(source) : "") {}
+      model_hash_(packs ? packs->model_hash(source) + source.variant() : "") {}
 
 PackedWeights WeightPacker::stacked(std::initializer_list<Part> parts, const Treatment& treatment) {
   std::vector<Run> runs;

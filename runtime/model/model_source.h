@@ -41,6 +41,9 @@ class ModelSource {
   // The stored type's name: "BF16", "Q4_K".
   virtual std::string source_format(Weight weight, int layer) const = 0;
 
+  // How the weights differ from those of the files; "": not at all.
+  virtual std::string variant() const { return ""; }
+
   virtual const std::filesystem::path& path() const = 0;  // what open_model was given
   virtual std::uint64_t file_bytes() const = 0;           // of all the model's files together
   // XXH3-128 (hex) of all the model's files in the order of their names. Reads them whole, every

@@ -63,6 +63,9 @@ TEST(DeployJson, SchemaHasEveryKnobWithItsLegalValuesAndHelp) {
     EXPECT_EQ(config["properties"].value(std::string(knob.name), json()), expected) << knob.name;
   });
   EXPECT_EQ(config["properties"].size(), static_cast<std::size_t>(knobs));
+  ASSERT_EQ(config["required"].size(), static_cast<std::size_t>(knobs));
+  for (const json& name : config["required"])
+    EXPECT_TRUE(config["properties"].contains(name.get<std::string>())) << name;
 }
 
 }  // namespace

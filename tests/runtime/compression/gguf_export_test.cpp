@@ -51,7 +51,8 @@ TEST_F(GgufExport, HoldsThePolicyToTheBit) {
            Case{"linear=q4_0:gptq,output=int8_g32:gptq", "linear=q4_0,output=int8_g32"},
            Case{"all=int8_g32:magnitude30", "all=int8_g32"},
        }) {
-    const ExportedModel made = export_gguf(kDemo, parse_policy(c.made, "test"), to("m.gguf"), nullptr);
+    const ExportedModel made =
+        export_gguf(kDemo, parse_policy(c.made, "test"), to("m.gguf"), nullptr);
     EXPECT_EQ(logits(to("m.gguf"), c.served), logits(kDemo, c.made)) << c.made;
     EXPECT_EQ(made.bytes, std::filesystem::file_size(to("m.gguf")));
     EXPECT_LT(made.bits_per_weight, 10);
@@ -71,9 +72,10 @@ TEST_F(GgufExport, WhatGgufCannotHoldIsRefusedByName) {
   struct Case {
     const char *weights, *part;
   };
-  for (const Case& c : {Case{"all=int4_g64:gptq", "q4_0, int8_g32"}, Case{"all=int8", "the format int8"},
-                        Case{"all=q4_0:rank8", "rank 8"}, Case{"all=q4_0,down@99=q6_k", "layer 99"},
-                        Case{"all=q4_0:rows10", "rows"}}) {
+  for (const Case& c :
+       {Case{"all=int4_g64:gptq", "q4_0, int8_g32"}, Case{"all=int8", "the format int8"},
+        Case{"all=q4_0:rank8", "rank 8"}, Case{"all=q4_0,down@99=q6_k", "layer 99"},
+        Case{"all=q4_0:rows10", "rows"}}) {
     try {
       export_gguf(kDemo, parse_policy(c.weights, "test"), to("no.gguf"), nullptr);
       FAIL() << c.weights;
@@ -83,10 +85,12 @@ TEST_F(GgufExport, WhatGgufCannotHoldIsRefusedByName) {
     EXPECT_FALSE(std::filesystem::exists(to("no.gguf")));
   }
   export_gguf(kDemo, parse_policy("all=int8_g32", "test"), to("once.gguf"), nullptr);
-  EXPECT_THROW(export_gguf(to("once.gguf"), parse_policy("all=q4_0", "test"), to("twice.gguf"), nullptr),
-               std::runtime_error);
-  EXPECT_THROW(export_gguf(kDemo, parse_policy("all=q4_0", "test"), to("no/such/folder.gguf"), nullptr),
-               std::runtime_error);
+  EXPECT_THROW(
+      export_gguf(to("once.gguf"), parse_policy("all=q4_0", "test"), to("twice.gguf"), nullptr),
+      std::runtime_error);
+  EXPECT_THROW(
+      export_gguf(kDemo, parse_policy("all=q4_0", "test"), to("no/such/folder.gguf"), nullptr),
+      std::runtime_error);
 }
 
 // Every block type: what split takes apart, join puts together.
