@@ -52,9 +52,9 @@ void name_most(Policy& policy, int n_layers) {
 
 constexpr std::array kConstraints{
     Constraint{
-        "a quantizer needs groups",
-        "methods differ where weights are rounded in groups with a scale each; elsewhere all "
-        "round to nearest",
+        "a quantizer needs a grid",
+        "methods differ where groups or rows of weights have a scale each; elsewhere all round "
+        "to nearest",
         [](DeployConfig& c, const Target&) {
           c.weights.rewrite([](Treatment treatment) {
             if (!has_grid(*treatment.format)) treatment.quantizer = &kQuantizers[0];

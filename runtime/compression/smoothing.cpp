@@ -12,8 +12,8 @@ namespace {
 
 constexpr float kLeast = 1e-5f;  // of a maximum, so that silent inputs have finite scales
 
-// Scales whose geometric mean is 1, and none beyond 2^10: norms are stored as f32, but what is moved
-// into them need not be absurd.
+// Scales whose geometric mean is 1, and none beyond 2^10: norms are stored as f32, but what is
+// moved into them need not be absurd.
 std::vector<float> centred(std::vector<float> s) {
   double sum = 0;
   for (const float v : s) sum += std::log(double(v));

@@ -19,8 +19,8 @@ namespace paretune {
 struct Smoother {
   std::string_view name;
   std::string_view help;
-  // s (k) of one site: from the inputs' statistics, the largest |w| of each column and, for a method
-  // that tries roundings, rows of the matrix (rows, k). Null: nothing is moved.
+  // s (k) of one site: from the inputs' statistics, the largest |w| of each column and, for a
+  // method that tries roundings, rows of the matrix (rows, k). Null: nothing is moved.
   std::vector<float> (*scales)(const InputStatistics& inputs, std::span<const float> column_maxima,
                                std::span<const float> rows, const Treatment& treatment);
 };
@@ -41,8 +41,8 @@ inline constexpr std::array kSmoothers{
 inline constexpr std::array<std::string_view, kSmoothers.size()> kSmootherNames{
     kSmoothers[0].name, kSmoothers[1].name, kSmoothers[2].name};
 
-// The model with its scales moved, and the statistics as its matrices now see their inputs. name: one
-// of kSmootherNames but "none".
+// The model with its scales moved, and the statistics as its matrices now see their inputs. name:
+// one of kSmootherNames but "none".
 std::unique_ptr<ModelSource> smooth(std::unique_ptr<ModelSource> source, std::string_view name,
                                     const Policy& policy, Calibration& calibration);
 

@@ -93,8 +93,8 @@ TEST(Smoothing, AwqNeverLosesMoreThanNoScales) {
 
 // Packed under one smoothing, never found under another.
 TEST(Smoothing, HasPacksOfItsOwn) {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      ("paretune_smoothing_" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("paretune_smoothing_" + std::to_string(getpid()));
   const Target target = demo_target();
   DeployConfig config = exact_config(target);
   config.weights = parse_policy("all=int8", "test");
