@@ -129,8 +129,9 @@ std::string quality_part(const Study& study) {
              "Against the same model at full precision, on the same texts and questions, through "
              "the deployed "
              "kernels.") +
-         table_of(quality_table(study)) + table_of(capability_table(study)) +
-         table_of(capability_front_table(study)) + table_of(gate_table(study));
+         table_of(quality_table(study)) + table_of(capability_front_table(study)) +
+         table_of(gate_table(study)) +
+         details("Every capability of the picks", table_of(capability_table(study)));
 }
 
 std::string compression_part(const Study& study) {
