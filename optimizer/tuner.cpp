@@ -86,7 +86,7 @@ class Trials {
   // budget is the limit.
   double timeout() const {
     const double budget = std::max(60.0, 60 * study_.workload.budget.minutes);
-    return ok_trials_ == 0 ? budget : std::clamp(4 * ok_seconds_ / ok_trials_, 10.0, budget);
+    return ok_trials_ == 0 ? budget : std::clamp(4 * ok_seconds_ / ok_trials_, 20.0, budget);
   }
   const Workload& rated() const { return rated_; }
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,6 +89,8 @@ class Profiler {
   using MeasureSpeed = std::function<Speed(const LoadedModel&)>;
   Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                bool fresh_quality, const MeasureSpeed& measure_speed);
+  // Leaves what a trial loads in the pack cache; an outcome only where that fails.
+  std::optional<Profiled> pack(const DeployConfig& config);
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<double>> scores_of(const DeployConfig& config, const QualityPlan& plan);
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
@@ -101,6 +105,7 @@ class Profiler {
   Target target_;
   std::string model_hash_;
   PackCache packs_;         // beside the store
+  std::set<std::string> packed_;
   std::string trace_hash_;  // of the rows that arrivals replay
   double usd_per_hour_;
   std::vector<std::int32_t> vocabulary_;

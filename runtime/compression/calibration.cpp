@@ -17,7 +17,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 2;  // of the samples; raised when they change
+constexpr int kVersion = 3;  // of the samples; raised when they change
 constexpr int kSequences = 48, kTokens = 256;
 constexpr std::size_t kMostFloats = std::size_t(1) << 29;  // of moments: 2 GiB
 
@@ -232,9 +232,9 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   config.activations.name = "f32";
   config.kv_cache = &kKvF32;
   config.prefix_caching = false;
-  config.max_batch_size = 16;
+  config.max_batch_size = kSequences;
   config.prefill_chunk = 256;
-  config.kv_cache_tokens = 16 * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
+  config.kv_cache_tokens = kSequences * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
   ThreadPool pool(config.prefill_threads);
   const Model model(source, config, pool);
   const std::vector<std::vector<int>> sequences = sample(model, config, pool);

@@ -1,0 +1,66 @@
+#include "profiles/profiler.h"
+
+#include <gtest/gtest.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+class TestClock : public Clock {
+ public:
+  double now() override {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+  void wait_until(double seconds) override {
+    while (now() < seconds) usleep(100);
+  }
+  std::string utc() override { return "2026-01-01T00:00:00Z"; }
+};
+
+constexpr std::string_view kTiny = R"({
+  "name": "tiny", "model": "workloads/demo/demo.gguf",
+  "traffic": [{"name": "t", "share": 1, "input_seq_len": 12, "output_seq_len": 4}],
+  "arrival": {"process": "closed_loop", "concurrency": 2},
+  "slo": {"e2e_latency_ms": {"p50": 60000}},
+  "objective": {"latency_metric": "e2e_latency_ms", "percentile": "p50"},
+  "quality": {"text": ["workloads/demo/evals/story.jsonl"], "max_text_tokens": 100},
+  "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
+  "budget": {"minutes": 5, "trials": 2},
+  "num_requests": 4, "warmup_requests": 1
+})";
+
+// Calibration and quantization need many times the memory of serving; both come before the trial,
+// so the first trial of a policy measures what a later one does.
+TEST(Profiler, PackingIsNoPartOfATrial) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("paretune-profiler-" + std::to_string(getpid()));
+  std::filesystem::remove_all(folder);
+  {
+    const Workload workload =
+        parse_workload(kTiny, std::filesystem::current_path() / "tiny.json");
+    TestClock clock;
+    Store store(folder / "a.sqlite");
+    const std::atomic<bool> stop{false};
+    Profiler profiler(workload, store, clock, "test build", stop);
+    ASSERT_TRUE(profiler.prepare_reference());
+    DeployConfig config = default_config(profiler.target());
+    config.weights = parse_policy("linear=int4_g64:gptq,output=int8", "a test");
+    const Measurement first = profiler.measure(config, workload, 1, 300).measurement;
+    const Measurement second = profiler.measure(config, workload, 2, 300).measurement;
+    ASSERT_EQ(first.outcome, Outcome::ok) << first.detail;
+    ASSERT_EQ(second.outcome, Outcome::ok) << second.detail;
+    EXPECT_LT(static_cast<double>(first.speed.peak_memory_bytes),
+              1.3 * static_cast<double>(second.speed.peak_memory_bytes));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace paretune
