@@ -76,6 +76,12 @@ constexpr WeightFormat float_format(std::string_view name) {
 constinit const WeightFormat kF32 = float_format<F32Codec>("f32");
 constinit const WeightFormat kBf16 = float_format<Bf16Codec>("bf16");
 
+bool keeps_zeros(const WeightFormat& format) {
+  constexpr std::uint8_t kZero = 128;
+  return &format != &kQ4K &&
+         (format.levels.empty() || std::ranges::find(format.levels, kZero) != format.levels.end());
+}
+
 double bits_per_weight(const WeightFormat& format, int n, int k) {
   return 8.0 * double(format.packed_bytes(n, k)) / (double(n) * k);
 }

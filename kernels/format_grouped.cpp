@@ -15,7 +15,9 @@ namespace {
 
 constexpr float kLargestF16 = 65504;
 
-float to_f16(float value) { return f16_to_f32(f32_to_f16(std::min(value, kLargestF16))); }
+float to_f16(float value) {
+  return f16_to_f32(f32_to_f16(std::clamp(value, -kLargestF16, kLargestF16)));
+}
 
 // Rounds a quotient; a scale of zero has the one code `zero`.
 int code_of(float value, float scale, int zero, int most) {
@@ -62,6 +64,12 @@ void encode(std::span<const float> row, RowCodes& out) {
         scale = to_f16(span.high / kMost - span.low / kMost);
         zero = scale > 0 ? round_within(-span.low / scale, 0, kMost) : 0;
         out.zeros[std::size_t(g)] = static_cast<std::uint8_t>(zero);
+      } else if constexpr (G::kTable != nullptr) {
+        scale = to_f16(level_scale(*G::kTable, span.low, span.high));
+        std::uint8_t* to = out.codes.data() + std::size_t(g) * G::kGroup;
+        for (const float w : group_of(row, G::kGroup, g))
+          *to++ = static_cast<std::uint8_t>(nearest_level(*G::kTable, w, scale));
+        continue;
       } else {
         scale = to_f16(span.largest() / (G::kMiddle - 1));
       }
@@ -206,6 +214,12 @@ void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k
   }
 }
 
+template <class G>
+constexpr std::span<const std::uint8_t> levels_of() {
+  if constexpr (G::kTable != nullptr) return *G::kTable;
+  return {};
+}
+
 template <const WeightFormat& W>
 constexpr WeightFormat grouped_format(std::string_view name) {
   using G = GridOf<W>;
@@ -214,6 +228,7 @@ constexpr WeightFormat grouped_format(std::string_view name) {
           .group = G::kGroup,
           .bits = G::kSuper ? 0 : G::kBits,
           .zeros = G::kHeader == Header::affine,
+          .levels = levels_of<G>(),
           .packed_bytes = packed_bytes<G>,
           .pack = pack<G>,
           .pack_codes = pack_codes<G>,
@@ -233,6 +248,10 @@ constinit const WeightFormat kInt4G256 = grouped_format<kInt4G256>("int4_g256");
 constinit const WeightFormat kInt3G32 = grouped_format<kInt3G32>("int3_g32");
 constinit const WeightFormat kQ40 = grouped_format<kQ40>("q4_0");
 constinit const WeightFormat kInt3G64 = grouped_format<kInt3G64>("int3_g64");
+constinit const WeightFormat kInt3G128 = grouped_format<kInt3G128>("int3_g128");
 constinit const WeightFormat kInt2G32 = grouped_format<kInt2G32>("int2_g32");
+constinit const WeightFormat kInt2G64 = grouped_format<kInt2G64>("int2_g64");
+constinit const WeightFormat kNf4G64 = grouped_format<kNf4G64>("nf4_g64");
+constinit const WeightFormat kIq4Nl = grouped_format<kIq4Nl>("iq4_nl");
 
 }  // namespace paretune

@@ -4,7 +4,8 @@
 //
 //   header, affine      f16 scale[4][16], u8 zero[4][16]: of the block's 4 groups;
 //                       value = (code - zero) * scale
-//   header, centred     f16 scale[4][16]; zero is the middle of the codes, 2^(bits - 1)
+//   header, centred     f16 scale[4][16]; zero is the middle of the codes, 2^(bits - 1).
+//                       With levels: value = (level of the code - 128) * scale
 //   header, k_affine    f16 d[16], f16 dmin[16], u8 scale[8][16], u8 minimum[8][16]: of 8 groups of
 //                       32; value = (d * scale) * code - dmin * minimum     (ggml's Q4_K)
 //   header, k_centred   f16 d[16], s8 scale[16][16]: of 16 groups of 16;
@@ -18,6 +19,7 @@
 // of an AMX tile. k is padded to 64; the last block may be short of codes, never of its header.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,14 +30,26 @@ namespace paretune {
 
 enum class Header { affine, centred, k_affine, k_centred };
 
-template <int Bits, int Group, Header H>
+// What the codes of 4 bits stand for, 128 being zero. Steps of 1/127 of the scale keep the products
+// integers.
+using Levels = std::array<std::uint8_t, 16>;
+// Dettmers et al., arXiv:2305.14314, appendix E, times 127.
+inline constexpr Levels kNf4Levels{1,   40,  61,  78,  92,  105, 116, 128,
+                                   138, 148, 159, 171, 184, 199, 220, 255};
+// ggml-common.h, kvalues_iq4nl
+inline constexpr Levels kIq4NlLevels{1,   24,  45,  63,  79,  93,  106, 118,
+                                     129, 141, 153, 166, 181, 197, 217, 241};
+
+template <int Bits, int Group, Header H, const Levels* Table = nullptr>
 struct Grid {
+  static constexpr const Levels* kTable = Table;
+  static constexpr int kOperandBits = Table ? 8 : Bits;  // of what kernels multiply
   static constexpr int kBits = Bits;
   static constexpr int kGroup = Group;
   static constexpr Header kHeader = H;
   static constexpr bool kSuper = H == Header::k_affine || H == Header::k_centred;
   static constexpr bool kMinimum = H == Header::k_affine;  // value = scale * code - minimum
-  static constexpr int kMiddle = 1 << (Bits - 1);          // the zero of centred codes
+  static constexpr int kMiddle = 1 << (kOperandBits - 1);  // the zero of centred codes
   static constexpr int kBlockGroups = kSuper ? 256 / Group : 4;
   static constexpr int kBlockDepth = kBlockGroups * Group;
   static constexpr int kHeaderBytes =
@@ -122,6 +136,14 @@ struct GridOf<kInt3G32> : Grid<3, 32, Header::affine> {};
 template <>
 struct GridOf<kInt3G64> : Grid<3, 64, Header::affine> {};
 template <>
+struct GridOf<kInt3G128> : Grid<3, 128, Header::affine> {};
+template <>
 struct GridOf<kInt2G32> : Grid<2, 32, Header::affine> {};
+template <>
+struct GridOf<kInt2G64> : Grid<2, 64, Header::affine> {};
+template <>
+struct GridOf<kNf4G64> : Grid<4, 64, Header::centred, &kNf4Levels> {};
+template <>
+struct GridOf<kIq4Nl> : Grid<4, 32, Header::centred, &kIq4NlLevels> {};
 
 }  // namespace paretune

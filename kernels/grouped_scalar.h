@@ -8,12 +8,14 @@
 
 namespace paretune {
 
+// Or its level.
 template <class G>
 int code_at(const std::uint8_t* panel, int k, int column) {
   int code = 0;
   G::for_each_plane(k, column, [&](std::size_t at, int shift, int bits, int low) {
     code |= (panel[at] >> shift & ((1 << bits) - 1)) << low;
   });
+  if constexpr (G::kTable != nullptr) return (*G::kTable)[static_cast<std::size_t>(code)];
   return code;
 }
 

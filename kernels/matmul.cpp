@@ -100,7 +100,8 @@ constexpr std::array kMatmulVariants = joined(
     kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
     kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
     kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>, kGridVariants<kInt3G32>,
-    kGridVariants<kInt3G64>, kGridVariants<kInt2G32>, kGridVariants<kQ40>);
+    kGridVariants<kInt3G64>, kGridVariants<kInt3G128>, kGridVariants<kInt2G32>,
+    kGridVariants<kInt2G64>, kGridVariants<kQ40>, kGridVariants<kNf4G64>, kGridVariants<kIq4Nl>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

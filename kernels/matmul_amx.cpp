@@ -22,6 +22,10 @@ template Run int8_amx<kInt8G32>;
 template Run int8_amx<kQ6K>;
 template Run int8_amx<kInt3G32>;
 template Run int8_amx<kInt3G64>;
+template Run int8_amx<kInt3G128>;
+template Run int8_amx<kInt2G64>;
+template Run int8_amx<kNf4G64>;
+template Run int8_amx<kIq4Nl>;
 template Run int8_amx<kQ40>;
 template Run int8_amx<kInt2G32>;
 

@@ -284,6 +284,10 @@ template Run f32_avx2<kQ6K>;
 template Run f32_avx2<kQ4K>;
 template Run f32_avx2<kInt3G32>;
 template Run f32_avx2<kInt3G64>;
+template Run f32_avx2<kInt3G128>;
+template Run f32_avx2<kInt2G64>;
+template Run f32_avx2<kNf4G64>;
+template Run f32_avx2<kIq4Nl>;
 template Run f32_avx2<kQ40>;
 template Run f32_avx2<kInt2G32>;
 

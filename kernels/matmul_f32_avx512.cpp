@@ -92,6 +92,17 @@ struct Panel<kInt8> {
   }
 };
 
+// What codes of 4 bits stand for.
+template <class G>
+PARETUNE_AVX512 inline __m512 numbers_of() {
+  if constexpr (G::kTable != nullptr) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()))));
+  } else {
+    return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+}
+
 template <const WeightFormat& W>
 struct Panel {
   using G = GridOf<W>;
@@ -125,7 +136,7 @@ struct Panel {
     if constexpr (G::kBits == 4) {
       const __m512i line = _mm512_loadu_si512(eight(k));
       // A permutation looks at the low four bits of each index only: mask and conversion in one.
-      const __m512 numbers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+      const __m512 numbers = numbers_of<G>();
       PARETUNE_UNROLL for (int j = 0; j < 4; ++j) {
         const __m512i low = _mm512_srli_epi32(line, unsigned(8 * j));
         const __m512i high = _mm512_srli_epi32(line, unsigned(8 * j + 4));
@@ -357,6 +368,10 @@ template Run f32_avx512<kQ6K>;
 template Run f32_avx512<kQ4K>;
 template Run f32_avx512<kInt3G32>;
 template Run f32_avx512<kInt3G64>;
+template Run f32_avx512<kInt3G128>;
+template Run f32_avx512<kInt2G64>;
+template Run f32_avx512<kNf4G64>;
+template Run f32_avx512<kIq4Nl>;
 template Run f32_avx512<kQ40>;
 template Run f32_avx512<kInt2G32>;
 

@@ -213,6 +213,10 @@ template Run int8_vnni<kQ6K>;
 template Run int8_vnni<kQ4K>;
 template Run int8_vnni<kInt3G32>;
 template Run int8_vnni<kInt3G64>;
+template Run int8_vnni<kInt3G128>;
+template Run int8_vnni<kInt2G64>;
+template Run int8_vnni<kNf4G64>;
+template Run int8_vnni<kIq4Nl>;
 template Run int8_vnni<kQ40>;
 template Run int8_vnni<kInt2G32>;
 

@@ -93,6 +93,10 @@ template Run f32_scalar<kQ6K>;
 template Run f32_scalar<kQ4K>;
 template Run f32_scalar<kInt3G32>;
 template Run f32_scalar<kInt3G64>;
+template Run f32_scalar<kInt3G128>;
+template Run f32_scalar<kInt2G64>;
+template Run f32_scalar<kNf4G64>;
+template Run f32_scalar<kIq4Nl>;
 template Run f32_scalar<kQ40>;
 template Run f32_scalar<kInt2G32>;
 
@@ -132,6 +136,10 @@ template Run int8_scalar<kQ6K>;
 template Run int8_scalar<kQ4K>;
 template Run int8_scalar<kInt3G32>;
 template Run int8_scalar<kInt3G64>;
+template Run int8_scalar<kInt3G128>;
+template Run int8_scalar<kInt2G64>;
+template Run int8_scalar<kNf4G64>;
+template Run int8_scalar<kIq4Nl>;
 template Run int8_scalar<kQ40>;
 template Run int8_scalar<kInt2G32>;
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace paretune {
 
@@ -21,6 +22,26 @@ inline int round_within(float value, float low, float high) {
       0x1.8p23f;  // at this size a float has no fraction left: the addition rounds
   const float clamped = value > low ? (value < high ? value : high) : low;
   return static_cast<int>((clamped + kShift) - kShift);
+}
+
+// The code whose level, less 128, is nearest to value / scale; of a scale of 0, that nearest to zero.
+// levels: ascending
+inline int nearest_level(std::span<const std::uint8_t> levels, float value, float scale) {
+  const float wanted = scale != 0 ? value / scale + 128 : 128;
+  int code = 0;
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    if (2 * wanted > float(levels[i - 1] + levels[i])) code = static_cast<int>(i);
+  }
+  return code;
+}
+
+// The scale at which levels span values from low ≤ 0 to high ≥ 0. Where the lowest level reaches
+// farther than the highest, what lies farther from zero becomes the lowest, by a negative scale if
+// it is high.
+inline float level_scale(std::span<const std::uint8_t> levels, float low, float high) {
+  const bool even = levels.front() + levels.back() == 256;
+  const bool mirrored = high > -low && !even;
+  return (mirrored ? -high : high > -low ? high : -low) / 127;
 }
 
 // Symmetric int8: code = round(value * inverse), value ≈ code * scale. Below 1e-30, where the

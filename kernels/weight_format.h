@@ -20,9 +20,10 @@
 namespace paretune {
 
 // A row of weights as codes, which is what a quantizer makes and a file of the same grid holds:
-//   value = (code - zero) * scale                   int8 (codes + 128, scales of the whole row),
-//   int*_g* value = (scale * sub_scale) * (code - 32)       q6_k value = (scale * sub_scale) * code
-//   - minimum * sub_minimum   q4_k
+//   int8 (codes + 128, scales of the whole row), int*_g*, q4_0:  (code - zero) * scale
+//   nf4_g64, iq4_nl:  (levels[code] - 128) * scale
+//   q6_k:  (scale * sub_scale) * (code - 32)
+//   q4_k:  (scale * sub_scale) * code - minimum * sub_minimum
 struct RowCodes {
   std::vector<std::uint8_t> codes;  // (k)
   std::vector<float> scales;        // (groups), or (superblocks of 256); f16 values but for int8
@@ -38,6 +39,7 @@ struct WeightFormat {
   int group;     // weights along k that share a scale; 0: the whole row; -1: no scale
   int bits = 0;  // of a code, where each group (or row) has a scale and at most a zero; else 0
   bool zeros = false;  // and a zero
+  std::span<const std::uint8_t> levels = {};  // by code, ascending; 128 is zero. Empty: linear codes
   std::size_t (*packed_bytes)(int n, int k);
   // Quantizes by round-to-nearest and packs rows [row_begin, row_end) of W; both are multiples of
   // 16 (or n), so that threads may pack disjoint panels. w holds just those rows, row-major:
@@ -68,11 +70,18 @@ extern const WeightFormat kQ6K;      // the grids of GGUF's Q6_K and Q4_K
 extern const WeightFormat kQ4K;
 extern const WeightFormat kInt3G32;  // asymmetric as int4
 extern const WeightFormat kInt3G64;
+extern const WeightFormat kInt3G128;
 extern const WeightFormat kInt2G32;
+extern const WeightFormat kInt2G64;
+extern const WeightFormat kNf4G64;  // sixteen levels, dense about zero: quantiles of the normal
+extern const WeightFormat kIq4Nl;   // distribution; those of GGUF's IQ4_NL, in groups of 32
 
-inline constexpr std::array<const WeightFormat*, 14> kWeightFormats{
-    &kF32,     &kBf16,     &kInt8,     &kInt8G32, &kQ6K,     &kQ4K,     &kInt4G32,
-    &kInt4G64, &kInt4G128, &kInt4G256, &kInt3G32, &kInt3G64, &kInt2G32, &kQ40};
+inline constexpr std::array kWeightFormats{
+    &kF32,      &kBf16,     &kInt8,    &kInt8G32, &kQ6K,      &kQ4K,     &kInt4G32, &kInt4G64, &kInt4G128,
+    &kInt4G256, &kInt3G32,  &kInt3G64, &kInt3G128, &kInt2G32, &kInt2G64, &kQ40,     &kNf4G64,  &kIq4Nl};
+
+// Whether zero weights stay exactly zero.
+bool keeps_zeros(const WeightFormat& format);
 
 // Bits stored per weight, scales and padding included.
 double bits_per_weight(const WeightFormat& format, int n, int k);

@@ -61,8 +61,16 @@ constexpr std::array kConstraints{
             return treatment;
           });
         }},
-    Constraint{"smoothing needs integers", "scales are moved for layers whose weights are integers",
+    Constraint{"smoothing needs integers",
+               "scales are moved for layers whose weights are integers; turning the stream pays only "
+               "where something is rounded to integers",
                [](DeployConfig& c, const Target& t) {
+                 if (c.smoothing.name == "hadamard") {
+                   const bool any = std::ranges::any_of(
+                       c.weights.formats(), [](const WeightFormat* one) { return one->integer; });
+                   if (!any) c.smoothing = {};
+                   return;
+                 }
                  const auto integer = [&](LayerKind kind) {
                    return std::ranges::any_of(c.weights.treatments(kind), [](const Treatment& one) {
                      return one.format->integer;

@@ -5,71 +5,21 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <string>
 
-#include "runtime/engine/aligned_buffer.h"
 #include "runtime/engine/engine.h"
+#include "runtime/engine/kv_pool.h"
 #include "runtime/engine/model.h"
 #include "runtime/engine/pack_cache.h"
-#include "runtime/engine/scorer.h"
 #include "runtime/engine/thread_pool.h"
 
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 3;  // of the samples; raised when they change
+constexpr int kVersion = 4;  // of the samples; raised when they change
 constexpr int kSequences = 48, kTokens = 256;
-constexpr std::size_t kMostFloats = std::size_t(1) << 29;  // of moments: 2 GiB
-
-// Sums x xᵀ of every row seen.
-class Moments final : public InputObserver {
- public:
-  Moments(const ModelShape& shape, Calibration& into) : shape_(shape), into_(into) {
-    openblas_set_num_threads(1);
-  }
-  void observe(InputSite site, int layer, int rows, const float* x) override {
-    const int k = input_width(shape_, site);
-    std::vector<float>&squares = into_.squares(site, layer), &maxima = into_.maxima(site, layer);
-    for (int r = 0; r < rows; ++r) {
-      const float* row = x + static_cast<std::size_t>(r) * static_cast<std::size_t>(k);
-      for (std::size_t i = 0; i < squares.size(); ++i) {
-        squares[i] += row[i] * row[i];
-        maxima[i] = std::max(maxima[i], std::fabs(row[i]));
-      }
-    }
-    if (std::vector<float>& moments = into_.moments(site, layer); !moments.empty()) {
-      cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, k, rows, 1.0f, x, k, 1.0f, moments.data(),
-                  k);
-    }
-    if (site == InputSite::qkv && layer == 0) rows_ += rows;
-  }
-  // Means of sums, both triangles.
-  void finish() {
-    const auto each = [&](InputSite site, int layer) {
-      const int rows = site == InputSite::output ? output_rows_ : rows_;
-      const float inverse = rows > 0 ? 1.0f / static_cast<float>(rows) : 0;
-      for (float& v : into_.squares(site, layer)) v *= inverse;
-      std::vector<float>& moments = into_.moments(site, layer);
-      const auto k = static_cast<std::size_t>(input_width(shape_, site));
-      for (std::size_t i = 0; i < k && !moments.empty(); ++i) {
-        for (std::size_t j = i; j < k; ++j) {
-          moments[j * k + i] = moments[i * k + j] = moments[i * k + j] * inverse;
-        }
-      }
-    };
-    output_rows_ = rows_;  // every position wants logits here
-    for (int layer = 0; layer < shape_.n_layers; ++layer) {
-      for (int site = 0; site < kInputSites - 1; ++site) each(static_cast<InputSite>(site), layer);
-    }
-    each(InputSite::output, 0);
-  }
-
- private:
-  const ModelShape& shape_;
-  Calibration& into_;
-  int rows_ = 0, output_rows_ = 0;
-};
-
 std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& config,
                                      ThreadPool& pool) {
   const ModelSource& source = model.source();
@@ -134,23 +84,65 @@ int input_width(const ModelShape& shape, InputSite site) {
   }
 }
 
-Calibration::Calibration(const ModelShape& shape) {
-  std::size_t all = 0;
-  for (int layer = 0; layer <= shape.n_layers; ++layer) {
-    for (int site = 0; site < kInputSites - 1; ++site) {
-      const InputSite at =
-          layer < shape.n_layers ? static_cast<InputSite>(site) : InputSite::output;
-      const int k = input_width(shape, at);
-      sites_.push_back({.k = k});
-      sites_.back().squares.resize(static_cast<std::size_t>(k));
-      sites_.back().maxima.resize(static_cast<std::size_t>(k));
-      all += static_cast<std::size_t>(k) * static_cast<std::size_t>(k);
-      if (layer == shape.n_layers) break;
+// The second moments of a layer's sites, one after the other: in memory, or in the pack cache.
+struct Calibration::LayerMoments {
+  std::size_t floats = 0;
+  std::vector<float> own;
+  PackCache* packs = nullptr;
+  std::string key;
+  std::mutex mutex;
+  std::optional<PackCache::Found> file;
+
+  std::span<const float> all() {
+    if (!packs) return own;
+    const std::lock_guard lock(mutex);
+    if (!file) file = packs->find(key, floats * sizeof(float));
+    if (!file) {
+      throw std::runtime_error(
+          "calibration: the pack cache has lost the second moments of a layer; start again");
     }
+    return {reinterpret_cast<const float*>(file->bytes.data()), floats};
   }
-  if (all > kMostFloats) return;
-  for (Site& site : sites_) {
-    site.moments.resize(static_cast<std::size_t>(site.k) * static_cast<std::size_t>(site.k));
+};
+
+struct Calibration::Divided {
+  std::mutex mutex;
+  std::size_t index = 0;
+  std::vector<float> moments;
+};
+
+Calibration::Calibration(const ModelShape& shape) : divided_(std::make_shared<Divided>()) {
+  const auto layers = static_cast<std::size_t>(shape.n_layers);
+  std::vector<InputSite> by_width;
+  for (int i = 0; i < kInputSites; ++i) {
+    const auto kind = static_cast<InputSite>(i);
+    const bool seen =
+        shape.n_experts == 0 || (kind != InputSite::gate_up && kind != InputSite::down);
+    if (seen) by_width.push_back(kind);
+  }
+  std::ranges::stable_sort(by_width, {}, [&](InputSite s) { return input_width(shape, s); });
+  std::size_t bytes = 0;
+  bool whole[kInputSites] = {};
+  for (const InputSite kind : by_width) {
+    const auto k = static_cast<std::size_t>(input_width(shape, kind));
+    bytes += k * k * sizeof(float) * (kind == InputSite::output ? 1 : layers);
+    whole[static_cast<int>(kind)] = bytes <= kMostMomentBytes;
+  }
+  for (std::size_t i = 0; i <= layers * (kInputSites - 1); ++i) {
+    const bool last = i == layers * (kInputSites - 1);
+    const InputSite kind =
+        last ? InputSite::output : static_cast<InputSite>(i % (kInputSites - 1));
+    const std::size_t layer = layer_of(i);
+    if (layer == layers_.size()) layers_.push_back(std::make_shared<LayerMoments>());
+    LayerMoments& of_layer = *layers_[layer];
+    const auto k = static_cast<std::size_t>(input_width(shape, kind));
+    sites_.push_back({.k = static_cast<int>(k),
+                      .moments = whole[static_cast<int>(kind)] ? k * k : 0,
+                      .at = of_layer.floats,
+                      .squares = std::vector<float>(k),
+                      .maxima = std::vector<float>(k),
+                      .divisor = {}});
+    of_layer.floats += sites_.back().moments;
   }
 }
 
@@ -158,95 +150,198 @@ std::size_t Calibration::index(InputSite site, int layer) const {
   if (site == InputSite::output) return sites_.size() - 1;
   return static_cast<std::size_t>(layer) * (kInputSites - 1) + static_cast<std::size_t>(site);
 }
+
 InputStatistics Calibration::statistics(InputSite site, int layer) const {
-  const Site& at = sites_[index(site, layer)];
-  return {.k = at.k, .second_moments = at.moments, .mean_squares = at.squares, .maxima = at.maxima};
+  const std::size_t i = index(site, layer);
+  const Site& at = sites_[i];
+  InputStatistics result{
+      .k = at.k, .second_moments = {}, .mean_squares = at.squares, .maxima = at.maxima};
+  if (at.moments == 0) return result;
+  const std::span<const float> raw = layers_[layer_of(i)]->all().subspan(at.at, at.moments);
+  if (at.divisor.empty()) {
+    result.second_moments = raw;
+    return result;
+  }
+  const std::lock_guard lock(divided_->mutex);
+  if (divided_->moments.empty() || divided_->index != i) {
+    divided_->index = i;
+    divided_->moments.resize(raw.size());
+    const std::size_t k = at.divisor.size();
+    for (std::size_t r = 0; r < k; ++r) {
+      for (std::size_t c = 0; c < k; ++c) {
+        divided_->moments[r * k + c] = raw[r * k + c] / (at.divisor[r] * at.divisor[c]);
+      }
+    }
+  }
+  result.second_moments = divided_->moments;
+  return result;
 }
-std::vector<float>& Calibration::moments(InputSite site, int layer) {
-  return sites_[index(site, layer)].moments;
-}
-std::vector<float>& Calibration::squares(InputSite site, int layer) {
-  return sites_[index(site, layer)].squares;
-}
-std::vector<float>& Calibration::maxima(InputSite site, int layer) {
-  return sites_[index(site, layer)].maxima;
-}
+
 void Calibration::divide(InputSite site, int layer, std::span<const float> s) {
-  Site& at = sites_[index(site, layer)];
-  const std::size_t k = s.size();
-  assert(k == at.squares.size());
-  for (std::size_t i = 0; i < k; ++i) {
+  Site& at = this->site(site, layer);
+  assert(s.size() == at.squares.size());
+  if (at.divisor.empty()) at.divisor.assign(s.size(), 1.0f);
+  for (std::size_t i = 0; i < s.size(); ++i) {
     at.squares[i] /= s[i] * s[i];
     at.maxima[i] /= s[i];
-    for (std::size_t j = 0; j < k && !at.moments.empty(); ++j) at.moments[i * k + j] /= s[i] * s[j];
+    at.divisor[i] *= s[i];
   }
+  divided_ = std::make_shared<Divided>();  // a copy of this may still use the other
 }
-std::size_t Calibration::floats() const {
-  std::size_t count = 0;
-  for (const Site& site : sites_)
-    count += site.moments.size() + site.squares.size() + site.maxima.size();
-  return count;
-}
-void Calibration::copy_to(std::span<float> out) const {
-  assert(out.size() == floats());
-  float* to = out.data();
-  for (const Site& site : sites_) {
-    to = std::ranges::copy(site.moments, to).out;
-    to = std::ranges::copy(site.squares, to).out;
-    to = std::ranges::copy(site.maxima, to).out;
+
+// Takes in each site once, all rows together, layer by layer.
+class Gatherer final : public InputObserver {
+ public:
+  Gatherer(Calibration& into, PackCache* packs, const std::vector<std::string>& keys)
+      : into_(into), packs_(packs), keys_(keys) {}
+
+  void observe(InputSite site, int layer, int rows, const float* x, Team& team) override {
+    const std::size_t index = into_.index(site, layer);
+    if (team.rank() == 0) begin(index);
+    team.barrier();
+    const auto k = static_cast<std::size_t>(into_.sites_[index].k);
+    team.dynamic(static_cast<int>((k + kColumns - 1) / kColumns), [&](int block) {
+      const std::size_t from = static_cast<std::size_t>(block) * kColumns;
+      gather(into_.sites_[index], x, static_cast<std::size_t>(rows), from,
+             std::min(from + kColumns, k));
+    });
   }
-}
-void Calibration::copy_from(std::span<const float> from) {
-  assert(from.size() == floats());
-  const float* at = from.data();
-  for (Site& site : sites_) {
-    at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.moments.size()),
-                             site.moments.begin())
-             .in;
-    at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.squares.size()),
-                             site.squares.begin())
-             .in;
-    at = std::ranges::copy_n(at, static_cast<std::ptrdiff_t>(site.maxima.size()),
-                             site.maxima.begin())
-             .in;
+
+  // What was gathered of the layer goes to the cache's file, if there is one.
+  void flush() {
+    Calibration::LayerMoments& done = *into_.layers_[layer_];
+    if (!packs_ || done.floats == 0) return;
+    done.own.resize(done.floats);  // sites that were not seen are zero
+    packs_->keep(keys_[layer_], std::as_bytes(std::span(done.own)));
+    if (!packs_->has(keys_[layer_])) return;  // no room: in memory then
+    done.own = {};
+    done.packs = packs_;
+    done.key = keys_[layer_];
   }
-}
+
+ private:
+  static constexpr std::size_t kColumns = 128;  // that one thread takes
+
+  void begin(std::size_t index) {
+    if (into_.layer_of(index) != layer_) flush();
+    layer_ = into_.layer_of(index);
+    Calibration::LayerMoments& of_layer = *into_.layers_[layer_];
+    of_layer.own.resize(of_layer.floats);
+  }
+
+  // Columns [from, to) of x, and of the moments what is right of the diagonal and its mirror.
+  void gather(Calibration::Site& at, const float* x, std::size_t rows, std::size_t from,
+              std::size_t to) {
+    const auto k = static_cast<std::size_t>(at.k);
+    double sums[kColumns] = {};
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t i = from; i < to; ++i) {
+        const float v = x[r * k + i];
+        sums[i - from] += double(v) * v;
+        at.maxima[i] = std::max(at.maxima[i], std::fabs(v));
+      }
+    }
+    for (std::size_t i = from; i < to; ++i)
+      at.squares[i] = static_cast<float>(sums[i - from] / static_cast<double>(rows));
+    if (at.moments == 0) return;
+    float* const m = into_.layers_[layer_]->own.data() + at.at;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(to - from),
+                static_cast<int>(k - from), static_cast<int>(rows), 1.0f / static_cast<float>(rows),
+                x + from, at.k, x + from, at.k, 0.0f, m + from * k + from, at.k);
+    for (std::size_t j = from + 1; j < k; ++j) {
+      for (std::size_t i = from; i < std::min(to, j); ++i) m[j * k + i] = m[i * k + j];
+    }
+  }
+
+  Calibration& into_;
+  PackCache* packs_;
+  const std::vector<std::string>& keys_;
+  std::size_t layer_ = 0;
+};
 
 Calibration calibrate(const ModelSource& source, PackCache* packs) {
   const ModelShape& shape = source.shape();
   Calibration calibration(shape);
-  const std::size_t bytes = calibration.floats() * sizeof(float);
-  const std::string key =
-      packs ? PackCache::key({"calibration", std::to_string(kVersion),
-                              std::to_string(kKernelsVersion), packs->model_hash(source)})
-            : "";
-  if (packs) {
-    if (const std::optional<PackCache::Found> found = packs->find(key, bytes)) {
-      calibration.copy_from(
-          {reinterpret_cast<const float*>(found->bytes.data()), calibration.floats()});
-      return calibration;
+  // Squares and maxima of all sites in one file, moments in one a layer.
+  std::string key;
+  std::vector<std::string> layer_keys;
+  std::vector<std::vector<float>*> small;
+  std::size_t floats = 0;
+  for (Calibration::Site& site : calibration.sites_) {
+    for (std::vector<float>* values : {&site.squares, &site.maxima}) {
+      small.push_back(values);
+      floats += values->size();
     }
   }
+  if (packs) {
+    const std::string model = packs->model_hash(source) + source.variant();
+    const auto key_of = [&](const std::string& part) {
+      return PackCache::key({"calibration", std::to_string(kVersion),
+                             std::to_string(kKernelsVersion), model, part});
+    };
+    key = key_of("squares and maxima");
+    bool complete = true;
+    for (std::size_t i = 0; i < calibration.layers_.size(); ++i) {
+      Calibration::LayerMoments& layer = *calibration.layers_[i];
+      layer_keys.push_back(key_of("moments " + std::to_string(i)));
+      if (layer.floats == 0) continue;
+      complete = complete && packs->has(layer_keys[i]);
+      layer.packs = packs;
+      layer.key = layer_keys[i];
+    }
+    if (complete) {
+      if (const auto found = packs->find(key, floats * sizeof(float))) {
+        const float* at = reinterpret_cast<const float*>(found->bytes.data());
+        for (std::vector<float>* values : small) {
+          std::copy_n(at, values->size(), values->data());
+          at += values->size();
+        }
+        return calibration;
+      }
+    }
+    for (const auto& layer : calibration.layers_) layer->packs = nullptr;
+  }
+
   const Target target{this_machine(), shape};
   DeployConfig config = default_config(target);
   config.activations.name = "f32";
-  config.kv_cache = &kKvF32;
   config.prefix_caching = false;
   config.max_batch_size = kSequences;
   config.prefill_chunk = 256;
-  config.kv_cache_tokens = kSequences * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
+  config.kv_cache_tokens =
+      kSequences * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
+  // Exact where there is room.
+  const std::size_t kv_bytes = static_cast<std::size_t>(config.kv_cache_tokens) *
+                               static_cast<std::size_t>(shape.n_layers * shape.n_kv_heads) *
+                               static_cast<std::size_t>(shape.head_dim) * 2 * sizeof(float);
+  config.kv_cache = kv_bytes <= std::size_t(1) << 30 ? &kKvF32 : &kKvBf16;
   ThreadPool pool(config.prefill_threads);
-  const Model model(source, config, pool);
+  const Model model(source, config, pool, {}, packs);
   const std::vector<std::vector<int>> sequences = sample(model, config, pool);
-  Moments moments(shape, calibration);
-  Scorer scorer(model, config, pool, &moments);
-  for (const std::vector<int>& tokens : sequences) {
-    scorer.score(tokens, 0, [](int, std::span<const float>) {});
+
+  // All sequences in one pass, so that a layer is done before the next begins.
+  KvPool kv(shape, *config.kv_cache, config.kv_page_tokens, config.kv_cache_tokens);
+  std::vector<std::vector<std::vector<std::byte*>>> pages(sequences.size());  // [s][layer][page]
+  std::vector<Segment> segments;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    pages[i].resize(static_cast<std::size_t>(shape.n_layers));
+    for (int p = kv.pages_for(static_cast<int>(sequences[i].size())); p > 0; --p) {
+      const KvPool::PageId page = kv.allocate();
+      for (int layer = 0; layer < shape.n_layers; ++layer)
+        pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(page, layer));
+    }
+    segments.push_back({.tokens = sequences[i], .layer_pages = pages[i]});
   }
-  moments.finish();
+  Gatherer gatherer(calibration, packs, layer_keys);
+  Workspace workspace;
+  workspace.observer = &gatherer;
+  openblas_set_num_threads(1);  // it is called on threads of our own
+  model.forward(segments, Phase::prefill, pool, workspace);
+  gatherer.flush();
   if (packs) {
-    std::vector<float> all(calibration.floats());
-    calibration.copy_to(all);
+    std::vector<float> all;
+    for (const std::vector<float>* values : small)
+      all.insert(all.end(), values->begin(), values->end());
     packs->keep(key, std::as_bytes(std::span(all)));
   }
   return calibration;

@@ -6,7 +6,9 @@
 // same statistics.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "runtime/compression/quantizer.h"
@@ -15,6 +17,7 @@
 namespace paretune {
 
 class PackCache;
+class Team;
 
 // Whose input: matrices that read the same rows share it.
 enum class InputSite { qkv, attention_output, gate_up, down, output };
@@ -23,40 +26,54 @@ inline constexpr int kInputSites = 5;
 std::optional<InputSite> input_site(Weight weight);
 int input_width(const ModelShape& shape, InputSite site);
 
-// Takes in rows x (rows, width) of one site and layer (0 for output).
+// Takes in rows x (rows, width) of one site and layer (0 for output). Called by every thread of the
+// team, which have a barrier before x changes.
 class InputObserver {
  public:
   virtual ~InputObserver() = default;
-  virtual void observe(InputSite site, int layer, int rows, const float* x) = 0;
+  virtual void observe(InputSite site, int layer, int rows, const float* x, Team& team) = 0;
 };
 
+// Statistics of every site. Second moments are kept whole for as many kinds of site as fit into
+// kMostMomentBytes, the narrow ones first; of the others there are only their diagonals. Where
+// there is a pack cache they live in its files, a layer each, and are mapped when asked for.
 class Calibration {
  public:
-  // Moments of up to 2 GiB are kept whole, of larger models only their diagonals.
+  static constexpr std::size_t kMostMomentBytes = std::size_t(6) << 30;
+
   explicit Calibration(const ModelShape& shape);
 
+  // Spans are valid until divided moments of another site or layer are asked for. Throws
+  // std::runtime_error where the cache's file was damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
 
-  std::vector<float>& moments(InputSite site, int layer);  // (k, k), or empty
-  std::vector<float>& squares(InputSite site, int layer);  // (k)
-  std::vector<float>& maxima(InputSite site, int layer);   // (k)
-  // What the statistics would be of inputs divided by s (k).
+  // Makes them what they would be of inputs divided by s (k).
   void divide(InputSite site, int layer, std::span<const float> s);
-  std::size_t floats() const;
-  void copy_to(std::span<float> out) const;  // floats()
-  void copy_from(std::span<const float> from);
 
  private:
+  friend class Gatherer;
+  friend Calibration calibrate(const ModelSource& source, PackCache* packs);
+
   struct Site {
     int k = 0;
-    std::vector<float> moments, squares, maxima;
+    std::size_t moments = 0;  // floats of its own, 0 or k * k,
+    std::size_t at = 0;       // behind those of the layer's other sites
+    std::vector<float> squares, maxima, divisor;
   };
+  struct LayerMoments;
+  Site& site(InputSite site, int layer) { return sites_[index(site, layer)]; }
   std::size_t index(InputSite site, int layer) const;
-  std::vector<Site> sites_;  // (layers, 4), then output
+  std::size_t layer_of(std::size_t index) const { return index / (kInputSites - 1); }
+
+  std::vector<Site> sites_;                            // (layers, 4), then output
+  std::vector<std::shared_ptr<LayerMoments>> layers_;  // (layers), then that of output
+  struct Divided;
+  std::shared_ptr<Divided> divided_;  // the moments last asked for
 };
 
 // Samples, observes and returns; or finds what an earlier call left in packs. Takes about as long
-// as the model needs for 24,000 tokens, and memory for it in bf16.
+// as the model needs for 24,000 tokens; memory for the model in bf16, the activations of 12,000
+// tokens and, with packs, the moments of one layer.
 Calibration calibrate(const ModelSource& source, PackCache* packs);
 
 }  // namespace paretune

@@ -12,10 +12,12 @@
 
 #include "kernels/narrow_float.h"
 #include "runtime/compression/calibration.h"
+#include "runtime/engine/thread_pool.h"
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/gguf.h"
 #include "runtime/model/mapped_file.h"
 #include "runtime/model/model_source.h"
+#include "runtime/target.h"
 
 namespace paretune {
 namespace {
@@ -249,11 +251,11 @@ class Exporter {
         kExactRepacks, [&](const ExactRepack& row) { return row.join && row.format == &format; });
 
     std::vector<std::byte> bytes(rows * row_bytes);
-    constexpr std::size_t kStep = 16;
-    std::vector<float> values(kStep * k);
-    std::vector<std::uint8_t> dropped(treatment.pruner ? kStep * k : 0);
-    for (std::size_t row = 0; row < rows; row += kStep) {
+    constexpr std::size_t kStep = 64;  // that methods see together, however many threads there are
+    const auto make_rows = [&](std::size_t row) {
       const std::size_t count = std::min(kStep, rows - row);
+      std::vector<float> values(count * k);
+      std::vector<std::uint8_t> dropped(treatment.pruner ? count * k : 0);
       const std::span<float> block = std::span(values).first(count * k);
       from.type->to_float(from.data.subspan(row * from_bytes, count * from_bytes), block);
       for (std::size_t i = 0; i < count && treatment.pruner; ++i) {
@@ -268,7 +270,7 @@ class Exporter {
         quantizer->quantize(block, static_cast<int>(k), marks, codes);
         for (std::size_t i = 0; i < count; ++i)
           repack->join(codes[i], {to + i * row_bytes, row_bytes});
-        continue;
+        return;
       }
       for (std::size_t i = 0; i < block.size(); ++i) {
         const float value = marks.empty() || !marks[i] ? block[i] : 0;
@@ -279,7 +281,11 @@ class Exporter {
           std::memcpy(to + 2 * i, &half, 2);
         }
       }
-    }
+    };
+    pool_->run(pool_->size(), [&](Team& team) {
+      team.dynamic(static_cast<int>((rows + kStep - 1) / kStep),
+                   [&](int i) { make_rows(static_cast<std::size_t>(i) * kStep); });
+    });
     return bytes;
   }
 
@@ -289,6 +295,7 @@ class Exporter {
   Policy policy_;
   std::vector<Planned> planned_;
   std::optional<Calibration> calibration_;
+  std::unique_ptr<ThreadPool> pool_ = std::make_unique<ThreadPool>(this_machine().physical_cores);
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ class Gptq final : public RowQuantizer {
  public:
   Gptq(const WeightFormat& format, const InputStatistics& statistics)
       : format_(format), weights_(statistics.mean_squares.begin(), statistics.mean_squares.end()) {
+    openblas_set_num_threads(1);  // quantize() is called on threads of our own
     const int k = statistics.k;
     const auto n = static_cast<std::size_t>(k);
     order_.resize(n);
@@ -71,7 +72,7 @@ class Gptq final : public RowQuantizer {
   }
 
  private:
-  static constexpr std::size_t kRowsAtOnce = 16;  // that a row of U, once read, serves
+  static constexpr std::size_t kRowsAtOnce = 64, kColumnsAtOnce = 128;
 
   void quantize_block(std::span<const float> rows, std::size_t n,
                       std::span<const std::uint8_t> dropped, std::span<RowCodes> out) const {
@@ -94,18 +95,29 @@ class Gptq final : public RowQuantizer {
         rest[i * n + j] = row[static_cast<std::size_t>(order_[j])];
       }
     }
-    for (std::size_t j = 0; j < n; ++j) {
-      const auto column = static_cast<std::size_t>(order_[j]);
-      const float* u = factor_.data() + j * n;
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        float* const row = rest.data() + i * n;
-        const GroupGrid& grid = grids[i * groups + column / group];
-        const bool gone = !dropped.empty() && dropped[i * n + column] != 0;
-        const int code = gone ? grid.zero : grid.code(row[j]);
-        out[i].codes[column] = static_cast<std::uint8_t>(code);
-        const float error = (row[j] - grid.value(code)) / u[j];
-        cblas_saxpy(static_cast<int>(n - j - 1), -error, u + j + 1, 1, row + j + 1, 1);
+    // A block's errors reach the columns after it in one product ("lazy batch").
+    std::vector<float> errors(out.size() * kColumnsAtOnce);
+    for (std::size_t begin = 0; begin < n; begin += kColumnsAtOnce) {
+      const std::size_t end = std::min(begin + kColumnsAtOnce, n);
+      for (std::size_t j = begin; j < end; ++j) {
+        const auto column = static_cast<std::size_t>(order_[j]);
+        const float* u = factor_.data() + j * n;
+        for (std::size_t i = 0; i < out.size(); ++i) {
+          float* const row = rest.data() + i * n;
+          const GroupGrid& grid = grids[i * groups + column / group];
+          const bool gone = !dropped.empty() && dropped[i * n + column] != 0;
+          const int code = gone ? grid.zero : grid.code(row[j]);
+          out[i].codes[column] = static_cast<std::uint8_t>(code);
+          const float error = (row[j] - grid.value(code)) / u[j];
+          errors[i * kColumnsAtOnce + j - begin] = error;
+          cblas_saxpy(static_cast<int>(end - j - 1), -error, u + j + 1, 1, row + j + 1, 1);
+        }
       }
+      if (end == n) break;
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(out.size()),
+                  static_cast<int>(n - end), static_cast<int>(end - begin), -1.0f, errors.data(),
+                  static_cast<int>(kColumnsAtOnce), factor_.data() + begin * n + end,
+                  static_cast<int>(n), 1.0f, rest.data() + end, static_cast<int>(n));
     }
   }
 

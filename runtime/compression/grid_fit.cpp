@@ -15,16 +15,22 @@ constexpr float kStep = 0.05f, kLeast = 0.4f;  // of the range
 }  // namespace
 
 int GroupGrid::code(float value) const {
+  if (!levels.empty()) return nearest_level(levels, value, scale);
   if (!(scale > 0)) return zero;
   return zero + round_within(value / scale, float(least - zero), float(most - zero));
 }
 
 GroupGrid grid_between(float low, float high, const WeightFormat& format) {
-  GroupGrid grid{.most = (1 << format.bits) - 1};
+  GroupGrid grid{.most = (1 << format.bits) - 1, .levels = format.levels};
   const auto stored = [&](float v) {  // scales of whole rows are f32, those of groups f16
-    return format.group == 0 ? v : f16_to_f32(f32_to_f16(std::min(v, kLargestF16)));
+    return format.group == 0
+               ? v
+               : f16_to_f32(f32_to_f16(std::clamp(v, -kLargestF16, kLargestF16)));
   };
-  if (format.zeros) {
+  if (!format.levels.empty()) {
+    grid.zero = nearest_level(format.levels, 0, 1);
+    grid.scale = stored(level_scale(format.levels, low, high));
+  } else if (format.zeros) {
     grid.scale = stored(high / float(grid.most) - low / float(grid.most));
     grid.zero = grid.scale > 0 ? round_within(-low / grid.scale, 0, float(grid.most)) : 0;
   } else {
@@ -62,6 +68,22 @@ GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights
     best = grid;
     return true;
   };
+  if (!format.levels.empty()) {
+    // The lowest level is farther from zero than the highest, so the sign matters.
+    const float largest = std::max(-low, high);
+    for (const float sign : {1.0f, -1.0f}) {
+      for (float part = 1 + 3 * kStep; part >= kLeast; part -= kStep / 2) {
+        GroupGrid grid = best;
+        grid.scale = f16_to_f32(
+            f32_to_f16(std::clamp(sign * part * largest / 127, -kLargestF16, kLargestF16)));
+        const double error = grid_error(grid, values, weights);
+        if (error >= least) continue;
+        least = error;
+        best = grid;
+      }
+    }
+    return best;
+  }
   // Both ends together, then each by itself around what was best.
   float low_part = 1, high_part = 1;
   for (float part = 1 - kStep; part >= kLeast; part -= kStep) {

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/weight_format.h"
+#include "runtime/compression/quantizer.h"
 
 namespace paretune {
 
@@ -14,15 +15,19 @@ constexpr std::size_t group_size(const WeightFormat& format, std::size_t k) {
 
 struct GroupGrid {
   float scale = 0;  // as the format stores it; 0: all weights are zero
-  int zero = 0;
-  int least = 0, most = 15;  // codes
+  int zero = 0;  // with levels: the code nearest to zero
+  int least = 0, most = 15;                  // codes
+  std::span<const std::uint8_t> levels = {};  // WeightFormat::levels
 
   int code(float value) const;
-  float value(int code) const { return scale * float(code - zero); }
+  float value(int code) const { return scale * steps(code); }
+  float steps(int code) const {  // of the scale
+    return float(levels.empty() ? code - zero : levels[static_cast<std::size_t>(code)] - 128);
+  }
 };
 
 // The grid of round-to-nearest whose range ends at low ≤ 0 ≤ high. In formats without zeros the
-// range is symmetric.
+// range is symmetric; with levels, the end farther from zero becomes the lowest of them.
 GroupGrid grid_between(float low, float high, const WeightFormat& format);
 
 // Σ weight (value - rounded value)². weights: of values, or empty for ones.
@@ -30,8 +35,16 @@ double grid_error(const GroupGrid& grid, std::span<const float> values,
                   std::span<const float> weights);
 
 // The best of round-to-nearest's grid and those of ranges clipped at either end to as little as
-// 0.4 of it. Never worse than round-to-nearest by grid_error.
+// 0.4 of it; with levels, of either sign. Never worse than round-to-nearest by grid_error.
 GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights,
                    const WeightFormat& format);
+
+// weights: of values, or empty for ones
+using FitGrid = GroupGrid(std::span<const float> values, std::span<const float> weights,
+                          const WeightFormat& format);
+
+// The method that fits each group's grid by itself. weights: (k), or empty for ones.
+std::unique_ptr<RowQuantizer> make_by_group(const WeightFormat& format,
+                                            std::span<const float> weights, FitGrid* fit);
 
 }  // namespace paretune

@@ -21,7 +21,7 @@ constexpr float kPower = 0.7f;
 double power_error(const GroupGrid& grid, std::span<const float> values) {
   double sum = 0;
   for (const float v : values) {
-    sum += std::pow(std::fabs(double(v) - grid.value(grid.code(v))), double(kPower));
+    sum += std::pow(std::fabs(v - grid.value(grid.code(v))), kPower);
   }
   return sum;
 }
@@ -33,9 +33,10 @@ float shrink(float x, float beta) {
   return less > 0 ? std::copysign(less, x) : 0;
 }
 
-GroupGrid half_quadratic(std::span<const float> values, const WeightFormat& format) {
+GroupGrid half_quadratic(std::span<const float> values, std::span<const float>,
+                         const WeightFormat& format) {
   GroupGrid best = fit_grid(values, {}, format);
-  if (!(best.scale > 0)) return best;
+  if (best.scale == 0 || !best.levels.empty()) return best;  // levels: clipped
   double least = power_error(best, values);
   GroupGrid grid = best;
   float beta = 10;
@@ -71,41 +72,10 @@ GroupGrid half_quadratic(std::span<const float> values, const WeightFormat& form
   return best;
 }
 
-class Hqq final : public RowQuantizer {
- public:
-  explicit Hqq(const WeightFormat& format) : format_(format) {}
-  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
-                std::span<RowCodes> out) const override {
-    if (!dropped.empty()) {
-      const std::vector<float> kept = without_dropped(rows, dropped);
-      return quantize(kept, k, {}, out);
-    }
-    const auto length = static_cast<std::size_t>(k);
-    const std::size_t group = group_size(format_, length);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      const std::span<const float> row = rows.subspan(i * length, length);
-      RowCodes& codes = out[i];
-      format_.encode(row, codes);
-      for (std::size_t begin = 0; begin < length; begin += group) {
-        const std::span<const float> values = row.subspan(begin, std::min(group, length - begin));
-        const GroupGrid grid = half_quadratic(values, format_);
-        codes.scales[begin / group] = grid.scale;
-        if (format_.zeros) codes.zeros[begin / group] = static_cast<std::uint8_t>(grid.zero);
-        for (std::size_t j = 0; j < values.size(); ++j) {
-          codes.codes[begin + j] = static_cast<std::uint8_t>(grid.code(values[j]));
-        }
-      }
-    }
-  }
-
- private:
-  const WeightFormat& format_;
-};
-
 }  // namespace
 
 std::unique_ptr<RowQuantizer> make_hqq(const WeightFormat& format, const InputStatistics*) {
-  return std::make_unique<Hqq>(format);
+  return make_by_group(format, {}, half_quadratic);
 }
 
 }  // namespace paretune

@@ -1,7 +1,12 @@
 // compress: writes a compressed model as GGUF.
+#include <unistd.h>
+
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,9 +20,27 @@ constexpr char kUsage[] =
     "\n"
     "Writes the model with its weights treated as POLICY says, such as\n"
     "  linear=q4_0:gptq,output=int8_g32:gptq\n"
-    "Formats that GGUF holds exactly: f32, bf16, q4_0, int8_g32 (Q8_0), q4_k, q6_k. llama.cpp "
-    "loads\n"
-    "the file; so does serve, with the same weights or others.\n";
+    "Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k.\n"
+    "llama.cpp loads the file; so does serve, with the same weights or others.\n";
+
+// Beside a file to be written; gone when this is.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(const std::filesystem::path& file)
+      : path(file.string() + ".calibration." + std::to_string(getpid())) {
+    const std::filesystem::path parent = std::filesystem::absolute(file).parent_path();
+    if (!std::filesystem::is_directory(parent))
+      throw std::runtime_error(file.string() + ": there is no folder " + parent.string());
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  const std::filesystem::path path;
+};
 
 }  // namespace
 
@@ -45,7 +68,11 @@ int main(int argc, char** argv) {
   }
   try {
     const paretune::Policy policy = paretune::parse_policy(weights, "--weights");
-    const paretune::ExportedModel written = paretune::export_gguf(model, policy, out, nullptr);
+    // What calibration sees of large models is larger than their weights: on disk, while it is
+    // needed.
+    const ScratchFolder scratch(out);
+    paretune::PackCache packs(scratch.path, ~std::uint64_t(0));
+    const paretune::ExportedModel written = paretune::export_gguf(model, policy, out, &packs);
     std::printf("%s: %.1f MB, %.3f bits a weight, hash %s\n", out.c_str(),
                 double(written.bytes) / 1e6, written.bits_per_weight, written.content_hash.c_str());
     return 0;

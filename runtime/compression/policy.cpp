@@ -113,6 +113,7 @@ std::string to_text(const Treatment& treatment) {
 
 Treatment parse_treatment(std::string_view text, const std::string& where) {
   Treatment treatment;
+  const std::string_view text_begin = text;
   const std::string_view format = take_until(text, ':');
   const auto known = std::ranges::find(kWeightFormats, format, &WeightFormat::name);
   if (known == kWeightFormats.end()) {
@@ -142,6 +143,12 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
     }
     treatment.pruner = &*pruner;
     treatment.pruned_percent = parse_number(number, 1, 99, "percent", where);
+  }
+  if (treatment.pruner && !keeps_zeros(*treatment.format)) {
+    fail(where, text_begin, "a pruner with a format that has a zero");
+  }
+  if (treatment.quantizer->name == "ternary" && treatment.format->bits != 2) {
+    fail(where, std::string(format) + ":ternary", "int2_g32:ternary, int2_g64:ternary");
   }
   return treatment;
 }

@@ -1,7 +1,9 @@
 #include "runtime/compression/quantizer.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "kernels/narrow_float.h"
 #include "runtime/compression/grid_fit.h"
 
 namespace paretune {
@@ -26,10 +28,10 @@ class Nearest final : public RowQuantizer {
   const WeightFormat& format_;
 };
 
-class Clip final : public RowQuantizer {
+class ByGroup final : public RowQuantizer {
  public:
-  Clip(const WeightFormat& format, std::span<const float> weights)
-      : format_(format), weights_(weights.begin(), weights.end()) {}
+  ByGroup(const WeightFormat& format, std::span<const float> weights, FitGrid* fit)
+      : format_(format), weights_(weights.begin(), weights.end()), fit_(fit) {}
   void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
                 std::span<RowCodes> out) const override {
     if (!dropped.empty()) {
@@ -47,7 +49,7 @@ class Clip final : public RowQuantizer {
         const std::span<const float> weights =
             weights_.empty() ? std::span<const float>()
                              : std::span(weights_).subspan(begin, values.size());
-        const GroupGrid grid = fit_grid(values, weights, format_);
+        const GroupGrid grid = fit_(values, weights, format_);
         codes.scales[begin / group] = grid.scale;
         if (format_.zeros) codes.zeros[begin / group] = static_cast<std::uint8_t>(grid.zero);
         for (std::size_t j = 0; j < values.size(); ++j) {
@@ -60,7 +62,34 @@ class Clip final : public RowQuantizer {
  private:
   const WeightFormat& format_;
   std::vector<float> weights_;
+  FitGrid* fit_;
 };
+
+// Weights of -1, 0 and 1 times a scale (Li et al., arXiv:1605.04711), the scale and what rounds to
+// zero improved in turns, as Lloyd's algorithm does.
+GroupGrid ternary_grid(std::span<const float> values, std::span<const float> weights,
+                       const WeightFormat& format) {
+  double sum = 0, count = 0;
+  const auto add = [&](float least) {
+    sum = count = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float size = std::fabs(values[i]), weight = weights.empty() ? 1 : weights[i];
+      if (size <= least) continue;
+      sum += double(weight) * size;
+      count += weight;
+    }
+    return count > 0 ? float(sum / count) : 0;
+  };
+  float scale = add(0);
+  scale = add(0.7f * scale);
+  for (int round = 0; round < 10; ++round) scale = add(scale / 2);
+  GroupGrid grid = grid_between(0, 0, format);
+  grid.zero = format.zeros ? 1 : grid.zero;
+  grid.least = grid.zero - 1;
+  grid.most = grid.zero + 1;
+  grid.scale = format.group == 0 ? scale : f16_to_f32(f32_to_f16(std::min(scale, 65504.0f)));
+  return grid;
+}
 
 }  // namespace
 
@@ -77,13 +106,22 @@ std::unique_ptr<RowQuantizer> make_round_to_nearest(const WeightFormat& format,
                                                     const InputStatistics*) {
   return std::make_unique<Nearest>(format);
 }
+std::unique_ptr<RowQuantizer> make_by_group(const WeightFormat& format,
+                                            std::span<const float> weights, FitGrid* fit) {
+  return std::make_unique<ByGroup>(format, weights, fit);
+}
 std::unique_ptr<RowQuantizer> make_clip(const WeightFormat& format, const InputStatistics*) {
-  return std::make_unique<Clip>(format, std::span<const float>());
+  return make_by_group(format, {}, fit_grid);
 }
 std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat& format,
                                                  const InputStatistics* statistics) {
-  return std::make_unique<Clip>(format,
-                                statistics ? statistics->mean_squares : std::span<const float>());
+  return make_by_group(format, statistics ? statistics->mean_squares : std::span<const float>(),
+                       fit_grid);
+}
+std::unique_ptr<RowQuantizer> make_ternary(const WeightFormat& format,
+                                           const InputStatistics* statistics) {
+  return make_by_group(format, statistics ? statistics->mean_squares : std::span<const float>(),
+                       ternary_grid);
 }
 
 }  // namespace paretune

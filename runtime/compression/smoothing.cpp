@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "runtime/compression/derived_source.h"
+
 namespace paretune {
 namespace {
 
@@ -36,11 +38,11 @@ std::vector<Weight> readers(InputSite site) {
   }
 }
 
-class SmoothedModel final : public ModelSource {
+class SmoothedModel final : public DerivedSource {
  public:
   SmoothedModel(std::unique_ptr<ModelSource> source, const Smoother& smoother, const Policy& policy,
                 Calibration& calibration)
-      : source_(std::move(source)), name_(smoother.name), policy_(to_text(policy)) {
+      : DerivedSource(std::move(source)), name_(smoother.name), policy_(to_text(policy)) {
     const ModelShape& s = shape();
     for (int layer = 0; layer < s.n_layers; ++layer) {
       smooth_site(InputSite::qkv, LayerKind::qkv, layer, smoother, policy, calibration);
@@ -50,11 +52,6 @@ class SmoothedModel final : public ModelSource {
     }
   }
 
-  const ModelShape& shape() const override { return source_->shape(); }
-  const TokenizerData& tokenizer() const override { return source_->tokenizer(); }
-  const std::optional<std::string>& chat_template() const override {
-    return source_->chat_template();
-  }
   void read_rows(Weight weight, int layer, int row_begin, int row_end,
                  std::span<float> out) const override {
     source_->read_rows(weight, layer, row_begin, row_end, out);
@@ -81,10 +78,6 @@ class SmoothedModel final : public ModelSource {
                : source_->source_format(weight, layer);
   }
   std::string variant() const override { return ' ' + name_ + ' ' + policy_; }
-  const std::filesystem::path& path() const override { return source_->path(); }
-  std::uint64_t file_bytes() const override { return source_->file_bytes(); }
-  std::string content_hash() const override { return source_->content_hash(); }
-  void release_pages() const override { source_->release_pages(); }
 
  private:
   void smooth_site(InputSite site, LayerKind kind, int layer, const Smoother& smoother,
@@ -131,7 +124,6 @@ class SmoothedModel final : public ModelSource {
     }
   }
 
-  std::unique_ptr<ModelSource> source_;
   std::string name_, policy_;
   std::map<std::pair<InputSite, int>, std::vector<float>> scales_;
 };
@@ -182,10 +174,16 @@ std::vector<float> awq_scales(const InputStatistics& inputs, std::span<const flo
   return best;
 }
 
+bool needs_statistics(std::string_view smoother) {
+  const auto found = std::ranges::find(kSmoothers, smoother, &Smoother::name);
+  return found != kSmoothers.end() && found->scales;
+}
+
 std::unique_ptr<ModelSource> smooth(std::unique_ptr<ModelSource> source, std::string_view name,
                                     const Policy& policy, Calibration& calibration) {
   const auto smoother = std::ranges::find(kSmoothers, name, &Smoother::name);
-  assert(smoother != kSmoothers.end() && smoother->scales);
+  assert(smoother != kSmoothers.end());
+  if (!smoother->scales) return source;
   return std::make_unique<SmoothedModel>(std::move(source), *smoother, policy, calibration);
 }
 

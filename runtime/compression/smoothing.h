@@ -3,7 +3,7 @@
 //   qkv, gate_up   the norm's weights are divided by s, the matrices' columns multiplied
 //   down           the rows of up are divided by s, the columns of down multiplied
 // The attention output projection's inputs mix heads that share values, and experts have no
-// statistics: they stay as they are.
+// statistics: they stay as they are. Or the residual stream is turned (rotation.h).
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct Smoother {
   std::string_view name;
   std::string_view help;
   // s (k) of one site: from the inputs' statistics, the largest |w| of each column and, for a
-  // method that tries roundings, rows of the matrix (rows, k). Null: nothing is moved.
+  // method that tries roundings, rows of the matrix (rows, k). Null: no scales are moved.
   std::vector<float> (*scales)(const InputStatistics& inputs, std::span<const float> column_maxima,
                                std::span<const float> rows, const Treatment& treatment);
 };
@@ -37,12 +37,15 @@ inline constexpr std::array kSmoothers{
              smoothquant_scales},
     Smoother{"awq", "weights of loud inputs made larger before rounding, as far as that pays",
              awq_scales},
+    Smoother{"hadamard", "outliers of the residual stream spread over all channels", nullptr},
 };
 inline constexpr std::array<std::string_view, kSmoothers.size()> kSmootherNames{
-    kSmoothers[0].name, kSmoothers[1].name, kSmoothers[2].name};
+    kSmoothers[0].name, kSmoothers[1].name, kSmoothers[2].name, kSmoothers[3].name};
 
-// The model with its scales moved, and the statistics as its matrices now see their inputs. name:
-// one of kSmootherNames but "none".
+bool needs_statistics(std::string_view smoother);
+
+// The model with its scales moved, and the statistics as its matrices now see their inputs; as it
+// was, where the smoother moves none.
 std::unique_ptr<ModelSource> smooth(std::unique_ptr<ModelSource> source, std::string_view name,
                                     const Policy& policy, Calibration& calibration);
 

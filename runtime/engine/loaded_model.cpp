@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runtime/compression/rotation.h"
+
 namespace paretune {
 
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config,
@@ -12,10 +14,10 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
   loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
   loaded.pool =
       std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
+  if (config.smoothing.name == "hadamard") source = rotated(std::move(source));
   std::optional<Calibration> calibration;
-  const bool smoothed = config.smoothing.name != kSmootherNames[0];
-  if (config.weights.calibrated() || smoothed) calibration = calibrate(*source, packs);
-  if (smoothed) {
+  if (config.weights.calibrated() || needs_statistics(config.smoothing.name)) {
+    calibration = calibrate(*source, packs);
     source = smooth(std::move(source), config.smoothing.name, config.weights, *calibration);
   }
   loaded.model = std::make_unique<Model>(*source, config, *loaded.pool, kernels, packs,

@@ -179,7 +179,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   grow_to(w.cosines, rows, s.head_dim / 2);
   grow_to(w.sines, rows, s.head_dim / 2);
   grow_to(w.selected, wanted, s.d_model);
-  grow_to(w.logits, wanted, s.vocab_size);
+  if (!w.observer) grow_to(w.logits, wanted, s.vocab_size);
   std::size_t prepared = 0;
   std::size_t scratch = attention_->scratch_floats(context, s.n_heads, s.n_kv_heads, s.head_dim);
   const auto need = [&](const Matrix& matrix, int m, int grain) {
@@ -216,7 +216,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
       prepared = std::max(prepared, expert_prepared_bytes(*matrix, phase, assignments));
     }
   }
-  need(output_, wanted, 1);
+  if (!w.observer) need(output_, wanted, 1);
   if (w.prepared.size() < prepared) w.prepared = AlignedBuffer(prepared);
   w.scratch.resize(
       static_cast<std::size_t>(std::max<int>(pool.size(), static_cast<int>(w.scratch.size()))));
@@ -249,13 +249,16 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
       rms_norm(row_of(w.x, w.logit_rows[static_cast<std::size_t>(r)], s.d_model), output_norm_,
                s.rms_epsilon, row_of(w.selected, r, s.d_model));
     }
-    prepare(output_, phase, wanted, w.selected.data(), w, team);
-    if (w.observer && team.rank() == 0) {
-      w.observer->observe(InputSite::output, 0, wanted, w.selected.data());
+    if (w.observer) {
+      team.barrier();
+      w.observer->observe(InputSite::output, 0, wanted, w.selected.data(), team);
+      return;
     }
+    prepare(output_, phase, wanted, w.selected.data(), w, team);
     multiply(output_, phase, wanted, 1, w, team,
              [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
   });
+  if (w.observer) return {};
   return {w.logits.data(), row_offset(wanted, s.vocab_size)};
 }
 
@@ -339,7 +342,7 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   };
 
   const auto observe = [&](InputSite site, const std::vector<float>& x) {
-    if (w.observer && team.rank() == 0) w.observer->observe(site, index, rows, x.data());
+    if (w.observer) w.observer->observe(site, index, rows, x.data(), team);
   };
 
   norm_and_prepare(layer.attention_norm, layer.qkv);

@@ -67,6 +67,11 @@ std::string PackCache::key(std::initializer_list<std::string> parts) {
   return hex(XXH3_128bits(all.data(), all.size()));
 }
 
+bool PackCache::has(const std::string& key) const {
+  std::error_code error;
+  return fs::exists(folder_ / (key + ".pack"), error);
+}
+
 std::optional<PackCache::Found> PackCache::find(const std::string& key, std::size_t bytes) {
   const fs::path path = folder_ / (key + ".pack");
   std::error_code error;
@@ -90,6 +95,7 @@ std::optional<PackCache::Found> PackCache::find(const std::string& key, std::siz
   } catch (const std::runtime_error&) {
     // Cannot be opened or mapped: packed again, as a damaged one.
   }
+  fs::remove(path, error);
   ++damaged_;
   return std::nullopt;
 }

@@ -43,6 +43,8 @@ class PackCache {
     MappedFile file;
     std::span<const std::byte> bytes;  // within the file, aligned to 4096
   };
+  // Whether there is a file of it, damaged or not.
+  bool has(const std::string& key) const;
   std::optional<Found> find(const std::string& key, std::size_t bytes);
   void keep(const std::string& key, std::span<const std::byte> bytes);
 

@@ -18,8 +18,7 @@ struct Scorer::State {
   std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page], reused by every text
 };
 
-Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool,
-               InputObserver* observer)
+Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool)
     : state_(new State{model,
                        config,
                        pool,
@@ -27,7 +26,6 @@ Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool,
                               model.shape().max_seq_len + config.kv_page_tokens),
                        {},
                        {}}) {
-  state_->workspace.observer = observer;
   state_->layer_pages.resize(static_cast<std::size_t>(model.shape().n_layers));
 }
 Scorer::~Scorer() = default;

@@ -10,15 +10,12 @@
 
 namespace paretune {
 
-class InputObserver;
 class Model;
 class ThreadPool;
 
 class Scorer {
  public:
-  // observer: sees the inputs of every matrix, if there is one.
-  Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool,
-         InputObserver* observer = nullptr);
+  Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool);
   ~Scorer();
 
   // Runs tokens as one sequence from an empty cache, in chunks of config.prefill_chunk, and calls

@@ -24,6 +24,7 @@ void split_q8_0(std::span<const std::byte> row, RowCodes& codes);
 void split_q4_k(std::span<const std::byte> row, RowCodes& codes);
 void split_q6_k(std::span<const std::byte> row, RowCodes& codes);
 
+// IQ4_NL lies as Q4_0 does.
 void join_q4_0(const RowCodes& codes, std::span<std::byte> row);
 void join_q8_0(const RowCodes& codes, std::span<std::byte> row);
 void join_q4_k(const RowCodes& codes, std::span<std::byte> row);
@@ -31,6 +32,7 @@ void join_q6_k(const RowCodes& codes, std::span<std::byte> row);
 
 inline constexpr std::array kExactRepacks{ExactRepack{"Q4_0", &kQ40, split_q4_0, join_q4_0},
                                           ExactRepack{"Q4_0", &kInt4G32, split_q4_0, nullptr},
+                                          ExactRepack{"IQ4_NL", &kIq4Nl, split_q4_0, join_q4_0},
                                           ExactRepack{"Q8_0", &kInt8G32, split_q8_0, join_q8_0},
                                           ExactRepack{"Q4_K", &kQ4K, split_q4_k, join_q4_k},
                                           ExactRepack{"Q6_K", &kQ6K, split_q6_k, join_q6_k}};

@@ -1,6 +1,7 @@
 #include "runtime/model/hugging_face_config.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "runtime/model/architectures.h"
 #include "runtime/model/byte_reader.h"
@@ -11,10 +12,17 @@ namespace paretune {
 namespace {
 
 void refuse_unsupported(const JsonReader& config, const Architecture& architecture) {
-  if (config.find("quantization_config")) {
-    config.fail(
-        "$.quantization_config: quantized Hugging Face folders are not supported; use the original "
-        "one, or GGUF");
+  if (const nlohmann::json* quantization = config.find("quantization_config")) {
+    const JsonReader own(*quantization, config.file() + ": $.quantization_config");
+    if (!quantization->is_object()) own.fail("must be an object");
+    const std::string method = own.find_string("quant_method").value_or("");
+    const bool float8 = method == "fp8" || (method == "compressed-tensors" &&
+                                            own.find_string("format") == "float-quantized");
+    if (!float8) {
+      own.fail("$.quant_method is " + in_quotes(method) +
+               ", which is not supported (supported: fp8, compressed-tensors of the format "
+               "float-quantized); use the original folder, or GGUF");
+    }
   }
   if (const std::string act = config.find_string("hidden_act").value_or("silu"); act != "silu") {
     config.fail("$.hidden_act is " + in_quotes(act) + ", which is not supported (supported: silu)");
@@ -116,6 +124,21 @@ ModelShape read_hugging_face_config(const nlohmann::json& json, const std::strin
   shape.rope_theta = static_cast<float>(theta);
   check_shape(shape, file);
   return shape;
+}
+
+std::size_t float8_block(const nlohmann::json& json, const std::string& file) {
+  constexpr std::size_t kUsual = 128;
+  const auto quantization = json.find("quantization_config");
+  if (quantization == json.end() || !quantization->is_object()) return kUsual;
+  const auto size = quantization->find("weight_block_size");
+  if (size == quantization->end() || size->is_null()) return kUsual;
+  const bool square = size->is_array() && size->size() == 2 && (*size)[0].is_number_unsigned() &&
+                      (*size)[0] == (*size)[1] && (*size)[0] > 0 && (*size)[0] <= 65536;
+  if (!square) {
+    throw std::runtime_error(file + ": $.quantization_config.weight_block_size: found " +
+                             size->dump().substr(0, 40) + "; allowed: [128, 128] or another square");
+  }
+  return (*size)[0].get<std::size_t>();
 }
 
 }  // namespace paretune

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "runtime/model/byte_reader.h"
+#include "runtime/model/float8_scales.h"
 #include "runtime/model/hugging_face_config.h"
 #include "runtime/model/hugging_face_tokenizer.h"
 #include "runtime/model/json_text.h"
@@ -129,6 +130,8 @@ std::unique_ptr<ModelSource> open_hugging_face(const fs::path& path) {
 
   TensorMap tensors = open_tensors(folder);
   drop_redundant(tensors, contents.shape);
+  attach_float8_scales(tensors, float8_block(config, folder.full_name("config.json")),
+                       path.string());
   contents.weights =
       locate_weights(contents.shape, tensors, &WeightInfo::hugging_face, path.string());
 

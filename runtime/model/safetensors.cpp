@@ -45,8 +45,8 @@ Entry read_entry(const std::string& name, const nlohmann::json& description,
   entry.name = name;
   entry.tensor.type = &tensor_type_of_safetensors(reader.get_string("dtype"), where);
   entry.tensor.dims = read_sizes(reader, "shape");
-  if (entry.tensor.dims.empty() || entry.tensor.dims.size() > kMaxDims) {
-    reader.fail("has " + std::to_string(entry.tensor.dims.size()) + " dimensions; allowed: 1 to 4");
+  if (entry.tensor.dims.size() > kMaxDims) {
+    reader.fail("has " + std::to_string(entry.tensor.dims.size()) + " dimensions; allowed: 0 to 4");
   }
   std::optional<std::uint64_t> bytes = entry.tensor.type->block_bytes;
   for (const std::uint64_t dim : entry.tensor.dims) {

@@ -24,6 +24,18 @@ int interleaved_index(int row, int head_dim) {
   return row - i + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
 
+// values: rows from `row` on, of `columns` each.
+void scale_rows(const BlockScales& scales, int row, std::size_t columns, std::span<float> values) {
+  const std::size_t across = (columns + scales.columns - 1) / scales.columns;
+  const auto bytes = static_cast<std::size_t>(scales.type->block_bytes);
+  std::vector<float> of_row(across);
+  for (std::size_t at = 0; at < values.size(); at += columns, ++row) {
+    const std::size_t first = static_cast<std::size_t>(row) / scales.rows * across;
+    scales.type->to_float(scales.data.subspan(first * bytes, across * bytes), of_row);
+    for (std::size_t j = 0; j < columns; ++j) values[at + j] *= of_row[j / scales.columns];
+  }
+}
+
 }  // namespace
 
 StoredModel::StoredModel(std::filesystem::path path, std::vector<MappedFile> files,
@@ -48,6 +60,12 @@ void StoredModel::read_rows(Weight weight, int layer, int row_begin, int row_end
   const auto row_data = [&](int row, int n) {
     return tensor.data.subspan(row * row_bytes, n * row_bytes);
   };
+  if (tensor.scales.type) {
+    assert(!contents_.interleaved_qk && weight_info(weight).matrix);
+    tensor.type->to_float(row_data(row_begin, row_end - row_begin), out);
+    scale_rows(tensor.scales, row_begin, static_cast<std::size_t>(columns), out);
+    return;
+  }
 
   if (!contents_.interleaved_qk || !rotated(weight)) {
     tensor.type->to_float(row_data(row_begin, row_end - row_begin), out);

@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, 43> kGgmlNames{
 [[noreturn]] void refuse(const std::string& where, const std::string& type, bool safetensors) {
   std::string supported;
   for (const TensorType& row : kTensorTypes) {
-    const std::string_view name = safetensors ? row.safetensors : row.name;
+    const std::string_view name = safetensors                     ? row.safetensors
+                                  : row.gguf_id == kNotInGguf ? std::string_view()
+                                                              : row.name;
     if (!name.empty()) supported += (supported.empty() ? "" : ", ") + std::string(name);
   }
   throw std::runtime_error(where + ": the tensor type " + type +
@@ -30,7 +32,7 @@ constexpr std::array<std::string_view, 43> kGgmlNames{
 
 const TensorType& tensor_type_of_gguf(std::uint32_t gguf_id, const std::string& where) {
   for (const TensorType& row : kTensorTypes) {
-    if (row.gguf_id == gguf_id) return row;
+    if (row.gguf_id == gguf_id && gguf_id != kNotInGguf) return row;
   }
   const bool known = gguf_id < kGgmlNames.size() && !kGgmlNames[gguf_id].empty();
   refuse(where, known ? std::string(kGgmlNames[gguf_id]) : "number " + std::to_string(gguf_id),

@@ -11,9 +11,11 @@
 
 namespace paretune {
 
+inline constexpr std::uint32_t kNotInGguf = ~0u;
+
 struct TensorType {
   std::string_view name;         // as ggml prints it
-  std::uint32_t gguf_id;         // enum ggml_type
+  std::uint32_t gguf_id;         // enum ggml_type; kNotInGguf: safetensors only
   std::string_view safetensors;  // dtype in a safetensors header; empty: GGUF only
   int block_size;                // values per block; rows are whole blocks
   int block_bytes;
@@ -40,6 +42,7 @@ void q2_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void q3_k_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void iq4_nl_to_float(std::span<const std::byte> blocks, std::span<float> out);
 void iq4_xs_to_float(std::span<const std::byte> blocks, std::span<float> out);
+void f8_e4m3_to_float(std::span<const std::byte> blocks, std::span<float> out);
 
 inline constexpr std::array kTensorTypes{
     TensorType{"F32", 0, "F32", 1, 4, f32_to_float},
@@ -57,6 +60,7 @@ inline constexpr std::array kTensorTypes{
     TensorType{"Q3_K", 11, "", 256, 110, q3_k_to_float},
     TensorType{"IQ4_NL", 20, "", 32, 18, iq4_nl_to_float},
     TensorType{"IQ4_XS", 23, "", 256, 136, iq4_xs_to_float},
+    TensorType{"F8_E4M3", kNotInGguf, "F8_E4M3", 1, 1, f8_e4m3_to_float},
 };
 
 // Both throw std::runtime_error "<where>: ... IQ4_XS is not supported (supported: F32, F16, ...)".

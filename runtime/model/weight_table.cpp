@@ -52,7 +52,7 @@ WeightTable locate_weights(const ModelShape& shape, const TensorMap& tensors,
     const std::size_t bytes = tensor.data.size() / count;
     for (std::size_t i = 0; i < count; ++i) {
       table[static_cast<std::size_t>(info.weight)].push_back(
-          {tensor.type, tensor.data.subspan(i * bytes, bytes)});
+          {tensor.type, tensor.data.subspan(i * bytes, bytes), tensor.scales});
     }
   };
   for (const WeightInfo& info : kWeights) {

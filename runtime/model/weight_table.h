@@ -16,10 +16,18 @@
 
 namespace paretune {
 
+// By which a matrix's values are multiplied: one scale for each block of rows and columns.
+struct BlockScales {
+  const TensorType* type = nullptr;  // a float; nullptr: there are none
+  std::span<const std::byte> data;   // (blocks of rows, blocks of columns)
+  std::size_t rows = 1, columns = 1;  // of a block; the last of either may be short
+};
+
 struct FileTensor {
   const TensorType* type;
   std::vector<std::uint64_t> dims;  // slowest first: a matrix is {rows, columns}
   std::span<const std::byte> data;  // into the file: as many blocks as dims need
+  BlockScales scales = {};
 };
 
 using TensorMap = std::map<std::string, FileTensor, std::less<>>;
@@ -28,6 +36,7 @@ using TensorMap = std::map<std::string, FileTensor, std::less<>>;
 struct StoredWeight {
   const TensorType* type = nullptr;  // nullptr: the model has no such weight
   std::span<const std::byte> data;
+  BlockScales scales = {};
 };
 
 using WeightTable = std::vector<std::vector<StoredWeight>>;  // [Weight][instance]

@@ -19,8 +19,14 @@ class CalibrationTest : public testing::Test {
     return open_model(file);
   }
   static std::vector<float> all(const Calibration& calibration) {
-    std::vector<float> values(calibration.floats());
-    calibration.copy_to(values);
+    std::vector<float> values;
+    for (int layer = 0; layer < 2; ++layer) {
+      for (int site = 0; site < kInputSites; ++site) {
+        const InputStatistics s = calibration.statistics(static_cast<InputSite>(site), layer);
+        for (const auto& part : {s.second_moments, s.mean_squares, s.maxima})
+          values.insert(values.end(), part.begin(), part.end());
+      }
+    }
     return values;
   }
   const TemporaryFolder folder_;
@@ -60,10 +66,49 @@ TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
   const auto source = model("tiny");
   PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
   const std::vector<float> first = all(calibrate(*source, &packs));
-  EXPECT_EQ(packs.found(), 0);
-  EXPECT_EQ(all(calibrate(*source, &packs)), first);
-  EXPECT_EQ(packs.found(), 1);
+  const int found = packs.found();
+  const Calibration again = calibrate(*source, &packs);
+  EXPECT_EQ(packs.found(), found + 1);  // squares and maxima; moments when they are asked for
+  EXPECT_EQ(all(again), first);
+  EXPECT_EQ(packs.found(), found + 1 + 3);
   EXPECT_EQ(all(calibrate(*source, nullptr)), first);
+}
+
+// A copy is divided by itself, and what was divided does not come back.
+TEST_F(CalibrationTest, DividedMomentsAreThoseOfDividedInputs) {
+  const auto source = model("tiny");
+  PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
+  const Calibration plain = calibrate(*source, &packs);
+  Calibration divided = plain;
+  const auto k = static_cast<std::size_t>(plain.statistics(InputSite::down, 1).k);
+  std::vector<float> s(k, 1.0f);
+  s[3] = 4;
+  divided.divide(InputSite::down, 1, s);
+  divided.divide(InputSite::down, 1, s);
+  const InputStatistics before = plain.statistics(InputSite::down, 1);
+  const InputStatistics after = divided.statistics(InputSite::down, 1);
+  EXPECT_FLOAT_EQ(after.mean_squares[3], before.mean_squares[3] / 256);
+  EXPECT_FLOAT_EQ(after.maxima[3], before.maxima[3] / 16);
+  EXPECT_FLOAT_EQ(after.second_moments[3 * k + 3], before.second_moments[3 * k + 3] / 256);
+  EXPECT_FLOAT_EQ(after.second_moments[3 * k + 4], before.second_moments[3 * k + 4] / 16);
+  EXPECT_EQ(after.second_moments[4 * k + 5], before.second_moments[4 * k + 5]);
+  EXPECT_EQ(all(plain), all(calibrate(*source, nullptr)));
+}
+
+// A layer's file that is gone: everything is gathered anew.
+TEST_F(CalibrationTest, LostFilesAreMadeAgain) {
+  const auto source = model("tiny");
+  const auto folder = folder_.path() / "packs";
+  const std::vector<float> first = all(calibrate(*source, nullptr));
+  {
+    PackCache packs(folder, std::uint64_t(1) << 30);
+    calibrate(*source, &packs);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    PackCache packs(folder, std::uint64_t(1) << 30);
+    std::filesystem::remove(entry.path());
+    EXPECT_EQ(all(calibrate(*source, &packs)), first) << entry.path();
+  }
 }
 
 TEST_F(CalibrationTest, ExpertsHaveNoneOfTheirOwn) {

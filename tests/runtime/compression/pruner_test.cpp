@@ -50,7 +50,7 @@ TEST(Pruner, PrunedWeightsStayZero) {
   std::vector<std::uint8_t> dropped(128);
   mark_dropped(kPruners[1], 40, row, &statistics, dropped);
   for (const WeightFormat* format : kWeightFormats) {
-    if (!has_grid(*format)) continue;
+    if (!has_grid(*format) || !keeps_zeros(*format)) continue;
     for (const Quantizer& quantizer : kQuantizers) {
       std::vector<RowCodes> codes(1);
       quantizer.make(*format, &statistics)->quantize(row, 128, dropped, codes);

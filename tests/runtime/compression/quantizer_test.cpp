@@ -27,6 +27,12 @@ std::vector<float> weights(int rows, int k, unsigned seed) {
   return values;
 }
 
+// What code i stands for, in scales of its group g.
+int steps(const WeightFormat& format, const RowCodes& codes, std::size_t i, std::size_t g) {
+  if (!format.levels.empty()) return format.levels[codes.codes[i]] - 128;
+  return codes.codes[i] - (format.zeros ? codes.zeros[g] : 1 << (format.bits - 1));
+}
+
 // Inputs that depend on each other and differ in size, as real ones do.
 struct Inputs {
   explicit Inputs(int k) : k(k), moments(static_cast<std::size_t>(k * k)) {
@@ -55,8 +61,7 @@ struct Inputs {
     std::vector<double> error(n);
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t g = i / group_size(format, static_cast<std::size_t>(k));
-      const int zero = format.zeros ? codes.zeros[g] : 1 << (format.bits - 1);
-      error[i] = double(w[i]) - double(codes.scales[g]) * (codes.codes[i] - zero);
+      error[i] = double(w[i]) - double(codes.scales[g]) * steps(format, codes, i, g);
     }
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -139,8 +144,7 @@ TEST(Quantizer, PackedRowsHoldTheCodes) {
       for (std::size_t i = 0; i < row.size(); ++i) {
         const RowCodes& c = codes[static_cast<std::size_t>(r)];
         const std::size_t g = i / group_size(*format, 200);
-        const int zero = format->zeros ? c.zeros[g] : 1 << (format->bits - 1);
-        ASSERT_EQ(row[i], c.scales[g] * float(c.codes[i] - zero)) << format->name;
+        ASSERT_EQ(row[i], c.scales[g] * float(steps(*format, c, i, g))) << format->name;
       }
     }
   }

@@ -87,6 +87,8 @@ TEST_F(PackCacheTest, WhatIsDamagedIsMissing) {
   EXPECT_FALSE(cache.find(key, good.size()));
   cache.keep(key, good);
   EXPECT_FALSE(cache.find(key, good.size() - 1));
+  EXPECT_FALSE(cache.has(key));  // what nobody can use makes room
+  cache.keep(key, good);
   EXPECT_TRUE(holds(cache, key, good));
 }
 

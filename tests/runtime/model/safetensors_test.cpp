@@ -73,7 +73,7 @@ TEST(Safetensors, BadFilesAreRefused) {
       {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1})"), 8,
        "unknown key 'x' (known: dtype"},
       {one(R"({"dtype":"I64","shape":[1],"data_offsets":[0,8]})"), 8,
-       "I64 is not supported (supported: F32, F16, BF16)"},
+       "I64 is not supported (supported: F32, F16, BF16, F8_E4M3)"},
       {one(R"({"dtype":"F32","shape":[],"data_offsets":[0,4]})"), 4,
        "has 0 dimensions; allowed: 1 to 4"},
       {one(R"({"dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8]})"), 8, "has 5 dimensions"},

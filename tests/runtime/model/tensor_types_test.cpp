@@ -308,9 +308,22 @@ TEST(TensorTypes, BlocksAreIndependentAndNeedNoAlignment) {
   }
 }
 
+TEST(TensorTypes, Float8IsOfTheFnVariant) {
+  const std::vector<std::byte> bytes{std::byte{0},    std::byte{0x38}, std::byte{0xb9},
+                                     std::byte{0x7e}, std::byte{0x01}, std::byte{0x07},
+                                     std::byte{0x08}, std::byte{0x7f}};
+  std::vector<float> values(bytes.size());
+  f8_e4m3_to_float(bytes, values);
+  const std::vector<float> expected{0, 1, -1.125f, 448, 0x1p-9f, 7 * 0x1p-9f, 0x1p-6f};
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), values.begin()));
+  EXPECT_TRUE(std::isnan(values.back()));
+}
+
 TEST(TensorTypes, FoundByIdAndByDtype) {
   for (const TensorType& type : kTensorTypes) {
-    EXPECT_EQ(&tensor_type_of_gguf(type.gguf_id, "here"), &type);
+    if (type.gguf_id != kNotInGguf) {
+      EXPECT_EQ(&tensor_type_of_gguf(type.gguf_id, "here"), &type);
+    }
     if (!type.safetensors.empty()) {
       EXPECT_EQ(&tensor_type_of_safetensors(type.safetensors, "here"), &type);
     }
@@ -319,7 +332,7 @@ TEST(TensorTypes, FoundByIdAndByDtype) {
 
 TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
   const std::map<std::uint32_t, std::string> refused{
-      {29, "IQ1_M"}, {21, "IQ3_S"}, {39, "MXFP4"}, {4, "number 4"}, {999, "number 999"}};
+      {kNotInGguf, "number 4294967295"}, {29, "IQ1_M"}, {21, "IQ3_S"}, {39, "MXFP4"}, {4, "number 4"}, {999, "number 999"}};
   for (const auto& [id, name] : refused) {
     try {
       tensor_type_of_gguf(id, "here");
@@ -333,11 +346,11 @@ TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
     }
   }
   try {
-    tensor_type_of_safetensors("F8_E4M3", "here");
+    tensor_type_of_safetensors("F8_E5M2", "here");
     FAIL();
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(),
-                 "here: the tensor type F8_E4M3 is not supported (supported: F32, F16, BF16)");
+                 "here: the tensor type F8_E5M2 is not supported (supported: F32, F16, BF16, F8_E4M3)");
   }
 }
 
