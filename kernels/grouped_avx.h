@@ -40,8 +40,8 @@ PARETUNE_AVX512 inline __m512i group_zero(const std::byte* panel, int g) {
   }
 }
 
-// Codes, or their levels (unsigned bytes, the int8 order) of k = 4 vector … 4 vector + 3 of a chunk.
-// vector is constant where this is inlined.
+// Codes, or their levels (unsigned bytes, the int8 order) of k = 4 vector … 4 vector + 3 of a
+// chunk. vector is constant where this is inlined.
 template <class G>
 PARETUNE_AVX512 inline __m512i codes_of(const std::byte* chunk, int vector) {
   constexpr int kBits = G::kBits;

@@ -96,8 +96,8 @@ struct Panel<kInt8> {
 template <class G>
 PARETUNE_AVX512 inline __m512 numbers_of() {
   if constexpr (G::kTable != nullptr) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()))));
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()))));
   } else {
     return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }

@@ -105,7 +105,9 @@ struct Tile {
   static constexpr int kShared = G::kGroup < G::kChunk ? G::kChunk / G::kGroup : 1;
   static constexpr int kUnit = std::max(G::kGroup, G::kChunk);
   static constexpr int kGroupVectors = G::kVectors / kShared;
-  static constexpr int kNarrow = G::kOperandBits <= 4 ? 8 : G::kOperandBits <= 6 ? 2 : 1;  // sums of 16 bits
+  static constexpr int kNarrow = G::kOperandBits <= 4   ? 8
+                                 : G::kOperandBits <= 6 ? 2
+                                                        : 1;  // sums of 16 bits
 
   PARETUNE_AVX2 static void run(const std::byte* a, const Int8Rows& rows, const PackedMatrix& w,
                                 int panel, float* y, std::size_t ldy) {
@@ -118,8 +120,8 @@ struct Tile {
         const int g = unit / G::kGroup + i;
         __m256i sum[MR][2];
         PARETUNE_UNROLL for (int half = 0; half < 2; ++half) {
-          const __m256i zero =
-              G::kMinimum || G::kOperandBits == 8 ? _mm256_setzero_si256() : half_zero<G>(data, g, half);
+          const __m256i zero = G::kMinimum || G::kOperandBits == 8 ? _mm256_setzero_si256()
+                                                                   : half_zero<G>(data, g, half);
           PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
             // Both factors fit 16 bits: zero ≤ 32, |Σ a| ≤ 256 * 127.
             sum[r][half] = _mm256_madd_epi16(zero, _mm256_set1_epi32(negated_sum(a, rows, r, g)));
@@ -138,7 +140,8 @@ struct Tile {
                 const __m256i codes = half_codes<G>(chunk, j, half);
                 PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
                   const __m256i four = _mm256_set1_epi32(read_int(a + r * rows.stride + k + 4 * j));
-                  narrow[r] = _mm256_add_epi16(narrow[r], pair_products<G::kOperandBits>(codes, four));
+                  narrow[r] =
+                      _mm256_add_epi16(narrow[r], pair_products<G::kOperandBits>(codes, four));
                 }
               }
               PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {

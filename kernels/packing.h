@@ -24,8 +24,8 @@ inline int round_within(float value, float low, float high) {
   return static_cast<int>((clamped + kShift) - kShift);
 }
 
-// The code whose level, less 128, is nearest to value / scale; of a scale of 0, that nearest to zero.
-// levels: ascending
+// The code whose level, less 128, is nearest to value / scale; of a scale of 0, that nearest to
+// zero. levels: ascending
 inline int nearest_level(std::span<const std::uint8_t> levels, float value, float scale) {
   const float wanted = scale != 0 ? value / scale + 128 : 128;
   int code = 0;

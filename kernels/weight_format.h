@@ -39,7 +39,8 @@ struct WeightFormat {
   int group;     // weights along k that share a scale; 0: the whole row; -1: no scale
   int bits = 0;  // of a code, where each group (or row) has a scale and at most a zero; else 0
   bool zeros = false;  // and a zero
-  std::span<const std::uint8_t> levels = {};  // by code, ascending; 128 is zero. Empty: linear codes
+  std::span<const std::uint8_t> levels =
+      {};  // by code, ascending; 128 is zero. Empty: linear codes
   std::size_t (*packed_bytes)(int n, int k);
   // Quantizes by round-to-nearest and packs rows [row_begin, row_end) of W; both are multiples of
   // 16 (or n), so that threads may pack disjoint panels. w holds just those rows, row-major:
@@ -76,9 +77,10 @@ extern const WeightFormat kInt2G64;
 extern const WeightFormat kNf4G64;  // sixteen levels, dense about zero: quantiles of the normal
 extern const WeightFormat kIq4Nl;   // distribution; those of GGUF's IQ4_NL, in groups of 32
 
-inline constexpr std::array kWeightFormats{
-    &kF32,      &kBf16,     &kInt8,    &kInt8G32, &kQ6K,      &kQ4K,     &kInt4G32, &kInt4G64, &kInt4G128,
-    &kInt4G256, &kInt3G32,  &kInt3G64, &kInt3G128, &kInt2G32, &kInt2G64, &kQ40,     &kNf4G64,  &kIq4Nl};
+inline constexpr std::array kWeightFormats{&kF32,     &kBf16,    &kInt8,     &kInt8G32,  &kQ6K,
+                                           &kQ4K,     &kInt4G32, &kInt4G64,  &kInt4G128, &kInt4G256,
+                                           &kInt3G32, &kInt3G64, &kInt3G128, &kInt2G32,  &kInt2G64,
+                                           &kQ40,     &kNf4G64,  &kIq4Nl};
 
 // Whether zero weights stay exactly zero.
 bool keeps_zeros(const WeightFormat& format);

@@ -287,7 +287,8 @@ TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workl
 }
 
 std::optional<Profiled> Profiler::pack(const DeployConfig& config) {
-  const std::string treatment = to_text(config.weights) + ' ' + std::string(config.smoothing.name) + ' ' + std::string(config.activations.name);
+  const std::string treatment = to_text(config.weights) + ' ' + std::string(config.smoothing.name) +
+                                ' ' + std::string(config.activations.name);
   if (packed_.contains(treatment)) return std::nullopt;
   const double begin = clock_.now();
   const ChildResult child = run_isolated(

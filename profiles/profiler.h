@@ -104,7 +104,7 @@ class Profiler {
   std::unique_ptr<ModelSource> source_;
   Target target_;
   std::string model_hash_;
-  PackCache packs_;         // beside the store
+  PackCache packs_;  // beside the store
   std::set<std::string> packed_;
   std::string trace_hash_;  // of the rows that arrivals replay
   double usd_per_hour_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <stdexcept>
 
 #include "profiles/digest.h"
@@ -92,18 +93,30 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
   return answers;
 }
 
-// By question, in [0, 1].
+// Twice as likely as any other.
+bool sure(std::vector<double> logprobs) {
+  std::ranges::sort(logprobs, std::greater<>());
+  return logprobs.size() < 2 || logprobs[0] - logprobs[1] >= std::log(2.0);
+}
+
+// As score_questions.
 std::vector<double> grade(const LoadedModel& model, const QualityPlan& plan,
                           std::span<const Answer> answers, Scorer& scorer) {
   std::vector<double> scores;
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     const QualityQuestion& question = plan.questions[i];
     const Grader& grader = *question.item.grader;
-    scores.push_back(
-        grader.score
-            ? grader.score(question.item, answers[i].text)
-            : grader.choose(question.item, rate_choices(scorer, model.model->shape(), question)) ==
-                  question.item.correct_choice);
+    if (grader.score) {
+      scores.push_back(grader.score(question.item, answers[i].text));
+      continue;
+    }
+    const std::vector<double> logprobs = rate_choices(scorer, model.model->shape(), question);
+    const int choice = grader.choose(question.item, logprobs);
+    if (&grader == &kOwnChoice) {
+      scores.push_back(choice + (sure(logprobs) ? 0 : 0.5));
+    } else {
+      scores.push_back(choice == question.item.correct_choice);
+    }
   }
   return scores;
 }
@@ -132,7 +145,14 @@ void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
                       std::span<const double> reference_scores, Quality& quality) {
   std::vector<std::vector<double>> drops;  // by capability
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
-    const std::string& name = plan.questions[i].item.capability;
+    const EvalItem& item = plan.questions[i].item;
+    double score = scores[i], reference = reference_scores[i];
+    if (item.grader == &kOwnChoice) {
+      if (reference != std::floor(reference)) continue;
+      score = std::floor(score) == reference;
+      reference = 1;
+    }
+    const std::string& name = item.capability;
     auto found = std::ranges::find(quality.capabilities, name, &Capability::name);
     if (found == quality.capabilities.end()) {
       found = quality.capabilities.insert(found, {.name = name});
@@ -140,13 +160,12 @@ void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
     }
     Capability& capability = *found;
     ++capability.items;
-    capability.accuracy += scores[i];  // sums until the end
-    capability.reference_accuracy += reference_scores[i];
-    const bool right = scores[i] >= 0.5, was_right = reference_scores[i] >= 0.5;
+    capability.accuracy += score;  // sums until the end
+    capability.reference_accuracy += reference;
+    const bool right = score >= 0.5, was_right = reference >= 0.5;
     capability.broken += was_right && !right;
     capability.mended += right && !was_right;
-    drops[std::size_t(found - quality.capabilities.begin())].push_back(reference_scores[i] -
-                                                                       scores[i]);
+    drops[std::size_t(found - quality.capabilities.begin())].push_back(reference - score);
   }
   double accuracy = 0, variance = 0;
   for (std::size_t i = 0; i < quality.capabilities.size(); ++i) {

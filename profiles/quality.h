@@ -40,11 +40,12 @@ Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config
                             const QualityPlan& plan, const QualityReference& reference,
                             std::size_t max_tokens);
 
-// By question of the plan, in [0, 1].
+// By question of the plan, in [0, 1]; of the grader own_choice, the choice's number, and a half
+// more where the model is not sure of it.
 std::vector<double> score_questions(const LoadedModel& model, const DeployConfig& config,
                                     const QualityPlan& plan);
 
-// Fills the graded part of a Quality from both models' scores, by question of the plan, in [0, 1].
+// Fills the graded part of a Quality from both models' scores, by question of the plan.
 void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
                       std::span<const double> reference_scores, Quality& quality);
 

@@ -47,7 +47,8 @@ std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatm
     const int experts = expert ? std::max(shape.n_experts, 1) : 1;
     const int layers = p.every_row ? shape.n_layers : 1;
     std::size_t one = format.packed_bytes(p.n, p.k);
-    if (const int rank = std::min({treatment.rank, p.n, p.k}); rank > 0 && !(expert && experts > 1))
+    if (const int rank = std::min({treatment.side_columns(), p.n, p.k});
+        rank > 0 && !(expert && experts > 1))
       one += kBf16.packed_bytes(rank, p.k) + kBf16.packed_bytes(p.n, rank);
     bytes += std::uint64_t(layers) * std::uint64_t(experts) * one;
   }

@@ -61,25 +61,25 @@ constexpr std::array kConstraints{
             return treatment;
           });
         }},
-    Constraint{"smoothing needs integers",
-               "scales are moved for layers whose weights are integers; turning the stream pays only "
-               "where something is rounded to integers",
-               [](DeployConfig& c, const Target& t) {
-                 if (c.smoothing.name == "hadamard") {
-                   const bool any = std::ranges::any_of(
-                       c.weights.formats(), [](const WeightFormat* one) { return one->integer; });
-                   if (!any) c.smoothing = {};
-                   return;
-                 }
-                 const auto integer = [&](LayerKind kind) {
-                   return std::ranges::any_of(c.weights.treatments(kind), [](const Treatment& one) {
-                     return one.format->integer;
-                   });
-                 };
-                 const bool mlp = t.model.n_experts == 0 &&
-                                  (integer(LayerKind::gate_up) || integer(LayerKind::down));
-                 if (!integer(LayerKind::qkv) && !mlp) c.smoothing = {};
-               }},
+    Constraint{
+        "smoothing needs integers",
+        "scales are moved for layers whose weights are integers; turning the stream pays only "
+        "where something is rounded to integers",
+        [](DeployConfig& c, const Target& t) {
+          if (c.smoothing.name == "hadamard") {
+            const bool any = std::ranges::any_of(
+                c.weights.formats(), [](const WeightFormat* one) { return one->integer; });
+            if (!any) c.smoothing = {};
+            return;
+          }
+          const auto integer = [&](LayerKind kind) {
+            return std::ranges::any_of(c.weights.treatments(kind),
+                                       [](const Treatment& one) { return one.format->integer; });
+          };
+          const bool mlp =
+              t.model.n_experts == 0 && (integer(LayerKind::gate_up) || integer(LayerKind::down));
+          if (!integer(LayerKind::qkv) && !mlp) c.smoothing = {};
+        }},
     Constraint{"layers of a kind are named once",
                "a kind's treatment is the one that most of its layers have",
                [](DeployConfig& c, const Target& t) { name_most(c.weights, t.model.n_layers); }},

@@ -137,6 +137,7 @@ constexpr Grader kNumeric{"numeric", lacks_number, numeric, nullptr};
 constexpr Grader kJsonEqual{"json_equal", lacks_json, json_equal, nullptr};
 constexpr Grader kRegex{"regex", lacks_pattern, regex, nullptr};
 constexpr Grader kChoiceLogprob{"choice_logprob", lacks_choices, nullptr, most_likely};
+constexpr Grader kOwnChoice{"own_choice", lacks_choices, nullptr, most_likely};
 constexpr Grader kChoiceLogprobNorm{"choice_logprob_norm", lacks_choices, nullptr,
                                     most_likely_per_byte};
 

@@ -51,8 +51,11 @@ extern const Grader kFirstLine;  // the output's first line that is not blank eq
 extern const Grader kCommand;    // the user's own program reads {"prompt", "answer", "output"} and
                                  // prints a score (command_grader.cpp)
 
-inline constexpr std::array<const Grader*, 9> kGraders{
+extern const Grader kOwnChoice;  // the choice that full precision takes, where it is sure of it:
+                                 // twice as likely as any other. Others do not count
+
+inline constexpr std::array<const Grader*, 10> kGraders{
     &kExactMatch,    &kContains,          &kNumeric,   &kJsonEqual, &kRegex,
-    &kChoiceLogprob, &kChoiceLogprobNorm, &kFirstLine, &kCommand};
+    &kChoiceLogprob, &kChoiceLogprobNorm, &kFirstLine, &kCommand,   &kOwnChoice};
 
 }  // namespace paretune

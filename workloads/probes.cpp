@@ -1,9 +1,12 @@
 #include "workloads/probes.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace paretune {
 namespace {
@@ -19,6 +22,140 @@ constexpr std::array<std::string_view, 16> kNames{
     "Irene", "James", "Karen", "Louis", "Maria", "Peter", "Sarah", "Thomas"};
 constexpr std::array<std::string_view, 8> kCities{"Paris",  "London", "Berlin", "Madrid",
                                                   "Vienna", "Oslo",   "Rome",   "Lisbon"};
+
+// What the knowledge probe asks: both ways where there are two.
+struct Facts {
+  std::string_view forward, backward;  // "the capital of ", before what is known; empty: one way
+  std::vector<std::array<std::string_view, 2>> pairs;
+};
+
+const std::vector<Facts>& facts() {
+  static const std::vector<Facts> all{
+      {"the capital of ",
+       "the country whose capital is ",
+       {{"France", "Paris"},
+        {"Italy", "Rome"},
+        {"Spain", "Madrid"},
+        {"Germany", "Berlin"},
+        {"Austria", "Vienna"},
+        {"Norway", "Oslo"},
+        {"Portugal", "Lisbon"},
+        {"Greece", "Athens"},
+        {"Japan", "Tokyo"},
+        {"China", "Beijing"},
+        {"Egypt", "Cairo"},
+        {"Russia", "Moscow"},
+        {"Poland", "Warsaw"},
+        {"Sweden", "Stockholm"},
+        {"Ireland", "Dublin"},
+        {"Cuba", "Havana"}}},
+      {"the opposite of ",
+       "the opposite of ",
+       {{"hot", "cold"},
+        {"big", "small"},
+        {"up", "down"},
+        {"day", "night"},
+        {"early", "late"},
+        {"rich", "poor"},
+        {"fast", "slow"},
+        {"old", "young"},
+        {"open", "closed"},
+        {"full", "empty"},
+        {"light", "dark"},
+        {"wet", "dry"},
+        {"happy", "sad"},
+        {"strong", "weak"},
+        {"high", "low"},
+        {"long", "short"}}},
+      {"the month after ",
+       "the month before ",
+       {{"January", "February"},
+        {"February", "March"},
+        {"March", "April"},
+        {"April", "May"},
+        {"May", "June"},
+        {"June", "July"},
+        {"July", "August"},
+        {"August", "September"},
+        {"September", "October"},
+        {"October", "November"},
+        {"November", "December"},
+        {"December", "January"}}},
+      {"the young of a ",
+       "the animal whose young is a ",
+       {{"cat", "kitten"},
+        {"dog", "puppy"},
+        {"cow", "calf"},
+        {"sheep", "lamb"},
+        {"horse", "foal"},
+        {"pig", "piglet"},
+        {"duck", "duckling"},
+        {"deer", "fawn"},
+        {"lion", "cub"},
+        {"goose", "gosling"},
+        {"hen", "chick"},
+        {"goat", "kid"}}},
+      {"the chemical symbol of ",
+       "the element with the symbol ",
+       {{"hydrogen", "H"},
+        {"oxygen", "O"},
+        {"carbon", "C"},
+        {"nitrogen", "N"},
+        {"iron", "Fe"},
+        {"gold", "Au"},
+        {"silver", "Ag"},
+        {"copper", "Cu"},
+        {"sodium", "Na"},
+        {"lead", "Pb"},
+        {"tin", "Sn"},
+        {"zinc", "Zn"}}},
+      {"the continent of ",
+       "",
+       {{"Brazil", "South America"},
+        {"Kenya", "Africa"},
+        {"India", "Asia"},
+        {"France", "Europe"},
+        {"Canada", "North America"},
+        {"Nigeria", "Africa"},
+        {"Peru", "South America"},
+        {"Thailand", "Asia"},
+        {"Hungary", "Europe"},
+        {"Mexico", "North America"},
+        {"Morocco", "Africa"},
+        {"Vietnam", "Asia"},
+        {"Chile", "South America"},
+        {"Denmark", "Europe"}}},
+      {"the plural of ",
+       "the singular of ",
+       {{"mouse", "mice"},
+        {"child", "children"},
+        {"foot", "feet"},
+        {"tooth", "teeth"},
+        {"man", "men"},
+        {"goose", "geese"},
+        {"leaf", "leaves"},
+        {"knife", "knives"},
+        {"city", "cities"},
+        {"wolf", "wolves"},
+        {"ox", "oxen"},
+        {"wife", "wives"}}},
+      {"the tool of a ",
+       "the one who works with a ",
+       {{"painter", "brush"},
+        {"carpenter", "saw"},
+        {"gardener", "spade"},
+        {"tailor", "needle"},
+        {"smith", "hammer"},
+        {"writer", "pen"},
+        {"fisherman", "net"},
+        {"barber", "razor"},
+        {"farmer", "plough"},
+        {"surgeon", "scalpel"},
+        {"photographer", "camera"},
+        {"drummer", "drum"}}},
+  };
+  return all;
+}
 
 int below(Rng& rng, int n) { return static_cast<int>(uniform01(rng) * n); }
 
@@ -111,10 +248,28 @@ Probe::Pair entailment(Rng& rng) {
           {"yes", "no"}};
 }
 
+Probe::Pair knowledge(Rng& rng) {
+  const Facts& group = facts()[std::size_t(below(rng, int(facts().size())))];
+  const bool forward = group.backward.empty() || below(rng, 2) == 0;
+  const std::size_t known = forward ? 0 : 1, asked = 1 - known;
+  const auto& fact = group.pairs[std::size_t(below(rng, int(group.pairs.size())))];
+  std::vector<std::string> choices{std::string(fact[asked])};
+  while (choices.size() < 4) {
+    const auto& other = group.pairs[std::size_t(below(rng, int(group.pairs.size())))];
+    const std::string choice(other[asked]);
+    if (choice != fact[known] && std::ranges::find(choices, choice) == choices.end())
+      choices.push_back(choice);
+  }
+  std::swap(choices[0], choices[std::size_t(below(rng, 4))]);
+  return {"What is " + std::string(forward ? group.forward : group.backward) +
+              std::string(fact[known]) + "?",
+          std::string(fact[asked]), choices};
+}
+
 std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed) {
   std::vector<EvalItem> items;
   std::set<std::string> asked;
-  for (std::uint64_t draw = 0; int(items.size()) < n && draw < 4 * std::uint64_t(n); ++draw) {
+  for (std::uint64_t draw = 0; int(items.size()) < n && draw < 8 * std::uint64_t(n); ++draw) {
     Rng rng(derive_seed(seed, draw));
     std::string prompt;
     for (int example = 0; example < 2; ++example) {
@@ -129,7 +284,7 @@ std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed)
                   .answer = pair.answer,
                   .grader = &kFirstLine};
     if (!pair.choices.empty()) {
-      item.grader = &kChoiceLogprob;
+      item.grader = probe.grader ? probe.grader : &kChoiceLogprob;
       for (const std::string& choice : pair.choices) item.choices.push_back(" " + choice);
       item.correct_choice =
           int(std::ranges::find(pair.choices, pair.answer) - pair.choices.begin());

@@ -22,6 +22,7 @@ struct Probe {
     std::vector<std::string> choices;  // where the answer is one of few
   };
   Pair (*make)(Rng& rng);
+  const Grader* grader = nullptr;  // of questions with choices; null: choice_logprob
 };
 
 Probe::Pair short_recall(Rng& rng);
@@ -32,6 +33,7 @@ Probe::Pair arithmetic(Rng& rng);
 Probe::Pair sort_words(Rng& rng);
 Probe::Pair extract_json(Rng& rng);
 Probe::Pair entailment(Rng& rng);
+Probe::Pair knowledge(Rng& rng);
 
 inline constexpr std::array kProbes{
     Probe{"recall", "a value said a sentence before", short_recall},
@@ -42,6 +44,7 @@ inline constexpr std::array kProbes{
     Probe{"sort", "words in alphabetical order", sort_words},
     Probe{"extraction", "what a sentence says, as JSON", extract_json},
     Probe{"entailment", "whether a conclusion follows", entailment},
+    Probe{"knowledge", "facts; right is what full precision is sure of", knowledge, &kOwnChoice},
 };
 
 inline constexpr std::string_view kProbePath = "probe:";  // before a probe's name, or "all"

@@ -103,6 +103,10 @@ struct Calibration::LayerMoments {
     }
     return {reinterpret_cast<const float*>(file->bytes.data()), floats};
   }
+  void unmap() {
+    const std::lock_guard lock(mutex);
+    file.reset();
+  }
 };
 
 struct Calibration::Divided {
@@ -111,7 +115,9 @@ struct Calibration::Divided {
   std::vector<float> moments;
 };
 
-Calibration::Calibration(const ModelShape& shape) : divided_(std::make_shared<Divided>()) {
+Calibration::Calibration(const ModelShape& shape)
+    : divided_(std::make_shared<Divided>()),
+      mapped_(std::make_shared<std::atomic<std::size_t>>(0)) {
   const auto layers = static_cast<std::size_t>(shape.n_layers);
   std::vector<InputSite> by_width;
   for (int i = 0; i < kInputSites; ++i) {
@@ -130,8 +136,7 @@ Calibration::Calibration(const ModelShape& shape) : divided_(std::make_shared<Di
   }
   for (std::size_t i = 0; i <= layers * (kInputSites - 1); ++i) {
     const bool last = i == layers * (kInputSites - 1);
-    const InputSite kind =
-        last ? InputSite::output : static_cast<InputSite>(i % (kInputSites - 1));
+    const InputSite kind = last ? InputSite::output : static_cast<InputSite>(i % (kInputSites - 1));
     const std::size_t layer = layer_of(i);
     if (layer == layers_.size()) layers_.push_back(std::make_shared<LayerMoments>());
     LayerMoments& of_layer = *layers_[layer];
@@ -157,6 +162,8 @@ InputStatistics Calibration::statistics(InputSite site, int layer) const {
   InputStatistics result{
       .k = at.k, .second_moments = {}, .mean_squares = at.squares, .maxima = at.maxima};
   if (at.moments == 0) return result;
+  const std::size_t before = mapped_->exchange(layer_of(i));
+  if (before != layer_of(i)) layers_[before]->unmap();
   const std::span<const float> raw = layers_[layer_of(i)]->all().subspan(at.at, at.moments);
   if (at.divisor.empty()) {
     result.second_moments = raw;
@@ -276,8 +283,8 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   if (packs) {
     const std::string model = packs->model_hash(source) + source.variant();
     const auto key_of = [&](const std::string& part) {
-      return PackCache::key({"calibration", std::to_string(kVersion),
-                             std::to_string(kKernelsVersion), model, part});
+      return PackCache::key(
+          {"calibration", std::to_string(kVersion), std::to_string(kKernelsVersion), model, part});
     };
     key = key_of("squares and maxima");
     bool complete = true;

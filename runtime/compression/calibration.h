@@ -6,6 +6,7 @@
 // same statistics.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,8 +44,9 @@ class Calibration {
 
   explicit Calibration(const ModelShape& shape);
 
-  // Spans are valid until divided moments of another site or layer are asked for. Throws
-  // std::runtime_error where the cache's file was damaged meanwhile.
+  // Second moments are valid until those of another layer, or divided ones of another site, are
+  // asked for; the rest as long as this is. Throws std::runtime_error where the cache's file was
+  // damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
 
   // Makes them what they would be of inputs divided by s (k).
@@ -68,7 +70,8 @@ class Calibration {
   std::vector<Site> sites_;                            // (layers, 4), then output
   std::vector<std::shared_ptr<LayerMoments>> layers_;  // (layers), then that of output
   struct Divided;
-  std::shared_ptr<Divided> divided_;  // the moments last asked for
+  std::shared_ptr<Divided> divided_;                  // the moments last asked for
+  std::shared_ptr<std::atomic<std::size_t>> mapped_;  // the layer last asked for
 };
 
 // Samples, observes and returns; or finds what an earlier call left in packs. Takes about as long

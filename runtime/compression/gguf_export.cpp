@@ -201,6 +201,9 @@ class Exporter {
     if (treatment.rank > 0)
       fail(planned.name, "a compensation of rank " + std::to_string(treatment.rank),
            "no rank: GGUF holds one matrix for each weight");
+    if (treatment.outliers > 0)
+      fail(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
+           "none: GGUF holds one matrix for each weight");
     if (treatment.pruner && treatment.pruner->whole_rows)
       fail(planned.name, "the pruner \"rows\"", "magnitude or wanda");
     if (&format == &kF32 && !treatment.pruner) return;  // as the file has it

@@ -23,9 +23,7 @@ int GroupGrid::code(float value) const {
 GroupGrid grid_between(float low, float high, const WeightFormat& format) {
   GroupGrid grid{.most = (1 << format.bits) - 1, .levels = format.levels};
   const auto stored = [&](float v) {  // scales of whole rows are f32, those of groups f16
-    return format.group == 0
-               ? v
-               : f16_to_f32(f32_to_f16(std::clamp(v, -kLargestF16, kLargestF16)));
+    return format.group == 0 ? v : f16_to_f32(f32_to_f16(std::clamp(v, -kLargestF16, kLargestF16)));
   };
   if (!format.levels.empty()) {
     grid.zero = nearest_level(format.levels, 0, 1);

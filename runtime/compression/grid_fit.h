@@ -14,9 +14,9 @@ constexpr std::size_t group_size(const WeightFormat& format, std::size_t k) {
 }
 
 struct GroupGrid {
-  float scale = 0;  // as the format stores it; 0: all weights are zero
-  int zero = 0;  // with levels: the code nearest to zero
-  int least = 0, most = 15;                  // codes
+  float scale = 0;                            // as the format stores it; 0: all weights are zero
+  int zero = 0;                               // with levels: the code nearest to zero
+  int least = 0, most = 15;                   // codes
   std::span<const std::uint8_t> levels = {};  // WeightFormat::levels
 
   int code(float value) const;

@@ -107,6 +107,7 @@ std::string to_text(const Treatment& treatment) {
   if (treatment.quantizer != &kQuantizers[0]) text += ':' + std::string(treatment.quantizer->name);
   if (treatment.pruner)
     text += ':' + std::string(treatment.pruner->name) + std::to_string(treatment.pruned_percent);
+  if (treatment.outliers > 0) text += ":outliers" + std::to_string(treatment.outliers);
   if (treatment.rank > 0) text += ":rank" + std::to_string(treatment.rank);
   return text;
 }
@@ -129,6 +130,10 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
     }
     const auto digits = std::min(option.find_first_of("0123456789"), option.size());
     const std::string_view name = option.substr(0, digits), number = option.substr(digits);
+    if (name == "outliers") {
+      treatment.outliers = parse_number(number, 1, kMaxRank, "columns", where);
+      continue;
+    }
     if (name == "rank") {
       treatment.rank = parse_number(number, 1, kMaxRank, "rank", where);
       continue;
@@ -139,7 +144,7 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
       const auto with_percent = [](const auto& row) { return std::string(row.name) + "50"; };
       fail(where, option,
            joined(kQuantizers, own) + ", " + joined(kPruners, with_percent) +
-               ", rank16 (numbers are examples)");
+               ", outliers8, rank16 (numbers are examples)");
     }
     treatment.pruner = &*pruner;
     treatment.pruned_percent = parse_number(number, 1, 99, "percent", where);
@@ -154,7 +159,8 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
 }
 
 bool Treatment::calibrated() const {
-  return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) || rank > 0;
+  return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) ||
+         side_columns() > 0;
 }
 
 Policy::Policy() {

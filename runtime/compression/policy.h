@@ -7,8 +7,9 @@
 //   linear=int4_g64:gptq,down@0-1=int8          all but the first two layers' down projections
 // Left of "=": a kind (kLayerKinds) or a group of them (kLayerGroups), then "@layer" or
 // "@first-last". Right of it: a weight format, then, each after a ":", a quantizer where it is not
-// "nearest", a pruner with its percentage, and the rank of a compensation:
-//   down=int3_g64:gptq:wanda30:rank32
+// "nearest", a pruner with its percentage, the number of inputs whose weights stay bf16, and the
+// rank of a compensation:
+//   down=int3_g64:gptq:wanda30:outliers8:rank32
 #pragma once
 
 #include <array>
@@ -72,8 +73,10 @@ struct Treatment {
   const Quantizer* quantizer = &kQuantizers[0];
   const Pruner* pruner = nullptr;  // none
   int pruned_percent = 0;
-  int rank = 0;             // of the compensation (low_rank.h); 0: none
-  bool calibrated() const;  // some method in use wants InputStatistics
+  int outliers = 0;  // columns that stay bf16: those of the loudest inputs and weights
+  int rank = 0;      // of the compensation (low_rank.h); 0: none
+  int side_columns() const { return outliers + rank; }  // beside the codes, in bf16
+  bool calibrated() const;                              // some method in use wants InputStatistics
   bool operator==(const Treatment&) const = default;
 };
 std::string to_text(const Treatment& treatment);  // "int4_g32:gptq:rank16"

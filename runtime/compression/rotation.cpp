@@ -49,8 +49,7 @@ bool writes(Weight weight) {
 }
 
 bool is_folded_norm(Weight weight) {
-  return weight == Weight::attn_norm || weight == Weight::ffn_norm ||
-         weight == Weight::output_norm;
+  return weight == Weight::attn_norm || weight == Weight::ffn_norm || weight == Weight::output_norm;
 }
 
 class RotatedModel final : public DerivedSource {

@@ -66,12 +66,12 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   const Policy& policy = config_.weights;
   WeightPacker packer(source, pool, packs, calibration);
   const auto stacked = [&](std::initializer_list<WeightPacker::Part> parts, Treatment treatment) {
-    if (parts.begin()->weight == Weight::expert_down) treatment.rank = 0;
+    if (parts.begin()->weight == Weight::expert_down) treatment.rank = treatment.outliers = 0;
     return planned(packer.stacked(parts, treatment), kernels);
   };
   const auto paired = [&](Weight gate, Weight up, int index, Treatment treatment) {
     if (gate == Weight::expert_gate)
-      treatment.rank = 0;  // experts see too few tokens to learn from
+      treatment.rank = treatment.outliers = 0;  // experts see too few tokens to learn from
     return planned(packer.in_turns({gate, index}, {up, index}, kPairPanels, treatment), kernels);
   };
   const auto norm = [&](Weight weight, int layer) {

@@ -46,7 +46,7 @@ struct Workspace {
   std::vector<float> router_logits;     // (rows, n_experts)
   std::vector<float> gathered;          // (rows * n_experts_used, d_model) by expert
   ExpertRouting routing;
-  InputObserver* observer = nullptr;  // of every matrix's input; there are then no logits
+  InputObserver* observer = nullptr;        // of every matrix's input; there are then no logits
   std::vector<std::vector<float>> scratch;  // per thread
   AlignedBuffer prepared;
   AlignedBuffer low_rank_input, low_rank_prepared;  // rows as Bᵀ and A want them

@@ -1,9 +1,13 @@
 #include "runtime/engine/weight_packer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
+#include <functional>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "kernels/matmul.h"
 #include "kernels/packing.h"
@@ -88,17 +92,20 @@ PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatme
                       job.packed = to;
                       if (treatment.pruner && treatment.pruner->whole_rows)
                         job.dropped_rows = smallest_rows(job);
+                      job.outliers = loudest_columns(job);
                       fill(job);
                       check(job);
                     });
-  if (treatment.rank > 0) result.low_rank = low_rank(job, result.matrix.data);
+  if (treatment.side_columns() > 0) result.low_rank = low_rank(job, result.matrix.data);
   return result;
 }
 
 // A and Bᵀ of the error that is left, pruned weights included.
 std::vector<PackedWeights> WeightPacker::low_rank(const Job& job,
                                                   std::span<const std::byte> packed) {
-  const int rank = std::min({job.treatment.rank, job.n, job.k});
+  const int most = std::min(job.n, job.k);
+  const int outliers = std::min(job.treatment.outliers, most);
+  const int rank = std::min(job.treatment.rank, most - outliers), columns = outliers + rank;
   std::optional<LowRank> solved;
   const auto solve = [&]() -> const LowRank& {
     if (solved) return *solved;
@@ -114,17 +121,38 @@ std::vector<PackedWeights> WeightPacker::low_rank(const Job& job,
         for (std::size_t j = 0; j < rounded.size(); ++j) to[j] -= rounded[j];
       }
     }
-    const std::optional<InputStatistics> statistics = statistics_of(job);
-    solved = compensate(error, job.n, job.k, rank, statistics ? &*statistics : nullptr);
+    LowRank side{.rank = columns,
+                 .in = std::vector<float>(row_offset(columns, job.k)),
+                 .out = std::vector<float>(row_offset(job.n, columns))};
+    const std::vector<int> kept = loudest_columns(job);
+    for (int i = 0; i < outliers; ++i) {
+      const auto column = static_cast<std::size_t>(kept[static_cast<std::size_t>(i)]);
+      side.in[row_offset(i, job.k) + column] = 1;
+      for (int row = 0; row < job.n; ++row) {
+        side.out[row_offset(row, columns) + static_cast<std::size_t>(i)] =
+            std::exchange(error[row_offset(row, job.k) + column], 0.0f);
+      }
+    }
+    if (rank > 0) {
+      const std::optional<InputStatistics> statistics = statistics_of(job);
+      const LowRank rest =
+          compensate(error, job.n, job.k, rank, statistics ? &*statistics : nullptr);
+      std::ranges::copy(rest.in, side.in.begin() + std::ptrdiff_t(row_offset(outliers, job.k)));
+      for (int row = 0; row < job.n; ++row) {
+        std::copy_n(rest.out.begin() + std::ptrdiff_t(row_offset(row, rank)), rank,
+                    side.out.begin() + std::ptrdiff_t(row_offset(row, columns)) + outliers);
+      }
+    }
+    solved = std::move(side);
     return *solved;
   };
   std::vector<PackedWeights> parts;
   parts.push_back(found_or_made(
-      cache_key(job, "in"), {&kBf16, rank, job.k, {}}, kBf16.packed_bytes(rank, job.k),
-      [&](std::span<std::byte> to) { kBf16.pack(solve().in, rank, job.k, 0, rank, to); }));
+      cache_key(job, "in"), {&kBf16, columns, job.k, {}}, kBf16.packed_bytes(columns, job.k),
+      [&](std::span<std::byte> to) { kBf16.pack(solve().in, columns, job.k, 0, columns, to); }));
   parts.push_back(found_or_made(
-      cache_key(job, "out"), {&kBf16, job.n, rank, {}}, kBf16.packed_bytes(job.n, rank),
-      [&](std::span<std::byte> to) { kBf16.pack(solve().out, job.n, rank, 0, job.n, to); }));
+      cache_key(job, "out"), {&kBf16, job.n, columns, {}}, kBf16.packed_bytes(job.n, columns),
+      [&](std::span<std::byte> to) { kBf16.pack(solve().out, job.n, columns, 0, job.n, to); }));
   return parts;
 }
 
@@ -146,6 +174,31 @@ std::vector<std::uint8_t> WeightPacker::smallest_rows(const Job& job) const {
       norms.size() * static_cast<std::size_t>(job.treatment.pruned_percent) / 100;
   for (std::size_t i = 0; i < count; ++i) dropped[static_cast<std::size_t>(norms[i].second)] = 1;
   return dropped;
+}
+
+// As OWQ chooses them (Lee et al., arXiv:2306.02272), before anything is rounded: by the mean
+// square of the input times the square of the column's largest weight, to which errors are
+// proportional.
+std::vector<int> WeightPacker::loudest_columns(const Job& job) const {
+  const auto count = static_cast<std::size_t>(std::min({job.treatment.outliers, job.n, job.k}));
+  if (count == 0) return {};
+  const auto k = static_cast<std::size_t>(job.k);
+  std::vector<float> largest(k, 0.0f), row(k);
+  for (const Run& run : job.runs) {
+    for (int i = 0; i < run.count; ++i) {
+      source_.read_rows(run.part.weight, run.part.index, run.row + i, run.row + i + 1, row);
+      for (std::size_t j = 0; j < k; ++j) largest[j] = std::max(largest[j], std::fabs(row[j]));
+    }
+  }
+  const std::optional<InputStatistics> statistics = statistics_of(job);
+  for (std::size_t j = 0; j < k; ++j)
+    largest[j] *= largest[j] * (statistics ? statistics->mean_squares[j] : 1.0f);
+  std::vector<int> columns(k);
+  std::iota(columns.begin(), columns.end(), 0);
+  std::ranges::stable_sort(columns, std::greater<>(),
+                           [&](int j) { return largest[static_cast<std::size_t>(j)]; });
+  columns.resize(count);
+  return columns;
 }
 
 std::string WeightPacker::cache_key(const Job& job, std::string_view part) const {
@@ -175,6 +228,10 @@ std::vector<float> WeightPacker::read(const Job& job, const Run& run, int from, 
   std::vector<float> values(row_offset(to - from, job.k));
   const int first = run.row + from - run.at;
   source_.read_rows(run.part.weight, run.part.index, first, first + to - from, values);
+  for (const int column : job.outliers) {
+    for (std::size_t at = static_cast<std::size_t>(column); at < values.size(); at += k)
+      values[at] = 0;
+  }
   const Pruner* const pruner = job.treatment.pruner;
   dropped.assign(pruner ? values.size() : 0, 0);
   if (!pruner) return values;
@@ -218,9 +275,9 @@ void WeightPacker::fill(const Job& job) const {
     const Team::Range mine = team.share(job.n, kRowsAtOnce);
     // Few rows at a time: the copy stays in cache. Where methods see the same rows together however
     // many threads there are, the bytes are the same.
-    const int step =
-        coded ? kRowsAtOnce
-              : std::max(kPanelColumns, (1 << 18) / std::max(job.k, 1) / kPanelColumns * kPanelColumns);
+    const int step = coded ? kRowsAtOnce
+                           : std::max(kPanelColumns, (1 << 18) / std::max(job.k, 1) /
+                                                         kPanelColumns * kPanelColumns);
     try {
       for (int begin = mine.begin; begin < mine.end; begin += step) {
         const int end = std::min(begin + step, mine.end);
@@ -254,10 +311,11 @@ void WeightPacker::check(const Job& job) const {
   }
   double error = 0, nearest_error = 0;
   for (const Run& run : job.runs) {
-    if (stored_as(run, format)) continue;
+    if (stored_as(run, format) && job.outliers.empty()) continue;
     for (int i = 0; i < kRows; ++i) {
       const int at = run.count * i / kRows;
       source_.read_rows(run.part.weight, run.part.index, run.row + at, run.row + at + 1, row);
+      for (const int column : job.outliers) row[static_cast<std::size_t>(column)] = 0;
       format.unpack_row(job.packed, job.n, job.k, run.at + at, packed);
       format.pack(row, 1, job.k, 0, 1, one);
       format.unpack_row(one, 1, job.k, 0, nearest);
@@ -297,8 +355,9 @@ void WeightPacker::fill_coded(const Job& job, const RowQuantizer& quantizer, int
   for_each_run(job.runs, begin, end, [&](const Run& run, int from, int to) {
     const auto [weight, index] = run.part;
     const ExactRepack* const repack =
-        job.treatment.pruner ? nullptr
-                             : find_exact_repack(source_.source_format(weight, index), format);
+        job.treatment.pruner || !job.outliers.empty()
+            ? nullptr
+            : find_exact_repack(source_.source_format(weight, index), format);
     const int first = run.row + from - run.at;
     const std::span<RowCodes> out = std::span(rows).subspan(static_cast<std::size_t>(from - begin),
                                                             static_cast<std::size_t>(to - from));

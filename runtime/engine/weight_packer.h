@@ -26,8 +26,9 @@ struct PackedWeights {
   PackedMatrix matrix;
   AlignedBuffer memory;            // of what was packed now,
   std::optional<MappedFile> file;  // or the cache's
-  // Where the treatment has a rank, the compensation (compression/low_rank.h) as bf16: Bᵀ (rank,
-  // k), then A (n, rank), whose rows are those of matrix.
+  // Where the treatment has outliers or a rank, the compensation (compression/low_rank.h) as bf16:
+  // Bᵀ (rank, k), then A (n, rank), whose rows are those of matrix. Columns that stay bf16 come
+  // first: each is one of A's, and its row of Bᵀ picks the input.
   std::vector<PackedWeights> low_rank;
 };
 
@@ -65,6 +66,7 @@ class WeightPacker {
     const Treatment& treatment;
     std::span<std::byte> packed;
     std::vector<std::uint8_t> dropped_rows = {};  // (n) 1: pruned whole
+    std::vector<int> outliers = {};               // columns that the codes leave out
   };
   PackedWeights pack(std::span<const Run> runs, int n, const Treatment& treatment);
   std::string cache_key(const Job& job, std::string_view part) const;
@@ -74,6 +76,7 @@ class WeightPacker {
                               Make&& make);
   std::vector<PackedWeights> low_rank(const Job& job, std::span<const std::byte> packed);
   std::vector<std::uint8_t> smallest_rows(const Job& job) const;
+  std::vector<int> loudest_columns(const Job& job) const;
   std::optional<InputStatistics> statistics_of(const Job& job) const;
   // Reads rows [from, to) of a run, and marks in dropped (rows, k) what is pruned of them.
   std::vector<float> read(const Job& job, const Run& run, int from, int to,

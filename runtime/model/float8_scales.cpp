@@ -47,8 +47,8 @@ void attach_float8_scales(TensorMap& tensors, std::size_t block, const std::stri
     }
     if (!tensor.scales.type)
       throw std::runtime_error(where + ": the tensor " + in_quotes(name) +
-                               " is F8_E4M3 and has no " + in_quotes(name + "_scale_inv") +
-                               " or " + in_quotes(name + "_scale"));
+                               " is F8_E4M3 and has no " + in_quotes(name + "_scale_inv") + " or " +
+                               in_quotes(name + "_scale"));
   }
   std::erase_if(tensors, [](const auto& entry) {
     for (const char* suffix :

@@ -136,7 +136,8 @@ std::size_t float8_block(const nlohmann::json& json, const std::string& file) {
                       (*size)[0] == (*size)[1] && (*size)[0] > 0 && (*size)[0] <= 65536;
   if (!square) {
     throw std::runtime_error(file + ": $.quantization_config.weight_block_size: found " +
-                             size->dump().substr(0, 40) + "; allowed: [128, 128] or another square");
+                             size->dump().substr(0, 40) +
+                             "; allowed: [128, 128] or another square");
   }
   return (*size)[0].get<std::size_t>();
 }

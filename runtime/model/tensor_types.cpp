@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 43> kGgmlNames{
 [[noreturn]] void refuse(const std::string& where, const std::string& type, bool safetensors) {
   std::string supported;
   for (const TensorType& row : kTensorTypes) {
-    const std::string_view name = safetensors                     ? row.safetensors
+    const std::string_view name = safetensors                 ? row.safetensors
                                   : row.gguf_id == kNotInGguf ? std::string_view()
                                                               : row.name;
     if (!name.empty()) supported += (supported.empty() ? "" : ", ") + std::string(name);

@@ -18,8 +18,8 @@ namespace paretune {
 
 // By which a matrix's values are multiplied: one scale for each block of rows and columns.
 struct BlockScales {
-  const TensorType* type = nullptr;  // a float; nullptr: there are none
-  std::span<const std::byte> data;   // (blocks of rows, blocks of columns)
+  const TensorType* type = nullptr;   // a float; nullptr: there are none
+  std::span<const std::byte> data;    // (blocks of rows, blocks of columns)
   std::size_t rows = 1, columns = 1;  // of a block; the last of either may be short
 };
 

@@ -43,8 +43,7 @@ TEST(Profiler, PackingIsNoPartOfATrial) {
       std::filesystem::temp_directory_path() / ("paretune-profiler-" + std::to_string(getpid()));
   std::filesystem::remove_all(folder);
   {
-    const Workload workload =
-        parse_workload(kTiny, std::filesystem::current_path() / "tiny.json");
+    const Workload workload = parse_workload(kTiny, std::filesystem::current_path() / "tiny.json");
     TestClock clock;
     Store store(folder / "a.sqlite");
     const std::atomic<bool> stop{false};

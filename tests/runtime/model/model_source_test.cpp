@@ -138,7 +138,8 @@ struct Float8Folder : TinyFolder {
           codes.push_back(std::byte(i * 37 % 127 + i % 2 * 128));
         add(name, dims, "F8_E4M3", codes);
       } else {
-        add(name, dims, "F32", Bytes(old.begin() + std::ptrdiff_t(begin), old.begin() + std::ptrdiff_t(end)));
+        add(name, dims, "F32",
+            Bytes(old.begin() + std::ptrdiff_t(begin), old.begin() + std::ptrdiff_t(end)));
       }
     }
     if (!scales.empty()) add(kName + suffix, scale_dims, scales);

@@ -331,8 +331,12 @@ TEST(TensorTypes, FoundByIdAndByDtype) {
 }
 
 TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
-  const std::map<std::uint32_t, std::string> refused{
-      {kNotInGguf, "number 4294967295"}, {29, "IQ1_M"}, {21, "IQ3_S"}, {39, "MXFP4"}, {4, "number 4"}, {999, "number 999"}};
+  const std::map<std::uint32_t, std::string> refused{{kNotInGguf, "number 4294967295"},
+                                                     {29, "IQ1_M"},
+                                                     {21, "IQ3_S"},
+                                                     {39, "MXFP4"},
+                                                     {4, "number 4"},
+                                                     {999, "number 999"}};
   for (const auto& [id, name] : refused) {
     try {
       tensor_type_of_gguf(id, "here");
@@ -349,8 +353,9 @@ TEST(TensorTypes, UnsupportedOnesAreRefusedByName) {
     tensor_type_of_safetensors("F8_E5M2", "here");
     FAIL();
   } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(),
-                 "here: the tensor type F8_E5M2 is not supported (supported: F32, F16, BF16, F8_E4M3)");
+    EXPECT_STREQ(
+        error.what(),
+        "here: the tensor type F8_E5M2 is not supported (supported: F32, F16, BF16, F8_E4M3)");
   }
 }
 
