@@ -13,7 +13,7 @@ namespace paretune {
 struct StartingPoint {
   std::string_view name;
   std::string_view linear, output;  // treatments of the layers that are open (compression/policy.h)
-  std::array<std::string_view, 5>
+  std::array<std::string_view, 6>
       settings;  // "knob=value" over the default config; empty ones end the list
 };
 
@@ -25,12 +25,13 @@ inline constexpr std::array kStartingPoints{
     StartingPoint{"W8A8, int8 cache, large batch",
                   "int8",
                   "int8",
-                  {"activations=int8", "kv_cache=int8", "max_batch_size=32", "prefill_kernel=tuned",
-                   "decode_kernel=tuned"}},
-    StartingPoint{"W4A8 by GPTQ",
-                  "int4_g32:gptq",
-                  "int8",
-                  {"activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
+                  {"activations=int8", "smoothing=hadamard", "kv_cache=int8", "max_batch_size=32",
+                   "prefill_kernel=tuned", "decode_kernel=tuned"}},
+    StartingPoint{
+        "W4A8 by GPTQ",
+        "int4_g32:gptq",
+        "int8",
+        {"activations=int8", "smoothing=hadamard", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"W4A8 by GPTQ, head too",
                   "int4_g128:gptq",
                   "int4_g128:gptq",

@@ -178,6 +178,7 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
     DeployConfig config = default_config(target);
     config.weights = study.proposals[(i + 1) * n / (kStarts + 1)].policy;
     config.activations.name = "int8";
+    config.smoothing.name = "hadamard";  // most of what int8 activations lose, it gives back
     config.prefill_kernel.name = config.decode_kernel.name = "tuned";
     starts.push_back(canonical(config, target));
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -48,6 +50,38 @@ std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& con
   for (std::vector<int>& tokens : sequences) {
     tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(length)));
   }
+  return sequences;
+}
+
+// What the model of the files says. One whose weights were turned says the same but for rounding,
+// which may not decide what it is calibrated on.
+std::vector<std::vector<int>> known_or_sampled(const Model& model, const DeployConfig& config,
+                                               ThreadPool& pool, PackCache* packs) {
+  const ModelSource& source = model.source().as_stored();
+  const auto fresh = [&] {
+    if (&source == &model.source()) return sample(model, config, pool);
+    const Model stored(source, config, pool, {}, packs);
+    return sample(stored, config, pool);
+  };
+  if (!packs) return fresh();
+  const auto length = static_cast<std::size_t>(std::min(kTokens, source.shape().max_seq_len));
+  const std::string key =
+      PackCache::key({"samples", std::to_string(kVersion), std::to_string(kKernelsVersion),
+                      packs->model_hash(source)});
+  // Rows of `length` tokens, padded with -1.
+  std::vector<std::int32_t> table(kSequences * length, -1);
+  std::vector<std::vector<int>> sequences(kSequences);
+  if (const auto found = packs->find(key, table.size() * sizeof(std::int32_t))) {
+    std::memcpy(table.data(), found->bytes.data(), found->bytes.size());
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      if (table[i] >= 0) sequences[i / length].push_back(table[i]);
+    }
+    return sequences;
+  }
+  sequences = fresh();
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    std::ranges::copy(sequences[i], table.begin() + static_cast<std::ptrdiff_t>(i * length));
+  packs->keep(key, std::as_bytes(std::span(table)));
   return sequences;
 }
 
@@ -324,7 +358,7 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   config.kv_cache = kv_bytes <= std::size_t(1) << 30 ? &kKvF32 : &kKvBf16;
   ThreadPool pool(config.prefill_threads);
   const Model model(source, config, pool, {}, packs);
-  const std::vector<std::vector<int>> sequences = sample(model, config, pool);
+  const std::vector<std::vector<int>> sequences = known_or_sampled(model, config, pool, packs);
 
   // All sequences in one pass, so that a layer is done before the next begins.
   KvPool kv(shape, *config.kv_cache, config.kv_page_tokens, config.kv_cache_tokens);

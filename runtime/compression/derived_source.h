@@ -21,6 +21,7 @@ class DerivedSource : public ModelSource {
   std::uint64_t file_bytes() const override { return source_->file_bytes(); }
   std::string content_hash() const override { return source_->content_hash(); }
   void release_pages() const override { source_->release_pages(); }
+  const ModelSource& as_stored() const override { return source_->as_stored(); }
 
  protected:
   std::unique_ptr<ModelSource> source_;

@@ -201,6 +201,8 @@ class Exporter {
     if (treatment.rank > 0)
       fail(planned.name, "a compensation of rank " + std::to_string(treatment.rank),
            "no rank: GGUF holds one matrix for each weight");
+    if (treatment.neurons > 0)
+      fail(planned.name, "neurons to be removed", "none: the file keeps its shapes");
     if (treatment.outliers > 0)
       fail(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
            "none: GGUF holds one matrix for each weight");

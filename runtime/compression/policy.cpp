@@ -70,6 +70,9 @@ void assign(Policy& policy, std::string_view assignment, const std::string& wher
     if (kind == LayerKind::norms && treatment.format != &kF32 && treatment.format != &kBf16) {
       fail(where, assignment, "f32 or bf16 for norms");
     }
+    if (treatment.neurons > 0 && (kind != LayerKind::gate_up || ranged)) {
+      fail(where, assignment, "neurons of gate_up, in all layers: they go from gate, up and down");
+    }
     if (!ranged) {
       policy.set(kind, treatment);
       continue;
@@ -107,6 +110,7 @@ std::string to_text(const Treatment& treatment) {
   if (treatment.quantizer != &kQuantizers[0]) text += ':' + std::string(treatment.quantizer->name);
   if (treatment.pruner)
     text += ':' + std::string(treatment.pruner->name) + std::to_string(treatment.pruned_percent);
+  if (treatment.neurons > 0) text += ":neurons" + std::to_string(treatment.neurons);
   if (treatment.outliers > 0) text += ":outliers" + std::to_string(treatment.outliers);
   if (treatment.rank > 0) text += ":rank" + std::to_string(treatment.rank);
   return text;
@@ -130,6 +134,10 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
     }
     const auto digits = std::min(option.find_first_of("0123456789"), option.size());
     const std::string_view name = option.substr(0, digits), number = option.substr(digits);
+    if (name == "neurons") {
+      treatment.neurons = parse_number(number, 1, 90, "percent", where);
+      continue;
+    }
     if (name == "outliers") {
       treatment.outliers = parse_number(number, 1, kMaxRank, "columns", where);
       continue;
@@ -144,7 +152,7 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
       const auto with_percent = [](const auto& row) { return std::string(row.name) + "50"; };
       fail(where, option,
            joined(kQuantizers, own) + ", " + joined(kPruners, with_percent) +
-               ", outliers8, rank16 (numbers are examples)");
+               ", neurons25, outliers8, rank16 (numbers are examples)");
     }
     treatment.pruner = &*pruner;
     treatment.pruned_percent = parse_number(number, 1, 99, "percent", where);
@@ -160,7 +168,7 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
 
 bool Treatment::calibrated() const {
   return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) ||
-         side_columns() > 0;
+         side_columns() > 0 || neurons > 0;
 }
 
 Policy::Policy() {

@@ -10,6 +10,7 @@
 // "nearest", a pruner with its percentage, the number of inputs whose weights stay bf16, and the
 // rank of a compensation:
 //   down=int3_g64:gptq:wanda30:outliers8:rank32
+// and gate_up=…:neurons25, where that part of the MLP's neurons is removed from gate, up and down.
 #pragma once
 
 #include <array>
@@ -73,6 +74,7 @@ struct Treatment {
   const Quantizer* quantizer = &kQuantizers[0];
   const Pruner* pruner = nullptr;  // none
   int pruned_percent = 0;
+  int neurons = 0;   // percent of the MLP's that are removed (narrowing.h); of gate_up only
   int outliers = 0;  // columns that stay bf16: those of the loudest inputs and weights
   int rank = 0;      // of the compensation (low_rank.h); 0: none
   int side_columns() const { return outliers + rank; }  // beside the codes, in bf16

@@ -3,17 +3,26 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runtime/compression/narrowing.h"
 #include "runtime/compression/rotation.h"
 
 namespace paretune {
 
-LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config,
+LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& whole,
                        const KernelTable& kernels, PackCache* packs) {
-  check_config(config, {this_machine(), source->shape()});
+  check_config(whole, {this_machine(), source->shape()});
   LoadedModel loaded;
   loaded.tokenizer = std::make_unique<Tokenizer>(source->tokenizer());
-  loaded.pool =
-      std::make_unique<ThreadPool>(std::max(config.prefill_threads, config.decode_threads));
+  loaded.pool = std::make_unique<ThreadPool>(std::max(whole.prefill_threads, whole.decode_threads));
+  DeployConfig config = whole;
+  if (const int removed = whole.weights.at(LayerKind::gate_up).neurons; removed > 0) {
+    const Calibration calibration = calibrate(*source, packs);
+    source = narrowed(std::move(source), removed, calibration);
+    config.weights.rewrite([](Treatment treatment) {
+      treatment.neurons = 0;
+      return treatment;
+    });
+  }
   if (config.smoothing.name == "hadamard") source = rotated(std::move(source));
   std::optional<Calibration> calibration;
   if (config.weights.calibrated() || needs_statistics(config.smoothing.name)) {

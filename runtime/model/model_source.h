@@ -43,6 +43,8 @@ class ModelSource {
 
   // How the weights differ from those of the files; "": not at all.
   virtual std::string variant() const { return ""; }
+  // The model of the files, whose weights these are computed from; itself where variant() is "".
+  virtual const ModelSource& as_stored() const { return *this; }
 
   virtual const std::filesystem::path& path() const = 0;  // what open_model was given
   virtual std::uint64_t file_bytes() const = 0;           // of all the model's files together

@@ -58,6 +58,8 @@ TEST(PolicyTest, WrongTextIsRefusedWithWhatIsAllowed) {
            Case{"mlp=int7", "int4_g32"},
            Case{"mlp=int4_g32:gptx", "gptq"},
            Case{"mlp=int4_g32:ternary", "int2_g32:ternary"},
+           Case{"down=int8:neurons25", "neurons of gate_up"},
+           Case{"gate_up@1=int8:neurons25", "in all layers"},
            Case{"mlp=iq4_nl:wanda50", "a format that has a zero"},
            Case{"down@x=int8", "a layer from 0"},
            Case{"down@3-1=int8", "before it ends"},

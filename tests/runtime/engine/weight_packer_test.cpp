@@ -32,7 +32,8 @@ TEST(WeightPacker, OutlierColumnsStayBf16AndOthersAreRoundedWithoutThem) {
   const auto source = open_model(kDemo);
   ThreadPool pool(2);
   WeightPacker packer(*source, pool, nullptr, nullptr);
-  for (const char* text : {"int2_g32:outliers5", "int3_g64:hqq:outliers5:rank4", "iq4_nl:outliers5"}) {
+  for (const char* text :
+       {"int2_g32:outliers5", "int3_g64:hqq:outliers5:rank4", "iq4_nl:outliers5"}) {
     const Treatment treatment = parse_treatment(text, "test");
     const PackedWeights packed = packer.stacked({{Weight::ffn_down, 1}}, treatment);
     const auto [n, k] = source->weight_shape(Weight::ffn_down);

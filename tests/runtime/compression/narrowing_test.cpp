@@ -1,0 +1,95 @@
+#include "runtime/compression/narrowing.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "bench/synthetic_model.h"
+#include "runtime/engine/loaded_model.h"
+#include "runtime/engine/pack_cache.h"
+#include "runtime/engine/scorer.h"
+#include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/tiny_model.h"
+
+namespace paretune {
+namespace {
+
+TEST(Narrowing, LeavesWholeLines) {
+  EXPECT_EQ(neurons_left(1024, 25), 768);
+  EXPECT_EQ(neurons_left(5632, 10), 5056);
+  EXPECT_EQ(neurons_left(128, 90), 64);
+  EXPECT_EQ(neurons_left(48, 50), 48);
+}
+
+// By a policy, through the engine: fewer weights, and the closer to the truth the fewer go.
+TEST(Narrowing, RemovesWhatMattersLeast) {
+  const Target target = demo_target();
+  DeployConfig config = exact_config(target);
+  const std::vector<int> prompt = golden_items()[0]["ids"].get<std::vector<int>>();
+  const TemporaryFolder folder;
+  PackCache packs(folder.path() / "packs", std::uint64_t(1) << 30);  // of samples
+  std::size_t bytes = 0;
+  const auto logits = [&](const char* policy) {
+    config.weights = parse_policy(policy, "test");
+    const LoadedModel model = load_model(open_model(kDemo), config, {}, &packs);
+    bytes = model.model->weight_bytes();
+    Scorer scorer(*model.model, config, *model.pool);
+    std::vector<float> last;
+    scorer.score(prompt, static_cast<int>(prompt.size()) - 1,
+                 [&](int, std::span<const float> row) { last.assign(row.begin(), row.end()); });
+    return last;
+  };
+  const std::vector<float> exact = logits("all=f32");
+  const std::size_t whole = bytes;
+  const auto distance = [&](const char* policy) {
+    const std::vector<float> found = logits(policy);
+    double sum = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      sum += (found[i] - exact[i]) * (found[i] - exact[i]);
+    return sum;
+  };
+  const double few = distance("linear=f32,gate_up=f32:neurons10,output=f32");
+  EXPECT_LT(bytes, whole);
+  const double many = distance("linear=f32,gate_up=f32:neurons60,output=f32");
+  EXPECT_GT(few, 0);
+  EXPECT_LT(few, many);
+  distance("linear=int4_g64:gptq,gate_up=int4_g64:gptq:neurons10,output=int8");  // all in one pass
+}
+
+TEST(Narrowing, KeepsTheRowsAndColumnsOfTheSameNeurons) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "tiny.gguf";
+  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("f16"), file);
+  const auto plain = open_model(file);
+  const Calibration calibration = calibrate(*plain, nullptr);
+  const auto narrow = narrowed(open_model(file), 50, calibration);
+  const int d_ff = plain->shape().d_ff, left = narrow->shape().d_ff;
+  ASSERT_EQ(left, neurons_left(d_ff, 50));
+  const auto d = static_cast<std::size_t>(plain->shape().d_model);
+  std::vector<float> up(d), all(static_cast<std::size_t>(d_ff) * d), down(static_cast<std::size_t>(left)),
+      whole(static_cast<std::size_t>(d_ff));
+  plain->read_rows(Weight::ffn_up, 1, 0, d_ff, all);
+  plain->read_rows(Weight::ffn_down, 1, 3, 4, whole);
+  narrow->read_rows(Weight::ffn_down, 1, 3, 4, down);
+  for (int i = 0; i < left; ++i) {
+    narrow->read_rows(Weight::ffn_up, 1, i, i + 1, up);
+    int neuron = 0;
+    while (neuron < d_ff &&
+           !std::equal(up.begin(), up.end(), all.begin() + std::ptrdiff_t(neuron) * std::ptrdiff_t(d)))
+      ++neuron;
+    ASSERT_LT(neuron, d_ff);
+    EXPECT_EQ(down[static_cast<std::size_t>(i)], whole[static_cast<std::size_t>(neuron)]);
+  }
+}
+
+TEST(Narrowing, ModelsOfExpertsAreRefused) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "experts.gguf";
+  write_synthetic_model(find_synthetic_shape("tiny-moe"), find_synthetic_type("f16"), file);
+  const auto source = open_model(file);
+  const Calibration calibration = calibrate(*source, nullptr);
+  EXPECT_THROW(narrowed(open_model(file), 10, calibration), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace paretune
