@@ -64,7 +64,7 @@ void encode(std::span<const float> row, RowCodes& out) {
         scale = to_f16(span.high / kMost - span.low / kMost);
         zero = scale > 0 ? round_within(-span.low / scale, 0, kMost) : 0;
         out.zeros[std::size_t(g)] = static_cast<std::uint8_t>(zero);
-      } else if constexpr (G::kTable != nullptr) {
+      } else if constexpr (G::kLevels) {
         scale = to_f16(level_scale(*G::kTable, span.low, span.high));
         std::uint8_t* to = out.codes.data() + std::size_t(g) * G::kGroup;
         for (const float w : group_of(row, G::kGroup, g))
@@ -216,7 +216,7 @@ void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k
 
 template <class G>
 constexpr std::span<const std::uint8_t> levels_of() {
-  if constexpr (G::kTable != nullptr) return *G::kTable;
+  if constexpr (G::kLevels) return *G::kTable;
   return {};
 }
 

@@ -5,7 +5,7 @@
 //   header, affine      f16 scale[4][16], u8 zero[4][16]: of the block's 4 groups;
 //                       value = (code - zero) * scale
 //   header, centred     f16 scale[4][16]; zero is the middle of the codes, 2^(bits - 1).
-//                       With levels: value = (level of the code - 128) * scale
+//   header, levels      as centred; value = (level of the code - 128) * scale
 //   header, k_affine    f16 d[16], f16 dmin[16], u8 scale[8][16], u8 minimum[8][16]: of 8 groups of
 //                       32; value = (d * scale) * code - dmin * minimum     (ggml's Q4_K)
 //   header, k_centred   f16 d[16], s8 scale[16][16]: of 16 groups of 16;
@@ -28,7 +28,7 @@
 
 namespace paretune {
 
-enum class Header { affine, centred, k_affine, k_centred };
+enum class Header { affine, centred, levels, k_affine, k_centred };
 
 // What the codes of 4 bits stand for, 128 being zero. Steps of 1/127 of the scale keep the products
 // integers.
@@ -42,8 +42,9 @@ inline constexpr Levels kIq4NlLevels{1,   24,  45,  63,  79,  93,  106, 118,
 
 template <int Bits, int Group, Header H, const Levels* Table = nullptr>
 struct Grid {
+  static constexpr bool kLevels = H == Header::levels;
   static constexpr const Levels* kTable = Table;
-  static constexpr int kOperandBits = Table ? 8 : Bits;  // of what kernels multiply
+  static constexpr int kOperandBits = kLevels ? 8 : Bits;  // of what kernels multiply
   static constexpr int kBits = Bits;
   static constexpr int kGroup = Group;
   static constexpr Header kHeader = H;
@@ -53,10 +54,10 @@ struct Grid {
   static constexpr int kBlockGroups = kSuper ? 256 / Group : 4;
   static constexpr int kBlockDepth = kBlockGroups * Group;
   static constexpr int kHeaderBytes =
-      kPanelColumns * (H == Header::affine     ? 3 * kBlockGroups
-                       : H == Header::centred  ? 2 * kBlockGroups
-                       : H == Header::k_affine ? 4 + 2 * kBlockGroups
-                                               : 2 + kBlockGroups);
+      kPanelColumns * (H == Header::affine               ? 3 * kBlockGroups
+                       : H == Header::centred || kLevels ? 2 * kBlockGroups
+                       : H == Header::k_affine           ? 4 + 2 * kBlockGroups
+                                                         : 2 + kBlockGroups);
   static constexpr int kChunk = 32;              // k
   static constexpr int kChunkBytes = 64 * Bits;  // of codes
   static constexpr int kVectors = 8;             // of 4 k each, in a chunk
@@ -142,8 +143,8 @@ struct GridOf<kInt2G32> : Grid<2, 32, Header::affine> {};
 template <>
 struct GridOf<kInt2G64> : Grid<2, 64, Header::affine> {};
 template <>
-struct GridOf<kNf4G64> : Grid<4, 64, Header::centred, &kNf4Levels> {};
+struct GridOf<kNf4G64> : Grid<4, 64, Header::levels, &kNf4Levels> {};
 template <>
-struct GridOf<kIq4Nl> : Grid<4, 32, Header::centred, &kIq4NlLevels> {};
+struct GridOf<kIq4Nl> : Grid<4, 32, Header::levels, &kIq4NlLevels> {};
 
 }  // namespace paretune

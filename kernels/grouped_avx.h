@@ -71,7 +71,7 @@ PARETUNE_AVX512 inline __m512i codes_of(const std::byte* chunk, int vector) {
                                      : _mm512_slli_epi16(line, unsigned(-right));
     code = _mm512_or_si512(code, _mm512_and_si512(moved, _mm512_set1_epi8(1 << kLow)));
   }
-  if constexpr (G::kTable != nullptr) {
+  if constexpr (G::kLevels) {
     const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), code);
   }
@@ -139,7 +139,7 @@ PARETUNE_AVX2 inline __m256i half_codes(const std::byte* chunk, int vector, int 
         _mm256_and_si256(_mm256_srli_epi16(load_half_line(plane), vector), _mm256_set1_epi8(1));
     code = _mm256_or_si256(code, _mm256_slli_epi16(one, kLow));
   }
-  if constexpr (G::kTable != nullptr) {
+  if constexpr (G::kLevels) {
     const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()));
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(levels), code);
   }

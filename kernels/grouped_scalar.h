@@ -15,7 +15,7 @@ int code_at(const std::uint8_t* panel, int k, int column) {
   G::for_each_plane(k, column, [&](std::size_t at, int shift, int bits, int low) {
     code |= (panel[at] >> shift & ((1 << bits) - 1)) << low;
   });
-  if constexpr (G::kTable != nullptr) return (*G::kTable)[static_cast<std::size_t>(code)];
+  if constexpr (G::kLevels) return (*G::kTable)[static_cast<std::size_t>(code)];
   return code;
 }
 
@@ -37,7 +37,7 @@ GroupValue group_value(const std::uint8_t* panel, int g, int column) {
   const auto byte = [&](std::size_t at) { return panel[at + std::size_t(column)]; };
   if constexpr (G::kHeader == Header::affine) {
     return {half(G::scale_at(g)), byte(G::zero_at(g)), 0};
-  } else if constexpr (G::kHeader == Header::centred) {
+  } else if constexpr (G::kHeader == Header::centred || G::kLevels) {
     return {half(G::scale_at(g)), G::kMiddle, 0};
   } else if constexpr (G::kHeader == Header::k_affine) {
     return {half(G::block_at(g)) * float(byte(G::scale_at(g))), 0,

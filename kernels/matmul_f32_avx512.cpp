@@ -95,7 +95,7 @@ struct Panel<kInt8> {
 // What codes of 4 bits stand for.
 template <class G>
 PARETUNE_AVX512 inline __m512 numbers_of() {
-  if constexpr (G::kTable != nullptr) {
+  if constexpr (G::kLevels) {
     return _mm512_cvtepi32_ps(
         _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()))));
   } else {

@@ -93,14 +93,16 @@ class NarrowedModel final : public DerivedSource {
 int neurons_left(int d_ff, int removed_percent) {
   constexpr int kLine = 64;
   const long left = long(d_ff) * (100 - removed_percent) / 100;
-  return static_cast<int>(std::clamp<long>((left + kLine / 2) / kLine * kLine, std::min(kLine, d_ff), d_ff));
+  return static_cast<int>(
+      std::clamp<long>((left + kLine / 2) / kLine * kLine, std::min(kLine, d_ff), d_ff));
 }
 
 std::unique_ptr<ModelSource> narrowed(std::unique_ptr<ModelSource> source, int removed_percent,
                                       const Calibration& calibration) {
   if (source->shape().n_experts > 0)
-    throw std::runtime_error(source->path().string() +
-                             ": found neurons to be removed from a model of experts, allowed: dense models");
+    throw std::runtime_error(
+        source->path().string() +
+        ": found neurons to be removed from a model of experts, allowed: dense models");
   return std::make_unique<NarrowedModel>(std::move(source), removed_percent, calibration);
 }
 

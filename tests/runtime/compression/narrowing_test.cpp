@@ -66,16 +66,16 @@ TEST(Narrowing, KeepsTheRowsAndColumnsOfTheSameNeurons) {
   const int d_ff = plain->shape().d_ff, left = narrow->shape().d_ff;
   ASSERT_EQ(left, neurons_left(d_ff, 50));
   const auto d = static_cast<std::size_t>(plain->shape().d_model);
-  std::vector<float> up(d), all(static_cast<std::size_t>(d_ff) * d), down(static_cast<std::size_t>(left)),
-      whole(static_cast<std::size_t>(d_ff));
+  std::vector<float> up(d), all(static_cast<std::size_t>(d_ff) * d),
+      down(static_cast<std::size_t>(left)), whole(static_cast<std::size_t>(d_ff));
   plain->read_rows(Weight::ffn_up, 1, 0, d_ff, all);
   plain->read_rows(Weight::ffn_down, 1, 3, 4, whole);
   narrow->read_rows(Weight::ffn_down, 1, 3, 4, down);
   for (int i = 0; i < left; ++i) {
     narrow->read_rows(Weight::ffn_up, 1, i, i + 1, up);
     int neuron = 0;
-    while (neuron < d_ff &&
-           !std::equal(up.begin(), up.end(), all.begin() + std::ptrdiff_t(neuron) * std::ptrdiff_t(d)))
+    while (neuron < d_ff && !std::equal(up.begin(), up.end(),
+                                        all.begin() + std::ptrdiff_t(neuron) * std::ptrdiff_t(d)))
       ++neuron;
     ASSERT_LT(neuron, d_ff);
     EXPECT_EQ(down[static_cast<std::size_t>(i)], whole[static_cast<std::size_t>(neuron)]);
