@@ -1,5 +1,6 @@
 #include "runtime/model/float8_scales.h"
 
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -29,6 +30,7 @@ BlockScales scales_of(const FileTensor& matrix, const FileTensor& scales, std::s
 }  // namespace
 
 void attach_float8_scales(TensorMap& tensors, std::size_t block, const std::string& where) {
+  std::set<std::string> attached;
   for (auto& [name, tensor] : tensors) {
     if (tensor.type->name != "F8_E4M3") continue;
     if (!name.ends_with(".weight") || tensor.dims.size() != 2)
@@ -43,6 +45,7 @@ void attach_float8_scales(TensorMap& tensors, std::size_t block, const std::stri
                                  "; allowed: F32, F16, BF16");
       tensor.scales = scales_of(tensor, scales->second, block,
                                 where + ": the tensor " + in_quotes(scales->first));
+      attached.insert(scales->first);
       break;
     }
     if (!tensor.scales.type)
@@ -50,12 +53,10 @@ void attach_float8_scales(TensorMap& tensors, std::size_t block, const std::stri
                                " is F8_E4M3 and has no " + in_quotes(name + "_scale_inv") + " or " +
                                in_quotes(name + "_scale"));
   }
-  std::erase_if(tensors, [](const auto& entry) {
-    for (const char* suffix :
-         {".weight_scale_inv", ".weight_scale", ".input_scale", ".k_scale", ".v_scale"}) {
-      if (entry.first.ends_with(suffix)) return true;
-    }
-    return false;
+  std::erase_if(tensors, [&](const auto& entry) {
+    const std::string& name = entry.first;
+    return attached.contains(name) || name.ends_with(".input_scale") ||
+           name.ends_with(".k_scale") || name.ends_with(".v_scale");
   });
 }
 

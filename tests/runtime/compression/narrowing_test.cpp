@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "bench/synthetic_model.h"
+#include "runtime/compression/smoothing.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/pack_cache.h"
 #include "runtime/engine/scorer.h"
@@ -80,6 +81,21 @@ TEST(Narrowing, KeepsTheRowsAndColumnsOfTheSameNeurons) {
     ASSERT_LT(neuron, d_ff);
     EXPECT_EQ(down[static_cast<std::size_t>(i)], whole[static_cast<std::size_t>(neuron)]);
   }
+}
+
+// What is packed of a model that was narrowed and smoothed is not that of one only smoothed.
+TEST(Narrowing, IsPartOfTheVariantUnderASmoother) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "tiny.gguf";
+  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("f16"), file);
+  Calibration calibration = calibrate(*open_model(file), nullptr);
+  std::unique_ptr<ModelSource> narrow = narrowed(open_model(file), 50, calibration);
+  const std::string variant = narrow->variant();
+  Calibration own = calibrate(*narrow, nullptr);
+  const auto both =
+      smooth(std::move(narrow), "smoothquant", parse_policy("all=int8", "test"), own);
+  EXPECT_TRUE(both->variant().starts_with(variant));
+  EXPECT_GT(both->variant().size(), variant.size());
 }
 
 TEST(Narrowing, ModelsOfExpertsAreRefused) {

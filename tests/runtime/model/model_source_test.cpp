@@ -187,6 +187,9 @@ TEST(OpenModel, Float8MatricesAreTimesTheirScales) {
 TEST(OpenModel, Float8MatricesWithoutScalesOfTheirDimsAreRefused) {
   expect_error([] { Float8Folder("", {}, {}).open(); }, "is F8_E4M3 and has no");
   expect_error([] { Float8Folder("_scale", {3}, {1, 1, 1}).open(); }, "found other dims than");
+  Float8Folder stray("_scale", {}, {1});  // of a matrix that is not FP8: it would be left out
+  stray.add("model.layers.0.mlp.down_proj.weight_scale", {1}, std::vector<float>{2});
+  expect_error([&] { stray.open(); }, "down_proj.weight_scale' is not part of");
   Float8Folder odd("_scale", {}, {1});
   odd.config["quantization_config"]["weight_block_size"] = {128, 64};
   expect_error([&] { odd.open(); }, "weight_block_size: found [128,64]; allowed: [128, 128]");
