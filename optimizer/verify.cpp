@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "optimizer/judge.h"
@@ -119,7 +120,7 @@ GateMargins margins_of(const Workload& workload) {
 }
 
 double gate_budget_s(const Workload& workload) {
-  return std::max(5.0, 0.05 * 60 * workload.budget.minutes);
+  return std::max(10.0, 0.1 * 60 * workload.budget.minutes);
 }
 
 std::string percent(double ratio) {
@@ -134,27 +135,44 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
   std::vector<int> candidates = study.front;  // by cost
-  if (base.feasible && std::ranges::find(candidates, 0) == candidates.end())
-    candidates.push_back(0);
+  std::erase(candidates, 0);
+  if (base.feasible) candidates.push_back(0);
   const GateMargins margins = margins_of(study.workload);
   int launched = 0;
   out.verdict = "no config passes the quality gate";
 
-  for (const int id : candidates) {
+  // What is proven to be good comes first, then the default, then what is neither proven nor
+  // refuted.
+  std::vector<int> unproven;
+  std::map<int, GateResult> gates;
+  std::size_t tested = 0;
+  while (tested < candidates.size() || !unproven.empty()) {
+    const bool proven_only = tested < candidates.size();
+    const int id = proven_only ? candidates[tested++] : unproven.front();
     const Trial& candidate = study.trials[static_cast<std::size_t>(id)];
-    if (launched == kCandidates && id != 0) continue;
-    observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
-    const std::optional<GateResult> gate =
-        profiler.gate(candidate.config, margins, gate_budget_s(study.workload));
-    if (!gate) {
-      out.verdict = "not verified: interrupted";
-      return;
+    if (!proven_only) unproven.erase(unproven.begin());
+    if (launched >= kCandidates && id != 0) continue;
+    if (proven_only) {
+      observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
+      const std::optional<GateResult> gate =
+          profiler.gate(candidate.config, margins, gate_budget_s(study.workload));
+      if (!gate) {
+        out.verdict = "not verified: interrupted";
+        return;
+      }
+      study.gates.push_back({id, *gate});
+      gates[id] = *gate;
+      if (gate->verdict == GateVerdict::failed) {
+        out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
+        continue;
+      }
+      if (gate->verdict == GateVerdict::undecided && id != 0) {
+        out.verdict = "config " + std::to_string(id) + " is not let through: " + gate->reason;
+        unproven.push_back(id);
+        continue;
+      }
     }
-    study.gates.push_back({id, *gate});
-    if (gate->verdict == GateVerdict::failed) {
-      out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
-      continue;
-    }
+    const GateResult* const gate = &gates.at(id);
     ++launched;
     double level = level_of(candidate);
     for (int step = 0; step <= kRateSteps; ++step) {

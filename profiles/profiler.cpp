@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -38,6 +39,17 @@ void check_lengths(const Workload& workload, const ModelShape& shape) {
         std::to_string(request.output_tokens) + " tokens, allowed: at most " +
         std::to_string(shape.max_seq_len) + " together, the model's context; " +
         (workload.trace.empty() ? "set a smaller max" : "clip longer rows"));
+  }
+}
+
+// nullopt: questions are then fed as plain text; serve says why when asked to chat.
+std::optional<ChatTemplate> chat_of(const ModelSource& source, const Tokenizer& tokenizer,
+                                    const std::filesystem::path& path) {
+  try {
+    return chat_template_for(tokenizer, source.chat_template().value_or(""),
+                             path.string() + ": chat template");
+  } catch (const std::runtime_error&) {
+    return std::nullopt;
   }
 }
 
@@ -97,7 +109,7 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
       model_hash_(store.model_hash(*source_)),
       packs_(store.file().parent_path() / "packs",
              PackCache::default_limit(store.file().parent_path())),
-      usd_per_hour_(workload.cost.usd_per_hour) {
+      workload_(workload) {
   if (!workload.open_layers.empty()) {
     target_.open_layers.clear();
     for (const std::string& name : workload.open_layers) {
@@ -117,16 +129,8 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
   trace_hash_ = digest({rows});
   const Tokenizer tokenizer(source_->tokenizer());
   vocabulary_ = ordinary_tokens(tokenizer);
-  std::optional<ChatTemplate> chat;
-  try {
-    chat = chat_template_for(tokenizer, source_->chat_template().value_or(""),
-                             model_path_.string() + ": chat template");
-  } catch (const std::runtime_error&) {
-    // Questions are then fed as plain text; serve says why when asked to chat.
-  }
-  const ChatTemplate* const template_or_null = chat ? &*chat : nullptr;
-  plan_ = plan_quality(workload, source_->shape(), tokenizer, template_or_null);
-  gate_plans_ = plan_gate(workload, source_->shape(), tokenizer, template_or_null, plan_);
+  const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
+  plan_ = plan_quality(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
 }
 
 std::string Profiler::model_format() const { return source_->source_format(Weight::attn_q, 0); }
@@ -251,26 +255,55 @@ std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& confi
 
 std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
                                          double budget_s) {
+  if (gate_plans_.empty()) {
+    const Tokenizer tokenizer(source_->tokenizer());
+    const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
+    gate_plans_ = plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
+  }
   const double deadline = clock_.now() + budget_s;
-  GateResult result = judge_gate({}, margins);
-  QualityPlan seen;
-  std::vector<double> scores, reference_scores;
+  struct Asked {
+    QualityPlan questions;
+    std::vector<double> scores, reference_scores;
+    Capability result;
+    bool decided = false;
+  };
+  std::map<std::string, Asked> capabilities;
+  const auto verdict = [&] {
+    std::vector<Capability> results;
+    for (const auto& [name, asked] : capabilities) results.push_back(asked.result);
+    return judge_gate(std::move(results), margins);
+  };
   int looks = 0;
   for (const QualityPlan& look : gate_plans_) {
     if (looks > 0 && clock_.now() > deadline) break;
-    const auto before = scores_of(full_precision_config(target_), look);
+    QualityPlan plan;
+    for (const QualityQuestion& question : look.questions) {
+      const std::string& name = question.item.capability;
+      if (margins.of(name) && !capabilities[name].decided) plan.questions.push_back(question);
+    }
+    if (plan.questions.empty()) break;
+    const auto before = scores_of(full_precision_config(target_), plan);
     if (!before) return std::nullopt;
-    const auto now = scores_of(config, look);
+    const auto now = scores_of(config, plan);
     if (!now) return std::nullopt;
-    seen.questions.insert(seen.questions.end(), look.questions.begin(), look.questions.end());
-    reference_scores.insert(reference_scores.end(), before->begin(), before->end());
-    scores.insert(scores.end(), now->begin(), now->end());
-    Quality quality;
-    summarize_scores(seen, scores, reference_scores, quality);
-    result = judge_gate(std::move(quality.capabilities), margins);
-    result.looks = ++looks;
-    if (result.verdict != GateVerdict::undecided) break;
+    for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+      Asked& asked = capabilities[plan.questions[i].item.capability];
+      asked.questions.questions.push_back(plan.questions[i]);
+      asked.scores.push_back((*now)[i]);
+      asked.reference_scores.push_back((*before)[i]);
+    }
+    ++looks;
+    for (auto& [name, asked] : capabilities) {
+      if (asked.decided) continue;
+      Quality quality;
+      summarize_scores(asked.questions, asked.scores, asked.reference_scores, quality);
+      asked.result = quality.capabilities.front();
+      asked.decided = gate_verdict(asked.result, *margins.of(name)) != GateVerdict::undecided;
+    }
+    if (verdict().verdict != GateVerdict::undecided) break;
   }
+  GateResult result = verdict();
+  result.looks = looks;
   return result;
 }
 
@@ -286,65 +319,52 @@ TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workl
           .seed = seed};
 }
 
-std::optional<Profiled> Profiler::pack(const DeployConfig& config) {
-  const std::string treatment = to_text(config.weights) + ' ' + std::string(config.smoothing.name) +
-                                ' ' + std::string(config.activations.name);
-  if (packed_.contains(treatment)) return std::nullopt;
-  const double begin = clock_.now();
-  const ChildResult child = run_isolated(
+ChildResult Profiler::pack(const DeployConfig& config) {
+  const std::string treatment = to_text(config.weights) + ' ' + std::string(config.smoothing.name);
+  if (packed_.contains(treatment)) return {};
+  ChildResult child = run_isolated(
       [&] {
         load_model(open_model(model_path_), config, kernels_, &packs_);
         return std::string("packed");
       },
       1e9, stop_);
-  if (child.interrupted) return Profiled{.interrupted = true};
-  if (child.outcome == Outcome::ok) {
-    packed_.insert(treatment);
-    return std::nullopt;
-  }
-  Profiled failed;
-  failed.measurement.outcome = child.outcome;
-  failed.measurement.detail = child.detail;
-  failed.measurement.seconds = clock_.now() - begin;
-  failed.measurement.measured_at = clock_.utc();
-  return failed;
+  if (!child.interrupted && child.outcome == Outcome::ok) packed_.insert(treatment);
+  return child;
 }
 
 Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                        bool fresh_quality, const MeasureSpeed& measure_speed) {
   if (std::optional<Measurement> found = store_.find(key)) {
-    price(found->speed, usd_per_hour_);
+    price(found->speed, workload_.cost.usd_per_hour);
     return {.measurement = std::move(*found), .from_store = true};
   }
 
-  // Not on the trial's time: what a start pays once is no property of the deployment.
-  if (std::optional<Profiled> failed = pack(config)) {
-    if (!failed->interrupted) store_.put(key, failed->measurement);
-    return *failed;
-  }
+  double begin = clock_.now();
   const std::string memo = quality_key(model_hash_, config, plan_.hash(), build_);
   std::optional<std::string> known_quality;
   if (!fresh_quality) known_quality = store_.find_blob(memo);
 
-  const double begin = clock_.now();
-  const ChildResult child = run_isolated(
-      [&] {
-        const std::uint64_t resident_before = resident_bytes();
-        std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
-        Measurement m;
-        double load_s = 0;
-        const LoadedModel model =
-            load_and_warm(model_path_, config, kernels_, packs_, clock_, load_s);
-        m.speed = measure_speed(model);
-        m.speed.load_s = load_s;
-        // What serving needed beyond what the process was born with.
-        const std::uint64_t peak = peak_memory_bytes();
-        m.speed.peak_memory_bytes = peak - std::min(peak, resident_before);
-        m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
-                                  : measure_quality(model, config, plan_, reference_);
-        return to_json(m);
-      },
-      timeout_s, stop_);
+  const auto trial = [&] {
+    const std::uint64_t resident_before = resident_bytes();
+    std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
+    Measurement m;
+    double load_s = 0;
+    const LoadedModel model = load_and_warm(model_path_, config, kernels_, packs_, clock_, load_s);
+    m.speed = measure_speed(model);
+    m.speed.load_s = load_s;
+    // What serving needed beyond what the process was born with.
+    const std::uint64_t peak = peak_memory_bytes();
+    m.speed.peak_memory_bytes = peak - std::min(peak, resident_before);
+    m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
+                              : measure_quality(model, config, plan_, reference_);
+    return to_json(m);
+  };
+  // Not on the trial's time: what a start pays once is no property of the deployment.
+  ChildResult child = pack(config);
+  if (!child.interrupted && child.outcome == Outcome::ok) {
+    begin = clock_.now();
+    child = run_isolated(trial, timeout_s, stop_);
+  }
   if (child.interrupted) return {.interrupted = true};
 
   Measurement m;
@@ -355,7 +375,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   m.measured_at = clock_.utc();
   if (m.outcome == Outcome::ok && !known_quality) store_.put_blob(memo, to_json(m.quality));
   store_.put(key, m);
-  price(m.speed, usd_per_hour_);
+  price(m.speed, workload_.cost.usd_per_hour);
   return {.measurement = std::move(m)};
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "profiles/clock.h"
+#include "profiles/isolate.h"
 #include "profiles/measurement.h"
 #include "profiles/quality_gate.h"
 #include "profiles/quality_plan.h"
@@ -89,8 +90,8 @@ class Profiler {
   using MeasureSpeed = std::function<Speed(const LoadedModel&)>;
   Profiled run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                bool fresh_quality, const MeasureSpeed& measure_speed);
-  // Leaves what a trial loads in the pack cache; an outcome only where that fails.
-  std::optional<Profiled> pack(const DeployConfig& config);
+  // Leaves what a trial loads in the pack cache.
+  ChildResult pack(const DeployConfig& config);
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<double>> scores_of(const DeployConfig& config, const QualityPlan& plan);
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
@@ -107,10 +108,10 @@ class Profiler {
   PackCache packs_;  // beside the store
   std::set<std::string> packed_;
   std::string trace_hash_;  // of the rows that arrivals replay
-  double usd_per_hour_;
+  const Workload workload_;
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
-  std::vector<QualityPlan> gate_plans_;  // by look
+  std::vector<QualityPlan> gate_plans_;  // by look; made when first needed
   QualityReference reference_;
   KernelTable kernels_;
   std::vector<Sensitivity> sensitivity_;

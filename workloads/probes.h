@@ -48,7 +48,7 @@ inline constexpr std::array kProbes{
 };
 
 inline constexpr std::string_view kProbePath = "probe:";  // before a probe's name, or "all"
-inline constexpr int kProbeItems = 450;                   // of each, where nobody asks for fewer
+inline constexpr int kProbeItems = 1700;                  // of each, where nobody asks for fewer
 
 // The first n questions of a seed; fewer are a prefix of more.
 std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed);
