@@ -77,9 +77,7 @@ class SmoothedModel final : public DerivedSource {
                ? "F32"
                : source_->source_format(weight, layer);
   }
-  std::string variant() const override {
-    return source_->variant() + ' ' + name_ + ' ' + policy_;
-  }
+  std::string variant() const override { return source_->variant() + ' ' + name_ + ' ' + policy_; }
 
  private:
   void smooth_site(InputSite site, LayerKind kind, int layer, const Smoother& smoother,

@@ -92,8 +92,7 @@ TEST(Narrowing, IsPartOfTheVariantUnderASmoother) {
   std::unique_ptr<ModelSource> narrow = narrowed(open_model(file), 50, calibration);
   const std::string variant = narrow->variant();
   Calibration own = calibrate(*narrow, nullptr);
-  const auto both =
-      smooth(std::move(narrow), "smoothquant", parse_policy("all=int8", "test"), own);
+  const auto both = smooth(std::move(narrow), "smoothquant", parse_policy("all=int8", "test"), own);
   EXPECT_TRUE(both->variant().starts_with(variant));
   EXPECT_GT(both->variant().size(), variant.size());
 }
