@@ -26,6 +26,7 @@
 #include "bench/ceilings.h"
 #include "bench/synthetic_model.h"
 #include "profiles/kernel_tuner.h"
+#include "profiles/steady_clock.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
 
@@ -35,11 +36,6 @@ namespace {
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-struct WallClock : Clock {
-  double now() override { return paretune::now(); }
-  void wait_until(double) override {}
-  std::string utc() override { return ""; }
-};
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;
@@ -191,7 +187,7 @@ struct Bench {
 };
 
 KernelTable tune(const Target& target, const DeployConfig& config, double& seconds) {
-  WallClock clock;
+  SteadyClock clock;
   const std::vector<const WeightFormat*> formats = config.weights.formats();
   const double begin = now();
   const std::vector<KernelTask> tasks = kernel_tasks(target, formats);

@@ -13,12 +13,6 @@
 namespace paretune {
 namespace {
 
-constexpr float kLargestF16 = 65504;
-
-float to_f16(float value) {
-  return f16_to_f32(f32_to_f16(std::clamp(value, -kLargestF16, kLargestF16)));
-}
-
 // Rounds a quotient; a scale of zero has the one code `zero`.
 int code_of(float value, float scale, int zero, int most) {
   if (!(scale != 0)) return zero;
@@ -61,17 +55,17 @@ void encode(std::span<const float> row, RowCodes& out) {
       float& scale = out.scales[std::size_t(g)];
       int zero = G::kMiddle;
       if constexpr (G::kHeader == Header::affine) {
-        scale = to_f16(span.high / kMost - span.low / kMost);
+        scale = nearest_f16(span.high / kMost - span.low / kMost);
         zero = scale > 0 ? round_within(-span.low / scale, 0, kMost) : 0;
         out.zeros[std::size_t(g)] = static_cast<std::uint8_t>(zero);
       } else if constexpr (G::kLevels) {
-        scale = to_f16(level_scale(*G::kTable, span.low, span.high));
+        scale = nearest_f16(level_scale(*G::kTable, span.low, span.high));
         std::uint8_t* to = out.codes.data() + std::size_t(g) * G::kGroup;
         for (const float w : group_of(row, G::kGroup, g))
           *to++ = static_cast<std::uint8_t>(nearest_level(*G::kTable, w, scale));
         continue;
       } else {
-        scale = to_f16(span.largest() / (G::kMiddle - 1));
+        scale = nearest_f16(span.largest() / (G::kMiddle - 1));
       }
       code_group(g, scale, zero, 0);
     }
@@ -95,8 +89,8 @@ void encode(std::span<const float> row, RowCodes& out) {
       scale_most = std::max(scale_most, scale);
       minimum_most = std::max(minimum_most, minima[g - begin]);
     }
-    const float d = out.scales[std::size_t(b)] = to_f16(scale_most / kMostSub);
-    const float dmin = to_f16(minimum_most / kMostSub);
+    const float d = out.scales[std::size_t(b)] = nearest_f16(scale_most / kMostSub);
+    const float dmin = nearest_f16(minimum_most / kMostSub);
     if constexpr (G::kMinimum) out.minima[std::size_t(b)] = dmin;
     for (int g = begin; g < end; ++g) {
       const int sub = code_of(scales[g - begin], d, 0, kMostSub);

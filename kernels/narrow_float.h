@@ -1,6 +1,7 @@
 // bf16 and IEEE half as bits: conversions to and from f32, rounding to nearest even.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -41,6 +42,12 @@ inline std::uint16_t f32_to_f16(float value) {
   }
   const std::uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
   return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+// The f16 number nearest to a value, never infinity; not-a-number stays so.
+inline float nearest_f16(float value) {
+  constexpr float kLargest = 65504;
+  return f16_to_f32(f32_to_f16(std::clamp(value, -kLargest, kLargest)));
 }
 
 }  // namespace paretune

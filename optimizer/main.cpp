@@ -1,14 +1,11 @@
 // tune: finds the deployments worth having for a workload, and the one to ship.
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -20,6 +17,7 @@
 #include "optimizer/console.h"
 #include "optimizer/tuner.h"
 #include "profiles/digest.h"
+#include "profiles/steady_clock.h"
 #include "profiles/store.h"
 #include "reports/report.h"
 #include "search/strategy.h"
@@ -36,33 +34,6 @@ std::atomic<bool> stop_requested{false};
 void on_signal(int) {
   if (stop_requested.exchange(true)) _exit(kExitInterrupted);
 }
-
-class SteadyClock : public Clock {
- public:
-  double now() override {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  void wait_until(double seconds) override {
-    // Sleeping overshoots by tens of microseconds, an arrival must not: the last stretch is spun.
-    constexpr double kSpin = 100e-6;
-    for (double left = seconds - now(); left > 0; left = seconds - now()) {
-      if (left <= kSpin) continue;
-      const double nap = left - kSpin;
-      timespec t{static_cast<time_t>(nap), static_cast<long>(1e9 * (nap - std::floor(nap)))};
-      nanosleep(&t, nullptr);
-    }
-  }
-  std::string utc() override {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
-  }
-};
 
 struct Flags {
   std::string workload;

@@ -1,4 +1,4 @@
-// Time, passed in: programs give the steady clock, tests one that they move.
+// Time, passed in: programs give the steady clock (steady_clock.h), tests one that they move.
 #pragma once
 
 #include <string>

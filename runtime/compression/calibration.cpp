@@ -21,7 +21,8 @@ namespace paretune {
 namespace {
 
 constexpr int kVersion = 4;  // of the samples; raised when they change
-constexpr int kSequences = 48, kTokens = 256;
+constexpr int kSequences = Calibration::kSequences, kTokens = Calibration::kTokens;
+
 std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& config,
                                      ThreadPool& pool) {
   const ModelSource& source = model.source();

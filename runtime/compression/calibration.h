@@ -41,6 +41,9 @@ class InputObserver {
 class Calibration {
  public:
   static constexpr std::size_t kMostMomentBytes = std::size_t(6) << 30;
+  // Sampled: so many sequences with the seeds 1, 2, …, each of so many tokens or of the most that
+  // the model can hold.
+  static constexpr int kSequences = 48, kTokens = 256;
 
   explicit Calibration(const ModelShape& shape);
 

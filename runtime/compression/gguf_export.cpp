@@ -51,6 +51,13 @@ std::optional<LayerKind> kind_of(Weight weight) {
   }
 }
 
+// What calibrated methods learn from, for people.
+std::string calibration_text() {
+  const std::string sequences = std::to_string(Calibration::kSequences);
+  return sequences + " sequences of " + std::to_string(Calibration::kTokens) +
+         " tokens, sampled from the model, seeds 1 to " + sequences;
+}
+
 class Bytes {
  public:
   template <class T>
@@ -116,9 +123,7 @@ class Exporter {
                        gguf_.pairs_end() - kPairsBegin);
     head.pair("paretune.recipe", to_text(policy_));
     head.pair("paretune.source_hash", source_->content_hash());
-    head.pair("paretune.calibration",
-              calibration_ ? "48 sequences of 256 tokens, sampled from the model, seeds 1 to 48"
-                           : "none");
+    head.pair("paretune.calibration", calibration_ ? calibration_text() : "none");
     std::uint64_t offset = 0, bits = 0, values = 0;
     for (const Planned& tensor : planned_) {
       head.string(tensor.name);
@@ -261,24 +266,22 @@ class Exporter {
       const std::size_t count = std::min(kStep, rows - row);
       std::vector<float> values(count * k);
       std::vector<std::uint8_t> dropped(treatment.pruner ? count * k : 0);
-      const std::span<float> block = std::span(values).first(count * k);
-      from.type->to_float(from.data.subspan(row * from_bytes, count * from_bytes), block);
+      from.type->to_float(from.data.subspan(row * from_bytes, count * from_bytes), values);
       for (std::size_t i = 0; i < count && treatment.pruner; ++i) {
-        mark_dropped(*treatment.pruner, treatment.pruned_percent, block.subspan(i * k, k), known,
+        mark_dropped(*treatment.pruner, treatment.pruned_percent,
+                     std::span(values).subspan(i * k, k), known,
                      std::span(dropped).subspan(i * k, k));
       }
-      const std::span<const std::uint8_t> marks =
-          std::span(dropped).first(treatment.pruner ? count * k : 0);
       std::byte* const to = bytes.data() + row * row_bytes;
       if (quantizer) {
         std::vector<RowCodes> codes(count);
-        quantizer->quantize(block, static_cast<int>(k), marks, codes);
+        quantizer->quantize(values, static_cast<int>(k), dropped, codes);
         for (std::size_t i = 0; i < count; ++i)
           repack->join(codes[i], {to + i * row_bytes, row_bytes});
         return;
       }
-      for (std::size_t i = 0; i < block.size(); ++i) {
-        const float value = marks.empty() || !marks[i] ? block[i] : 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const float value = dropped.empty() || !dropped[i] ? values[i] : 0;
         if (&format == &kF32) {
           std::memcpy(to + 4 * i, &value, 4);
         } else {

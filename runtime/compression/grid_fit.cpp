@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/narrow_float.h"
 #include "kernels/packing.h"
 
 namespace paretune {
 namespace {
 
-constexpr float kLargestF16 = 65504;
 constexpr float kStep = 0.05f, kLeast = 0.4f;  // of the range
 
 }  // namespace
@@ -22,19 +20,16 @@ int GroupGrid::code(float value) const {
 
 GroupGrid grid_between(float low, float high, const WeightFormat& format) {
   GroupGrid grid{.most = (1 << format.bits) - 1, .levels = format.levels};
-  const auto stored = [&](float v) {  // scales of whole rows are f32, those of groups f16
-    return format.group == 0 ? v : f16_to_f32(f32_to_f16(std::clamp(v, -kLargestF16, kLargestF16)));
-  };
   if (!format.levels.empty()) {
     grid.zero = nearest_level(format.levels, 0, 1);
-    grid.scale = stored(level_scale(format.levels, low, high));
+    grid.scale = stored_scale(format, level_scale(format.levels, low, high));
   } else if (format.zeros) {
-    grid.scale = stored(high / float(grid.most) - low / float(grid.most));
+    grid.scale = stored_scale(format, high / float(grid.most) - low / float(grid.most));
     grid.zero = grid.scale > 0 ? round_within(-low / grid.scale, 0, float(grid.most)) : 0;
   } else {
     grid.zero = 1 << (format.bits - 1);
     grid.least = format.group == 0 ? 1 : 0;  // ±127: kernels negate codes
-    grid.scale = stored(std::max(-low, high) / float(grid.zero - 1));
+    grid.scale = stored_scale(format, std::max(-low, high) / float(grid.zero - 1));
   }
   return grid;
 }
@@ -72,8 +67,7 @@ GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights
     for (const float sign : {1.0f, -1.0f}) {
       for (float part = 1 + 3 * kStep; part >= kLeast; part -= kStep / 2) {
         GroupGrid grid = best;
-        grid.scale = f16_to_f32(
-            f32_to_f16(std::clamp(sign * part * largest / 127, -kLargestF16, kLargestF16)));
+        grid.scale = stored_scale(format, sign * part * largest / 127);
         const double error = grid_error(grid, values, weights);
         if (error >= least) continue;
         least = error;

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "kernels/narrow_float.h"
 #include "kernels/weight_format.h"
 #include "runtime/compression/quantizer.h"
 
@@ -11,6 +12,11 @@ namespace paretune {
 // Weights along k that share a grid.
 constexpr std::size_t group_size(const WeightFormat& format, std::size_t k) {
   return format.group > 0 ? static_cast<std::size_t>(format.group) : k;
+}
+
+// A scale as the format keeps it: those of groups are f16.
+inline float stored_scale(const WeightFormat& format, float scale) {
+  return format.group == 0 ? scale : nearest_f16(scale);
 }
 
 struct GroupGrid {

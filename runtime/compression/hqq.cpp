@@ -5,10 +5,8 @@
 //
 // Zeros are integers in our formats, so the scale is solved for as well, and the clipped grid with
 // the lower Σ |error|^p is kept: never worse than clipping by that measure.
-#include <algorithm>
 #include <cmath>
 
-#include "kernels/narrow_float.h"
 #include "kernels/packing.h"
 #include "runtime/compression/grid_fit.h"
 #include "runtime/compression/quantizer.h"
@@ -57,8 +55,7 @@ GroupGrid half_quadratic(std::span<const float> values, std::span<const float>,
       next.zero = round_within(float(zero / double(values.size())), 0, float(grid.most));
     }
     if (weight > 0 && moment > 0) {
-      const float scale = float(moment / weight);
-      next.scale = format.group == 0 ? scale : f16_to_f32(f32_to_f16(std::min(scale, 65504.0f)));
+      next.scale = stored_scale(format, float(moment / weight));
     }
     if (!(next.scale > 0)) break;
     const double error = power_error(next, values);

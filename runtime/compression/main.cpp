@@ -3,12 +3,10 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "runtime/compression/gguf_export.h"
 #include "runtime/engine/pack_cache.h"

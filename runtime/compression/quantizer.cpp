@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/narrow_float.h"
 #include "runtime/compression/grid_fit.h"
 
 namespace paretune {
@@ -87,7 +86,7 @@ GroupGrid ternary_grid(std::span<const float> values, std::span<const float> wei
   grid.zero = format.zeros ? 1 : grid.zero;
   grid.least = grid.zero - 1;
   grid.most = grid.zero + 1;
-  grid.scale = format.group == 0 ? scale : f16_to_f32(f32_to_f16(std::min(scale, 65504.0f)));
+  grid.scale = stored_scale(format, scale);
   return grid;
 }
 

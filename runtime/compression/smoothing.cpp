@@ -24,18 +24,13 @@ std::vector<float> centred(std::vector<float> s) {
   return s;
 }
 
-// The weights of one site: what reads its inputs.
+// The weights that read a site's inputs.
 std::vector<Weight> readers(InputSite site) {
-  switch (site) {
-    case InputSite::qkv:
-      return {Weight::attn_q, Weight::attn_k, Weight::attn_v};
-    case InputSite::gate_up:
-      return {Weight::ffn_gate, Weight::ffn_up};
-    case InputSite::down:
-      return {Weight::ffn_down};
-    default:
-      return {};
+  std::vector<Weight> found;
+  for (const WeightInfo& info : kWeights) {
+    if (input_site(info.weight) == site) found.push_back(info.weight);
   }
+  return found;
 }
 
 class SmoothedModel final : public DerivedSource {

@@ -36,6 +36,14 @@ TEST(NarrowFloat, HalvesByHand) {
   EXPECT_EQ(f32_to_f16(-0.0f), 0x8000);
 }
 
+TEST(NarrowFloat, TheNearestHalfIsFinite) {
+  EXPECT_EQ(nearest_f16(1 + 0x1p-11f), 1);
+  EXPECT_EQ(nearest_f16(65520), 65504);
+  EXPECT_EQ(nearest_f16(INFINITY), 65504);
+  EXPECT_EQ(nearest_f16(-1e9f), -65504);
+  EXPECT_TRUE(std::isnan(nearest_f16(NAN)));
+}
+
 TEST(NarrowFloat, EveryBf16Survives) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     const auto narrow = static_cast<std::uint16_t>(bits);

@@ -4,29 +4,16 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "profiles/steady_clock.h"
 #include "profiles/store.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
 namespace {
-
-class TestClock : public Clock {
- public:
-  double now() override {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  void wait_until(double seconds) override {
-    while (now() < seconds) usleep(100);
-  }
-  std::string utc() override { return "2026-01-01T00:00:00Z"; }
-};
 
 struct Silent : TuneObserver {
   void phase(const std::string&) override {}
@@ -67,7 +54,7 @@ class TunerTest : public testing::Test {
     return w;
   }
   Study run(const Workload& w, const std::string& store = "a") {
-    TestClock clock;
+    SteadyClock clock;
     Store file(folder_ / (store + ".sqlite"));
     Profiler profiler(w, file, clock, "test build", stop_);
     return tune(w, {.kernel_seconds = 0.5}, profiler, clock, stop_, observer_);
@@ -126,7 +113,7 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
       }
     } killer;
     const Workload w = workload(6);
-    TestClock clock;
+    SteadyClock clock;
     Store store(folder_ / "a.sqlite");
     Profiler profiler(w, store, clock, "test build", stop_);
     tune(w, {}, profiler, clock, stop_, killer);

@@ -1,25 +1,14 @@
 #include "profiles/kernel_tuner.h"
 
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <algorithm>
 
 #include "profiles/sentinel.h"
+#include "profiles/steady_clock.h"
 
 namespace paretune {
 namespace {
-
-class TestClock : public Clock {
- public:
-  double now() override {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  void wait_until(double) override {}
-  std::string utc() override { return ""; }
-};
 
 void no_wrong(const KernelChoice& choice) {
   ADD_FAILURE() << choice.plan.variant->family << " " << choice.key.weights->name
@@ -57,7 +46,7 @@ TEST(KernelCandidates, TheDefaultComesFirstAndNothingTwice) {
 
 // Whatever wins, every candidate of every format gives the reference's answer, or `wrong` is told.
 TEST(KernelTuner, EveryCandidateIsRight) {
-  TestClock clock;
+  SteadyClock clock;
   ThreadPool pool(2);
   for (const WeightFormat* format : kWeightFormats) {
     const Activations activations = format->integer    ? Activations::int8
@@ -76,7 +65,7 @@ TEST(KernelTuner, EveryCandidateIsRight) {
 }
 
 TEST(KernelTuner, AWrongKernelIsFound) {
-  TestClock clock;
+  SteadyClock clock;
   ThreadPool pool(1);
   const MatmulVariant& honest = resolve_matmul("scalar", kInt8, Activations::int8);
   MatmulVariant liar = honest;
@@ -93,7 +82,7 @@ TEST(KernelTuner, AWrongKernelIsFound) {
 }
 
 TEST(KernelTuner, GivesOneChoicePerNumberOfRows) {
-  TestClock clock;
+  SteadyClock clock;
   ThreadPool pool(2);
   const KernelTask one = task(kInt8, Activations::int8, {1, 8, 64});
   const auto choices = tune_kernels(one, {}, pool, clock, 0.2, no_wrong);
@@ -141,7 +130,7 @@ TEST(SentinelTest, TellsWhatChanged) {
 }
 
 TEST(SentinelTest, MeasuresPlausibleRates) {
-  TestClock clock;
+  SteadyClock clock;
   ThreadPool pool(1);
   const Sentinel now = measure_sentinel({.l3 = 1 << 20}, pool, clock);
   EXPECT_GT(now.read_gb_per_s, 0.01);

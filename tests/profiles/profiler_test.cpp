@@ -1,28 +1,15 @@
 #include "profiles/profiler.h"
 
 #include <gtest/gtest.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "profiles/steady_clock.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
 namespace {
-
-class TestClock : public Clock {
- public:
-  double now() override {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  void wait_until(double seconds) override {
-    while (now() < seconds) usleep(100);
-  }
-  std::string utc() override { return "2026-01-01T00:00:00Z"; }
-};
 
 constexpr std::string_view kTiny = R"({
   "name": "tiny", "model": "workloads/demo/demo.gguf",
@@ -44,7 +31,7 @@ TEST(Profiler, PackingIsNoPartOfATrial) {
   std::filesystem::remove_all(folder);
   {
     const Workload workload = parse_workload(kTiny, std::filesystem::current_path() / "tiny.json");
-    TestClock clock;
+    SteadyClock clock;
     Store store(folder / "a.sqlite");
     const std::atomic<bool> stop{false};
     Profiler profiler(workload, store, clock, "test build", stop);

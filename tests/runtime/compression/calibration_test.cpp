@@ -4,20 +4,14 @@
 
 #include <cmath>
 
-#include "bench/synthetic_model.h"
 #include "runtime/engine/pack_cache.h"
-#include "tests/runtime/model/tiny_model.h"
+#include "tests/runtime/model/synthetic_model.h"
 
 namespace paretune {
 namespace {
 
 class CalibrationTest : public testing::Test {
  protected:
-  std::unique_ptr<ModelSource> model(const std::string& shape) const {
-    const auto file = folder_.path() / (shape + ".gguf");
-    write_synthetic_model(find_synthetic_shape(shape), find_synthetic_type("f16"), file);
-    return open_model(file);
-  }
   static std::vector<float> all(const Calibration& calibration) {
     std::vector<float> values;
     for (int layer = 0; layer < 2; ++layer) {
@@ -29,11 +23,12 @@ class CalibrationTest : public testing::Test {
     }
     return values;
   }
+  const SyntheticModel tiny_{"tiny"};
   const TemporaryFolder folder_;
 };
 
 TEST_F(CalibrationTest, MomentsAreSymmetricWithTheSquaresOnTheirDiagonal) {
-  const auto source = model("tiny");
+  const auto source = tiny_.open();
   const Calibration calibration = calibrate(*source, nullptr);
   for (int layer = 0; layer < source->shape().n_layers; ++layer) {
     for (const InputSite site : {InputSite::qkv, InputSite::attention_output, InputSite::gate_up,
@@ -63,7 +58,7 @@ TEST_F(CalibrationTest, MomentsAreSymmetricWithTheSquaresOnTheirDiagonal) {
 }
 
 TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
-  const auto source = model("tiny");
+  const auto source = tiny_.open();
   PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
   const std::vector<float> first = all(calibrate(*source, &packs));
   const int found = packs.found();
@@ -76,7 +71,7 @@ TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
 
 // A copy is divided by itself, and what was divided does not come back.
 TEST_F(CalibrationTest, DividedMomentsAreThoseOfDividedInputs) {
-  const auto source = model("tiny");
+  const auto source = tiny_.open();
   PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
   const Calibration plain = calibrate(*source, &packs);
   Calibration divided = plain;
@@ -97,7 +92,7 @@ TEST_F(CalibrationTest, DividedMomentsAreThoseOfDividedInputs) {
 
 // A layer's file that is gone: everything is gathered anew.
 TEST_F(CalibrationTest, LostFilesAreMadeAgain) {
-  const auto source = model("tiny");
+  const auto source = tiny_.open();
   const auto folder = folder_.path() / "packs";
   const std::vector<float> first = all(calibrate(*source, nullptr));
   {
@@ -112,8 +107,7 @@ TEST_F(CalibrationTest, LostFilesAreMadeAgain) {
 }
 
 TEST_F(CalibrationTest, ExpertsHaveNoneOfTheirOwn) {
-  const auto source = model("tiny-moe");
-  const Calibration calibration = calibrate(*source, nullptr);
+  const Calibration calibration = calibrate(*SyntheticModel("tiny-moe").open(), nullptr);
   EXPECT_FALSE(input_site(Weight::expert_gate).has_value());
   EXPECT_GT(calibration.statistics(InputSite::qkv, 1).mean_squares[0], 0);
 }

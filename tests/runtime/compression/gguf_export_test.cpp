@@ -6,8 +6,6 @@
 #include <fstream>
 #include <random>
 
-#include "runtime/engine/loaded_model.h"
-#include "runtime/engine/scorer.h"
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/tensor_types.h"
 #include "tests/runtime/engine/demo_model.h"
@@ -23,13 +21,7 @@ class GgufExport : public testing::Test {
     config.weights = parse_policy(weights, "test");
     config.activations.name = "int8";
     const LoadedModel model = load_model(open_model(file), config);
-    const std::vector<int> prompt = golden_items()[0]["ids"].get<std::vector<int>>();
-    Scorer scorer(*model.model, config, *model.pool);
-    std::vector<float> all;
-    scorer.score(prompt, 0, [&](int, std::span<const float> row) {
-      all.insert(all.end(), row.begin(), row.end());
-    });
-    return all;
+    return all_logits(*model.model, config, *model.pool, golden_prompt());
   }
   static std::string bytes(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);

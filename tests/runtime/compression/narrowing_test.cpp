@@ -2,15 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
-#include "bench/synthetic_model.h"
 #include "runtime/compression/smoothing.h"
-#include "runtime/engine/loaded_model.h"
 #include "runtime/engine/pack_cache.h"
-#include "runtime/engine/scorer.h"
 #include "tests/runtime/engine/demo_model.h"
-#include "tests/runtime/model/tiny_model.h"
+#include "tests/runtime/model/synthetic_model.h"
 
 namespace paretune {
 namespace {
@@ -26,7 +21,6 @@ TEST(Narrowing, LeavesWholeLines) {
 TEST(Narrowing, RemovesWhatMattersLeast) {
   const Target target = demo_target();
   DeployConfig config = exact_config(target);
-  const std::vector<int> prompt = golden_items()[0]["ids"].get<std::vector<int>>();
   const TemporaryFolder folder;
   PackCache packs(folder.path() / "packs", std::uint64_t(1) << 30);  // of samples
   std::size_t bytes = 0;
@@ -34,21 +28,11 @@ TEST(Narrowing, RemovesWhatMattersLeast) {
     config.weights = parse_policy(policy, "test");
     const LoadedModel model = load_model(open_model(kDemo), config, {}, &packs);
     bytes = model.model->weight_bytes();
-    Scorer scorer(*model.model, config, *model.pool);
-    std::vector<float> last;
-    scorer.score(prompt, static_cast<int>(prompt.size()) - 1,
-                 [&](int, std::span<const float> row) { last.assign(row.begin(), row.end()); });
-    return last;
+    return last_logits(model, config, golden_prompt());
   };
   const std::vector<float> exact = logits("all=f32");
   const std::size_t whole = bytes;
-  const auto distance = [&](const char* policy) {
-    const std::vector<float> found = logits(policy);
-    double sum = 0;
-    for (std::size_t i = 0; i < exact.size(); ++i)
-      sum += (found[i] - exact[i]) * (found[i] - exact[i]);
-    return sum;
-  };
+  const auto distance = [&](const char* policy) { return squared_distance(logits(policy), exact); };
   const double few = distance("linear=f32,gate_up=f32:neurons10,output=f32");
   EXPECT_LT(bytes, whole);
   const double many = distance("linear=f32,gate_up=f32:neurons60,output=f32");
@@ -58,12 +42,10 @@ TEST(Narrowing, RemovesWhatMattersLeast) {
 }
 
 TEST(Narrowing, KeepsTheRowsAndColumnsOfTheSameNeurons) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "tiny.gguf";
-  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("f16"), file);
-  const auto plain = open_model(file);
+  const SyntheticModel tiny("tiny");
+  const auto plain = tiny.open();
   const Calibration calibration = calibrate(*plain, nullptr);
-  const auto narrow = narrowed(open_model(file), 50, calibration);
+  const auto narrow = narrowed(tiny.open(), 50, calibration);
   const int d_ff = plain->shape().d_ff, left = narrow->shape().d_ff;
   ASSERT_EQ(left, neurons_left(d_ff, 50));
   const auto d = static_cast<std::size_t>(plain->shape().d_model);
@@ -85,11 +67,9 @@ TEST(Narrowing, KeepsTheRowsAndColumnsOfTheSameNeurons) {
 
 // What is packed of a model that was narrowed and smoothed is not that of one only smoothed.
 TEST(Narrowing, IsPartOfTheVariantUnderASmoother) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "tiny.gguf";
-  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("f16"), file);
-  Calibration calibration = calibrate(*open_model(file), nullptr);
-  std::unique_ptr<ModelSource> narrow = narrowed(open_model(file), 50, calibration);
+  const SyntheticModel tiny("tiny");
+  Calibration calibration = calibrate(*tiny.open(), nullptr);
+  std::unique_ptr<ModelSource> narrow = narrowed(tiny.open(), 50, calibration);
   const std::string variant = narrow->variant();
   Calibration own = calibrate(*narrow, nullptr);
   const auto both = smooth(std::move(narrow), "smoothquant", parse_policy("all=int8", "test"), own);
@@ -98,12 +78,9 @@ TEST(Narrowing, IsPartOfTheVariantUnderASmoother) {
 }
 
 TEST(Narrowing, ModelsOfExpertsAreRefused) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "experts.gguf";
-  write_synthetic_model(find_synthetic_shape("tiny-moe"), find_synthetic_type("f16"), file);
-  const auto source = open_model(file);
-  const Calibration calibration = calibrate(*source, nullptr);
-  EXPECT_THROW(narrowed(open_model(file), 10, calibration), std::runtime_error);
+  const SyntheticModel experts("tiny-moe");
+  const Calibration calibration = calibrate(*experts.open(), nullptr);
+  EXPECT_THROW(narrowed(experts.open(), 10, calibration), std::runtime_error);
 }
 
 }  // namespace

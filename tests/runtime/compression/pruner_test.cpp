@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "runtime/engine/loaded_model.h"
-#include "runtime/engine/scorer.h"
 #include "tests/runtime/engine/demo_model.h"
 
 namespace paretune {
@@ -70,25 +68,12 @@ TEST(Pruner, PrunedWeightsStayZero) {
 TEST(Pruner, AndCompensationInTheModel) {
   const Target target = demo_target();
   DeployConfig config = exact_config(target);
-  const nlohmann::json items = golden_items();
-  const std::vector<int> prompt = items[0]["ids"].get<std::vector<int>>();
   const auto logits = [&](const char* policy) {
     config.weights = parse_policy(policy, "test");
-    const LoadedModel model = load_model(open_model(kDemo), config);
-    Scorer scorer(*model.model, config, *model.pool);
-    std::vector<float> last;
-    scorer.score(prompt, static_cast<int>(prompt.size()) - 1,
-                 [&](int, std::span<const float> row) { last.assign(row.begin(), row.end()); });
-    return last;
+    return last_logits(load_model(open_model(kDemo), config), config, golden_prompt());
   };
   const std::vector<float> exact = logits("all=f32");
-  const auto distance = [&](const char* policy) {
-    const std::vector<float> found = logits(policy);
-    double sum = 0;
-    for (std::size_t i = 0; i < exact.size(); ++i)
-      sum += (found[i] - exact[i]) * (found[i] - exact[i]);
-    return sum;
-  };
+  const auto distance = [&](const char* policy) { return squared_distance(logits(policy), exact); };
   const double pruned = distance("linear=f32:magnitude40,output=f32");
   EXPECT_GT(pruned, 0);
   EXPECT_LT(distance("linear=f32:magnitude40:rank64,output=f32"), 0.7 * pruned);

@@ -5,12 +5,10 @@
 #include <cmath>
 #include <random>
 
-#include "bench/synthetic_model.h"
 #include "runtime/compression/calibration.h"
-#include "runtime/engine/model.h"
 #include "runtime/engine/pack_cache.h"
-#include "runtime/engine/scorer.h"
 #include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/synthetic_model.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
@@ -57,21 +55,14 @@ std::vector<float> logits(const ModelSource& source) {
   DeployConfig config = exact_config(target);
   ThreadPool pool(2);
   const Model model(source, config, pool);
-  Scorer scorer(model, config, pool);
   std::vector<int> prompt(20);
   for (std::size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<int>(i * 7 + 1) % 100;
-  std::vector<float> all;
-  scorer.score(prompt, 0, [&](int, std::span<const float> row) {
-    all.insert(all.end(), row.begin(), row.end());
-  });
-  return all;
+  return all_logits(model, config, pool, prompt);
 }
 
 TEST(Rotation, OfAModelChangesNothingButItsWeights) {
-  const TemporaryFolder folder;
-  const auto experts = folder.path() / "experts.gguf";
-  write_synthetic_model(find_synthetic_shape("tiny-moe"), find_synthetic_type("f16"), experts);
-  for (const std::filesystem::path& file : {std::filesystem::path(kDemo), experts}) {
+  const SyntheticModel experts("tiny-moe");
+  for (const std::filesystem::path& file : {std::filesystem::path(kDemo), experts.file()}) {
     const auto plain = open_model(file);
     const auto turned = rotated(open_model(file));
     EXPECT_NE(turned->variant(), plain->variant());
@@ -79,12 +70,7 @@ TEST(Rotation, OfAModelChangesNothingButItsWeights) {
     turned->read_rows(Weight::ffn_norm, 0, 0, 1, norm);
     EXPECT_EQ(norm, std::vector<float>(norm.size(), 1.0f));
     const std::vector<float> expected = logits(*plain), found = logits(*turned);
-    float largest = 0, worst = 0;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      largest = std::max(largest, std::fabs(expected[i]));
-      worst = std::max(worst, std::fabs(expected[i] - found[i]));
-    }
-    EXPECT_LT(worst, 2e-4f * largest) << file;
+    EXPECT_LT(largest_error(found, expected), 2e-4f) << file;
     EXPECT_NE(found, expected) << file;
   }
 }
@@ -92,10 +78,9 @@ TEST(Rotation, OfAModelChangesNothingButItsWeights) {
 // So that what calibrates it does not depend on which of the two was calibrated first.
 TEST(Rotation, IsCalibratedOnWhatTheStoredModelSays) {
   const TemporaryFolder folder;
-  const auto file = folder.path() / "tiny.gguf";
-  write_synthetic_model(find_synthetic_shape("tiny"), find_synthetic_type("f16"), file);
+  const SyntheticModel tiny("tiny");
   const auto statistics = [&](bool turned, PackCache* packs) {
-    std::unique_ptr<ModelSource> source = open_model(file);
+    std::unique_ptr<ModelSource> source = tiny.open();
     if (turned) source = rotated(std::move(source));
     const Calibration calibration = calibrate(*source, packs);
     const auto down = calibration.statistics(InputSite::down, 1).mean_squares;

@@ -6,21 +6,13 @@
 #include <cmath>
 #include <random>
 
-#include "runtime/engine/loaded_model.h"
-#include "runtime/engine/scorer.h"
 #include "tests/runtime/engine/demo_model.h"
 
 namespace paretune {
 namespace {
 
 std::vector<float> logits(const Model& model, const DeployConfig& config, ThreadPool& pool) {
-  const std::vector<int> prompt = golden_items()[0]["ids"].get<std::vector<int>>();
-  Scorer scorer(model, config, pool);
-  std::vector<float> all;
-  scorer.score(prompt, 0, [&](int, std::span<const float> row) {
-    all.insert(all.end(), row.begin(), row.end());
-  });
-  return all;
+  return all_logits(model, config, pool, golden_prompt());
 }
 
 // In f32 nothing but rounding tells the smoothed model from the original.
@@ -43,13 +35,7 @@ TEST(Smoothing, MovesScalesAndChangesNothing) {
     EXPECT_NE(norm, plain) << smoother.name;
     EXPECT_NE(smoothed->variant(), "");
     const Model after(*smoothed, exact, pool);
-    const std::vector<float> found = logits(after, exact, pool);
-    float largest = 0, worst = 0;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      largest = std::max(largest, std::fabs(expected[i]));
-      worst = std::max(worst, std::fabs(expected[i] - found[i]));
-    }
-    EXPECT_LT(worst, 1e-4f * largest) << smoother.name;
+    EXPECT_LT(largest_error(logits(after, exact, pool), expected), 1e-4f) << smoother.name;
   }
 }
 

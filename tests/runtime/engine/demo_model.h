@@ -1,8 +1,11 @@
 // The demo model, and configs to run it with.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,10 @@ inline nlohmann::json golden_items() {
   return nlohmann::json::parse(file)["items"];
 }
 
+inline std::vector<int> golden_prompt(std::size_t item = 0) {
+  return golden_items()[item]["ids"].get<std::vector<int>>();
+}
+
 // Greedy continuation of at most n tokens, the end token included.
 inline std::vector<int> greedy(Engine& engine, const std::vector<int>& prompt, int n) {
   engine.submit({.id = 1, .prompt = prompt, .sampling = {.max_tokens = n}});
@@ -43,15 +50,39 @@ inline std::vector<int> greedy(Engine& engine, const std::vector<int>& prompt, i
   return tokens;
 }
 
+// The logits after each token from index `first` on, (tokens, vocab_size).
+inline std::vector<float> all_logits(const Model& model, const DeployConfig& config,
+                                     ThreadPool& pool, const std::vector<int>& tokens,
+                                     int first = 0) {
+  Scorer scorer(model, config, pool);
+  std::vector<float> all;
+  scorer.score(tokens, first, [&](int, std::span<const float> row) {
+    all.insert(all.end(), row.begin(), row.end());
+  });
+  return all;
+}
+
 // The logits after the last token.
 inline std::vector<float> last_logits(const LoadedModel& model, const DeployConfig& config,
                                       const std::vector<int>& tokens) {
-  Scorer scorer(*model.model, config, *model.pool);
-  std::vector<float> result;
-  scorer.score(
-      tokens, static_cast<int>(tokens.size()) - 1,
-      [&](int, std::span<const float> logits) { result.assign(logits.begin(), logits.end()); });
-  return result;
+  return all_logits(*model.model, config, *model.pool, tokens, static_cast<int>(tokens.size()) - 1);
+}
+
+// Σ (a - b)²
+inline double squared_distance(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+// The largest error, relative to the largest value that was expected.
+inline float largest_error(std::span<const float> found, std::span<const float> expected) {
+  float largest = 0, worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::fabs(expected[i]));
+    worst = std::max(worst, std::fabs(expected[i] - found[i]));
+  }
+  return worst / largest;
 }
 
 }  // namespace paretune

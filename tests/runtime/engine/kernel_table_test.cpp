@@ -105,7 +105,7 @@ TEST(KernelTable, NoPlanChangesAnAnswer) {
   config.activations.name = "int8";
   config.prefill_threads = config.decode_threads = 2;
   config.prefill_kernel.name = config.decode_kernel.name = kKernelFamilies.front();
-  const auto prompt = golden_items()[4]["ids"].get<std::vector<int>>();
+  const auto prompt = golden_prompt(4);
   const std::vector<float> expected =
       last_logits(load_model(open_model(kDemo), config), config, prompt);
 

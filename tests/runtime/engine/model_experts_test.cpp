@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <numeric>
 
-#include "bench/synthetic_model.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
 #include "tests/runtime/engine/demo_model.h"
-#include "tests/runtime/model/tiny_model.h"
+#include "tests/runtime/model/synthetic_model.h"
 
 namespace paretune {
 namespace {
@@ -84,23 +82,13 @@ class Reference {
   const ModelShape& s_;
 };
 
-class ModelExpertsTest : public testing::Test {
- protected:
-  std::filesystem::path write(const std::string& shape) const {
-    const std::filesystem::path file = folder_.path() / (shape + ".gguf");
-    write_synthetic_model(find_synthetic_shape(shape), find_synthetic_type("f16"), file);
-    return file;
-  }
-  const TemporaryFolder folder_;
-};
-
-TEST_F(ModelExpertsTest, LogitsAreThoseOfTheDefinition) {
-  const auto file = write("tiny-moe");
-  const Target target{this_machine(), open_model(file)->shape()};
+TEST(ModelExpertsTest, LogitsAreThoseOfTheDefinition) {
+  const SyntheticModel experts("tiny-moe");
+  const Target target{this_machine(), experts.open()->shape()};
   ASSERT_EQ(target.model.n_experts, 4);
   DeployConfig config = exact_config(target);
   config.prefix_caching = false;
-  const LoadedModel model = load_model(open_model(file), config);
+  const LoadedModel model = load_model(experts.open(), config);
   const Reference reference(*model.source);
   for (const int token : {3, 50, 120, 299}) {
     const std::vector<float> logits = last_logits(model, config, {token});
@@ -115,9 +103,9 @@ TEST_F(ModelExpertsTest, LogitsAreThoseOfTheDefinition) {
 }
 
 // Rows meet the same kernels whoever shares their expert, and whatever the number of threads.
-TEST_F(ModelExpertsTest, ARowDoesNotDependOnItsNeighboursOrThreads) {
-  const auto file = write("tiny-moe");
-  const Target target{this_machine(), open_model(file)->shape()};
+TEST(ModelExpertsTest, ARowDoesNotDependOnItsNeighboursOrThreads) {
+  const SyntheticModel experts("tiny-moe");
+  const Target target{this_machine(), experts.open()->shape()};
   std::vector<int> prompt;
   for (int i = 0; i < 40; ++i) prompt.push_back(3 + i * 7 % 290);
   for (const char* weights : {"f32", "int8", "int4_g32"}) {
@@ -130,7 +118,7 @@ TEST_F(ModelExpertsTest, ARowDoesNotDependOnItsNeighboursOrThreads) {
       for (const int threads : {1, 2}) {
         config.prefill_chunk = chunk;
         config.prefill_threads = config.decode_threads = std::min(threads, target.machine.cores);
-        const LoadedModel model = load_model(open_model(file), config);
+        const LoadedModel model = load_model(experts.open(), config);
         const std::vector<float> logits = last_logits(model, config, prompt);
         if (expected.empty()) expected = logits;
         EXPECT_EQ(logits, expected) << weights << " chunk " << chunk << " threads " << threads;

@@ -64,7 +64,7 @@ TEST(ModelTest, GreedyContinuationsAreGolden) {
 TEST(ModelTest, SplitAttentionDoesNotDependOnThreads) {
   const Target target = demo_target();
   if (target.machine.cores < 2) GTEST_SKIP() << "skipped: one core";
-  const auto ids = golden_items()[4]["ids"].get<std::vector<int>>();
+  const auto ids = golden_prompt(4);
   std::vector<int> prompt;
   while (prompt.size() < 300) prompt.insert(prompt.end(), ids.begin(), ids.end());
   prompt.resize(300);
@@ -91,7 +91,7 @@ TEST(ModelTest, KnobsKeepTheirPromises) {
   DeployConfig base = exact_config(target);
   base.prefill_threads = base.decode_threads = target.machine.cores;
   const LoadedModel base_model = load_model(open_model(kDemo), base);
-  const auto prompt = golden_items()[4]["ids"].get<std::vector<int>>();
+  const auto prompt = golden_prompt(4);
   const std::vector<float> expected = last_logits(base_model, base, prompt);
   const float largest = *std::ranges::max_element(expected);
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "runtime/model/tensor_types.h"
 #include "tests/runtime/model/expect_error.h"
+#include "tests/runtime/model/tiny_folder.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
@@ -32,84 +32,6 @@ void expect_same_model(const ModelSource& a, const ModelSource& b) {
   }
 }
 
-// tiny_model.h's model as a Hugging Face folder, with a byte-level tokenizer of three tokens.
-struct TinyFolder {
-  explicit TinyFolder(const ModelShape& shape = tiny_shape()) {
-    config = {{"model_type", shape.architecture},
-              {"hidden_size", shape.d_model},
-              {"intermediate_size", shape.d_ff},
-              {"num_hidden_layers", shape.n_layers},
-              {"num_attention_heads", shape.n_heads},
-              {"num_key_value_heads", shape.n_kv_heads},
-              {"head_dim", shape.head_dim},
-              {"vocab_size", shape.vocab_size},
-              {"rms_norm_eps", shape.rms_epsilon},
-              {"max_position_embeddings", shape.max_seq_len},
-              {"tie_word_embeddings", shape.tied_output},
-              {"eos_token_id", 1}};
-    if (shape.n_experts > 0) {
-      if (shape.architecture == "qwen3moe") config["model_type"] = "qwen3_moe";
-      config["num_local_experts"] = shape.n_experts;
-      config["num_experts_per_tok"] = shape.n_experts_used;
-      config["norm_topk_prob"] = shape.renormalized_experts;
-    }
-    tokenizer = {{"added_tokens",
-                  {{{"id", 0}, {"content", "<s>"}, {"special", true}},
-                   {{"id", 1}, {"content", "</s>"}, {"special", true}}}},
-                 {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-                 {"decoder", {{"type", "ByteLevel"}}},
-                 {"model",
-                  {{"type", "BPE"},
-                   {"vocab", {{"<s>", 0}, {"</s>", 1}, {"a", 2}}},
-                   {"merges", nlohmann::json::array()}}}};
-    for_each_tensor(shape, [&](const WeightInfo& info, int layer,
-                               const std::vector<std::uint64_t>& dims) {
-      const int experts = info.repeats == Repeats::per_expert ? shape.n_experts : 1;
-      // Qwen's names, or Mixtral's
-      const std::string_view name = shape.architecture == "llama" ? last_name(info.hugging_face)
-                                                                  : first_name(info.hugging_face);
-      add(tensor_name(name, layer / experts, layer % experts), dims,
-          tiny_weight(shape, info.weight, layer));
-    });
-  }
-
-  void add(const std::string& name, const std::vector<std::uint64_t>& dims,
-           const std::vector<float>& values) {
-    add(name, dims, "F32", float_bytes(values));
-  }
-  void add(const std::string& name, const std::vector<std::uint64_t>& dims,
-           const std::string& dtype, const Bytes& bytes) {
-    header[name] = {{"dtype", dtype},
-                    {"shape", dims},
-                    {"data_offsets", {data.size(), data.size() + bytes.size()}}};
-    data.insert(data.end(), bytes.begin(), bytes.end());
-  }
-
-  Bytes safetensors() const {
-    Bytes bytes;
-    append_string(bytes, header.dump());
-    bytes.insert(bytes.end(), data.begin(), data.end());
-    return bytes;
-  }
-
-  void write_all() const {
-    folder.write("config.json", config.dump());
-    folder.write("tokenizer.json", tokenizer.dump());
-    folder.write("model.safetensors", safetensors());
-  }
-
-  std::unique_ptr<ModelSource> open() const {
-    write_all();
-    return open_model(folder.path());
-  }
-
-  TemporaryFolder folder;
-  nlohmann::json config;
-  nlohmann::json tokenizer;
-  nlohmann::json header;
-  Bytes data;
-};
-
 TEST(OpenModel, TheSameModelFromBothFormats) {
   for (const ModelShape& shape : {tiny_shape("llama"), tiny_shape("qwen2"), tiny_shape("qwen3"),
                                   tiny_experts("llama"), tiny_experts("qwen3moe")}) {
@@ -119,80 +41,6 @@ TEST(OpenModel, TheSameModelFromBothFormats) {
     expect_same_model(*hugging_face.open(), *open_model(file));
     expect_same_model(*open_model(gguf.path()), *open_model(file));
   }
-}
-
-// One matrix of a folder as FP8 with scales; the old bytes stay behind, unused tensors do not.
-struct Float8Folder : TinyFolder {
-  Float8Folder(const std::string& suffix, const std::vector<std::uint64_t>& scale_dims,
-               const std::vector<float>& scales) {
-    config["quantization_config"] = {{"quant_method", "fp8"}, {"weight_block_size", {4, 4}}};
-    const nlohmann::json all = header;
-    const Bytes old = data;
-    header.clear();
-    data.clear();
-    for (const auto& [name, tensor] : all.items()) {
-      const std::size_t begin = tensor["data_offsets"][0], end = tensor["data_offsets"][1];
-      const auto dims = tensor["shape"].get<std::vector<std::uint64_t>>();
-      if (name == kName) {
-        for (std::size_t i = 0; i < dims[0] * dims[1]; ++i)
-          codes.push_back(std::byte(i * 37 % 127 + i % 2 * 128));
-        add(name, dims, "F8_E4M3", codes);
-      } else {
-        add(name, dims, "F32",
-            Bytes(old.begin() + std::ptrdiff_t(begin), old.begin() + std::ptrdiff_t(end)));
-      }
-    }
-    if (!scales.empty()) add(kName + suffix, scale_dims, scales);
-    add("model.layers.1.mlp.down_proj.input_scale", {1}, std::vector<float>{3});
-  }
-  // scale(row, column)
-  template <class Scale>
-  void expect(Scale&& scale) const {
-    const auto source = open();
-    const auto [rows, columns] = source->weight_shape(Weight::ffn_down);
-    std::vector<float> values(codes.size()), row(static_cast<std::size_t>(columns));
-    f8_e4m3_to_float(codes, values);
-    for (int i = rows - 1; i >= 0; --i) {
-      source->read_rows(Weight::ffn_down, 1, i, i + 1, row);
-      for (int j = 0; j < columns; ++j) {
-        EXPECT_EQ(row[static_cast<std::size_t>(j)],
-                  values[static_cast<std::size_t>(i * columns + j)] * scale(i, j))
-            << i << ' ' << j;
-      }
-    }
-    EXPECT_EQ(source->source_format(Weight::ffn_down, 1), "F8_E4M3");
-  }
-  static inline const std::string kName = "model.layers.1.mlp.down_proj.weight";
-  Bytes codes;
-};
-
-TEST(OpenModel, Float8MatricesAreTimesTheirScales) {
-  const ModelShape shape = tiny_shape();
-  const auto rows = static_cast<std::uint64_t>(shape.d_model),
-             columns = static_cast<std::uint64_t>(shape.d_ff);
-  Float8Folder("_scale", {}, {0.5f}).expect([](int, int) { return 0.5f; });
-  std::vector<float> by_row(rows);
-  for (std::size_t i = 0; i < rows; ++i) by_row[i] = 0.25f * float(i + 1);
-  Float8Folder("_scale", {rows, 1}, by_row).expect([&](int i, int) {
-    return by_row[static_cast<std::size_t>(i)];
-  });
-  const std::uint64_t down = (rows + 3) / 4, across = (columns + 3) / 4;
-  std::vector<float> blocks(down * across);
-  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = 0.125f * float(i + 1);
-  Float8Folder("_scale_inv", {down, across}, blocks).expect([&](int i, int j) {
-    return blocks[static_cast<std::size_t>(i / 4) * across + static_cast<std::size_t>(j / 4)];
-  });
-}
-
-TEST(OpenModel, Float8MatricesWithoutScalesOfTheirDimsAreRefused) {
-  expect_error([] { Float8Folder("", {}, {}).open(); }, "is F8_E4M3 and has no");
-  expect_error([] { Float8Folder("_scale", {3}, {1, 1, 1}).open(); }, "found other dims than");
-  Float8Folder stray("_scale", {}, {1});  // of a matrix that is not FP8: it would be left out
-  stray.add("model.layers.0.mlp.down_proj.weight_scale", {1}, std::vector<float>{2});
-  expect_error([&] { stray.open(); }, "down_proj.weight_scale' is not part of");
-  Float8Folder odd("_scale", {}, {1});
-  odd.config["quantization_config"]["weight_block_size"] = {128, 64};
-  expect_error([&] { odd.open(); }, "weight_block_size: found [128,64]; allowed: [128, 128]");
 }
 
 TEST(OpenModel, KnowsItsFiles) {

@@ -1,5 +1,5 @@
 // A model small enough to write down: 2 layers, d 8, 2 heads and 1 KV head of 4, ffn 12, 6 tokens.
-// As GGUF and as a Hugging Face folder, with the same weights.
+// As GGUF; with the same weights as a Hugging Face folder, tiny_folder.h.
 #pragma once
 
 #include <filesystem>
