@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "profiles/quality.h"
+#include "runtime/compression/calibration_texts.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
 #include "workloads/workload_json.h"
@@ -68,6 +69,7 @@ int main_of(int argc, char** argv) {
     flags[argv[i]] = argv[i + 1];
   }
   Workload workload = load_workload(flags["--workload"]);
+  const Workload asked = workload;
   workload.quality.evals.clear();
   const std::filesystem::path path =
       flags["--model"].empty() ? "workloads/demo/demo.gguf" : flags["--model"];
@@ -79,6 +81,8 @@ int main_of(int argc, char** argv) {
   const QualityPlan plan =
       plan_quality(workload, target.model, *exact.tokenizer, exact.chat ? &*exact.chat : nullptr,
                    {.text_tokens = std::atoi(flags["--tokens"].c_str()), .questions = 0});
+  const TokenSequences calibration =
+      plan_calibration(asked, target.model, *exact.tokenizer, exact.chat ? &*exact.chat : nullptr);
   const QualityReference reference = measure_reference(exact, full, plan);
   std::printf("%s, %zu predicted tokens, activations %s\n", path.string().c_str(),
               plan.predicted_tokens(), flags["--activations"].c_str());
@@ -93,7 +97,7 @@ int main_of(int argc, char** argv) {
     if (!(meant.weights == config.weights) && flags["--policies"].empty()) continue;
     config = meant;
     const double begin = now();
-    const LoadedModel model = load_model(open_model(path), config);
+    const LoadedModel model = load_model(calibrated_on(open_model(path), calibration), config);
     const double load_s = now() - begin;
     const Quality quality = measure_quality(model, config, plan, reference);
     const double parameters = double(active_parameter_count(target.model));

@@ -94,7 +94,8 @@ struct Study {
   std::string workload_json;  // canonical
   std::string model_path;
   std::string model_hash;
-  std::string model_format;  // as stored: "BF16"
+  std::vector<std::vector<int>> calibration;  // the user's texts as token ids, if any
+  std::string model_format;                   // as stored: "BF16"
   ModelShape model;
   Machine machine;
   std::string build;    // version and compiler

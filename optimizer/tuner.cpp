@@ -32,7 +32,7 @@ std::string study_id(const Workload& workload, const TuneOptions& options,
                      const Profiler& profiler) {
   Workload identity = workload;
   identity.budget = {};  // a study with more time is the same study
-  return digest({profiler.model_hash(), profiler.target().machine.fingerprint,
+  return digest({profiler.model_key(), profiler.target().machine.fingerprint,
                  canonical_json(identity), profiler.build(), options.strategy,
                  std::to_string(options.seed), profiler.quality_plan().hash()});
 }
@@ -195,6 +195,7 @@ Study plan_study(const Workload& workload, const TuneOptions& options, const Pro
       .workload_json = canonical_json(workload),
       .model_path = std::filesystem::absolute(workload.model_path).lexically_normal().string(),
       .model_hash = profiler.model_hash(),
+      .calibration = profiler.calibration(),
       .model_format = profiler.model_format(),
       .model = profiler.target().model,
       .machine = profiler.target().machine,

@@ -13,6 +13,7 @@
 #include "profiles/quality.h"
 #include "profiles/speed.h"
 #include "profiles/tuned_kernels.h"
+#include "runtime/compression/calibration_texts.h"
 #include "runtime/deployment.h"
 #include "workloads/evals.h"
 #include "workloads/requests.h"
@@ -54,11 +55,11 @@ std::optional<ChatTemplate> chat_of(const ModelSource& source, const Tokenizer& 
 }
 
 // Opens the model for one config and answers one token: what a server does before it is ready.
-LoadedModel load_and_warm(const std::filesystem::path& path, const DeployConfig& config,
+LoadedModel load_and_warm(std::unique_ptr<ModelSource> source, const DeployConfig& config,
                           const KernelTable& kernels, PackCache& packs, Clock& clock,
                           double& load_s) {
   const double begin = clock.now();
-  LoadedModel model = load_model(open_model(path), config, kernels, &packs);
+  LoadedModel model = load_model(std::move(source), config, kernels, &packs);
   model.source->release_pages();  // what was packed need not stay resident
   const std::unique_ptr<Engine> engine = model.engine(config);
   engine->submit({.id = 0, .prompt = {0}, .sampling = {.max_tokens = 1}});
@@ -131,6 +132,12 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
   vocabulary_ = ordinary_tokens(tokenizer);
   const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
   plan_ = plan_quality(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
+  calibration_ = plan_calibration(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
+  calibration_key_ = open()->variant();
+}
+
+std::unique_ptr<ModelSource> Profiler::open() const {
+  return calibrated_on(open_model(model_path_), calibration_);
 }
 
 std::string Profiler::model_format() const { return source_->source_format(Weight::attn_q, 0); }
@@ -148,7 +155,7 @@ bool Profiler::prepare_reference() {
   const ChildResult child = run_isolated(
       [&] {
         const DeployConfig config = full_precision_config(target_);
-        const LoadedModel model = load_model(open_model(model_path_), config);
+        const LoadedModel model = load_model(open(), config);
         QualityReference reference = measure_reference(model, config, plan_);
         reference.noise_floor.push_back(noise_floor(model_path_, config, plan_, reference));
         save_reference(reference, file);
@@ -181,10 +188,10 @@ bool Profiler::prepare_sensitivity(double budget_s) {
     open += std::string(layer_kind_info(kind).name) + ' ';
   }
   // What was left out stays out, so that a study run again decides the same.
-  const std::string done = digest({"sensitivities", model_hash_, open, plan_.hash(), build_});
+  const std::string done = digest({"sensitivities", model_key(), open, plan_.hash(), build_});
   const double deadline = clock_.now() + (store_.find_blob(done) ? -1 : budget_s);
   const auto key = [&](LayerKind kind, const Treatment& treatment) {
-    return digest({"sensitivity", model_hash_, std::string(layer_kind_info(kind).name),
+    return digest({"sensitivity", model_key(), std::string(layer_kind_info(kind).name),
                    to_text(treatment), plan_.hash(), build_});
   };
   sensitivity_.clear();
@@ -204,7 +211,7 @@ bool Profiler::prepare_sensitivity(double budget_s) {
           std::string lines;
           for (const LayerKind kind : missing) {
             if (clock_.now() > deadline) break;
-            lines += to_json(measure_sensitivity(model_path_, target_, kind, treatment, plan_,
+            lines += to_json(measure_sensitivity(this->open(), target_, kind, treatment, plan_,
                                                  reference_, &packs_)) +
                      '\n';
           }
@@ -226,12 +233,12 @@ bool Profiler::prepare_sensitivity(double budget_s) {
 std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& config,
                                                        const QualityPlan& plan) {
   const std::string memo =
-      digest({"scores", model_hash_, quality_signature(config), plan.hash(), build_});
+      digest({"scores", model_key(), quality_signature(config), plan.hash(), build_});
   std::optional<std::string> text = store_.find_blob(memo);
   if (!text) {
     const ChildResult child = run_isolated(
         [&] {
-          const LoadedModel model = load_model(open_model(model_path_), config, kernels_, &packs_);
+          const LoadedModel model = load_model(open(), config, kernels_, &packs_);
           std::string lines;
           char line[32];
           for (const double score : score_questions(model, config, plan)) {
@@ -311,7 +318,7 @@ TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workl
                        std::uint64_t seed) const {
   // Only what a measurement depends on: names, floors, prices and budgets may change at no cost.
   return {.kind = std::move(kind),
-          .model = model_hash_,
+          .model = model_key(),
           .machine = target_.machine.fingerprint,
           .config = to_json(config) + used_kernels(kernels_, config, target_.model),
           .workload = canonical_speed_json(workload) + trace_hash_ + plan_.hash(),
@@ -324,7 +331,7 @@ ChildResult Profiler::pack(const DeployConfig& config) {
   if (packed_.contains(treatment)) return {};
   ChildResult child = run_isolated(
       [&] {
-        load_model(open_model(model_path_), config, kernels_, &packs_);
+        load_model(open(), config, kernels_, &packs_);
         return std::string("packed");
       },
       1e9, stop_);
@@ -340,7 +347,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   }
 
   double begin = clock_.now();
-  const std::string memo = quality_key(model_hash_, config, plan_.hash(), build_);
+  const std::string memo = quality_key(model_key(), config, plan_.hash(), build_);
   std::optional<std::string> known_quality;
   if (!fresh_quality) known_quality = store_.find_blob(memo);
 
@@ -349,7 +356,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
     std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
     Measurement m;
     double load_s = 0;
-    const LoadedModel model = load_and_warm(model_path_, config, kernels_, packs_, clock_, load_s);
+    const LoadedModel model = load_and_warm(open(), config, kernels_, packs_, clock_, load_s);
     m.speed = measure_speed(model);
     m.speed.load_s = load_s;
     // What serving needed beyond what the process was born with.

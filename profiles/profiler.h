@@ -46,6 +46,9 @@ class Profiler {
 
   const Target& target() const { return target_; }
   const std::string& model_hash() const { return model_hash_; }
+  // What measurements depend on: the model's files and what they are calibrated on.
+  std::string model_key() const { return model_hash_ + calibration_key_; }
+  const std::vector<std::vector<int>>& calibration() const { return calibration_; }
   const std::string& build() const { return build_; }
   std::string model_format() const;  // of its matrices, as stored
   const QualityPlan& quality_plan() const { return plan_; }
@@ -94,6 +97,7 @@ class Profiler {
   ChildResult pack(const DeployConfig& config);
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<double>> scores_of(const DeployConfig& config, const QualityPlan& plan);
+  std::unique_ptr<ModelSource> open() const;
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
                std::uint64_t seed) const;
 
@@ -105,6 +109,8 @@ class Profiler {
   std::unique_ptr<ModelSource> source_;
   Target target_;
   std::string model_hash_;
+  std::vector<std::vector<int>> calibration_;  // the user's texts; empty: the model's own
+  std::string calibration_key_;
   PackCache packs_;  // beside the store
   std::set<std::string> packed_;
   std::string trace_hash_;  // of the rows that arrivals replay

@@ -6,11 +6,13 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <span>
 #include <stdexcept>
 
 #include "profiles/digest.h"
 #include "profiles/quality_gate.h"
 #include "runtime/chat/encode_chat.h"
+#include "runtime/compression/calibration_texts.h"
 #include "workloads/evals.h"
 #include "workloads/probes.h"
 #include "workloads/random.h"
@@ -32,7 +34,8 @@ class Planner {
         tokenizer_(tokenizer),
         chat_(chat),
         budget_(budget),
-        evals_(workload.quality.evals) {
+        evals_(workload.quality.evals),
+        trains_on_evals_(calibrates_on_evals(workload.quality)) {
     budget_.text_tokens =
         std::min(budget.text_tokens, workload.quality.max_text_tokens.value_or(budget.text_tokens));
     if (evals_.empty() && workload.quality.text.empty()) {
@@ -77,7 +80,40 @@ class Planner {
     return looks;
   }
 
+  std::vector<std::vector<int>> calibration() const {
+    std::vector<std::vector<int>> documents;
+    const auto add = [&](std::span<const Document> more, bool as_chat) {
+      for (const Document& document : more) documents.push_back(encode(document, as_chat));
+    };
+    for (const TextSpec& text : workload_.quality.calibration) {
+      if (text.path != kTrainingSplit) {
+        add(load_text(text.file), true);
+        continue;
+      }
+      for (EvalSpec spec : workload_.quality.evals) {
+        spec.max_items.reset();
+        std::vector<Document> split;
+        for (EvalItem& item : load_evals(spec, workload_.seed)) {
+          if (!in_training_split(item.prompt)) continue;
+          const bool chosen = item.answer.empty() && item.correct_choice >= 0;
+          split.push_back({std::move(item.prompt),
+                           chosen ? item.choices[std::size_t(item.correct_choice)] : item.answer});
+        }
+        add(split, spec.chat_template);
+      }
+    }
+    Rng rng(workload_.seed);
+    for (std::size_t i = documents.size(); i > 1; --i)
+      std::swap(documents[i - 1], documents[std::size_t(uniform01(rng) * double(i))]);
+    return calibration_windows(documents, shape_.max_seq_len);
+  }
+
  private:
+  // Whether no config may be measured on the question: compression has seen it.
+  bool kept_for_training(std::string_view prompt) const {
+    return trains_on_evals_ && in_training_split(prompt);
+  }
+
   std::vector<int> encode_turns(std::initializer_list<ChatMessage> turns, bool prompt) const {
     return encode_chat(*chat_, tokenizer_, std::vector<ChatMessage>(turns),
                        ChatOptions{.add_generation_prompt = prompt});
@@ -97,15 +133,18 @@ class Planner {
   std::vector<std::pair<Document, bool>> texts() const {
     std::vector<std::pair<Document, bool>> texts;
     if (!workload_.quality.text.empty()) {
-      for (Document& document : load_text(workload_.quality, workload_.seed))
-        texts.emplace_back(std::move(document), true);
+      for (Document& document : load_text(workload_.quality, workload_.seed)) {
+        if (!kept_for_training(document.prompt)) texts.emplace_back(std::move(document), true);
+      }
       return texts;
     }
     for (EvalSpec spec : evals_) {
       spec.max_items.reset();
-      for (EvalItem& item : load_evals(spec, workload_.seed))
+      for (EvalItem& item : load_evals(spec, workload_.seed)) {
+        if (kept_for_training(item.prompt)) continue;
         texts.emplace_back(Document{std::move(item.prompt), std::move(item.answer)},
                            spec.chat_template);
+      }
     }
     Rng rng(workload_.seed);
     for (std::size_t i = texts.size(); i > 1; --i)
@@ -192,6 +231,7 @@ class Planner {
     for (EvalSpec spec : evals_) {
       if (!limited) spec.max_items.reset();
       for (EvalItem& item : load_evals(spec, workload_.seed)) {
+        if (kept_for_training(item.prompt)) continue;
         std::deque<Candidate>& candidates = by_capability[item.capability];
         candidates.push_back(
             {std::move(item), spec.chat_template, derive_seed(workload_.seed, candidates.size())});
@@ -232,6 +272,7 @@ class Planner {
   const ChatTemplate* chat_;
   QualityBudget budget_;
   std::vector<EvalSpec> evals_;  // the workload's; where it has neither these nor text, the probes
+  bool trains_on_evals_;
 };
 
 std::string bytes_of(const std::vector<int>& tokens) {
@@ -266,6 +307,12 @@ std::vector<QualityPlan> plan_gate(const Workload& workload, const ModelShape& s
                                    const Tokenizer& tokenizer, const ChatTemplate* chat,
                                    const QualityPlan& used) {
   return Planner(workload, shape, tokenizer, chat, {}).gate(used);
+}
+
+std::vector<std::vector<int>> plan_calibration(const Workload& workload, const ModelShape& shape,
+                                               const Tokenizer& tokenizer,
+                                               const ChatTemplate* chat) {
+  return Planner(workload, shape, tokenizer, chat, {}).calibration();
 }
 
 QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,

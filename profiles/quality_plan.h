@@ -65,4 +65,10 @@ QualityPlan plan_quality(const Workload& workload, const ModelShape& shape,
                          const Tokenizer& tokenizer, const ChatTemplate* chat,
                          const QualityBudget& budget = {});
 
+// What compression is calibrated on where workload.quality.calibration says so, else nothing:
+// files, and the evals' training split, whose questions no plan holds. Throws as plan_quality.
+std::vector<std::vector<int>> plan_calibration(const Workload& workload, const ModelShape& shape,
+                                               const Tokenizer& tokenizer,
+                                               const ChatTemplate* chat);
+
 }  // namespace paretune

@@ -24,12 +24,12 @@ std::vector<Treatment> sensitivity_treatments() {
   return treatments;
 }
 
-Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target& target,
+Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
                                 LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
                                 const QualityReference& reference, PackCache* packs) {
   DeployConfig config = full_precision_config(target);
   config.weights.set(kind, treatment);
-  const LoadedModel loaded = load_model(open_model(model), config, {}, packs);
+  const LoadedModel loaded = load_model(std::move(model), config, {}, packs);
   const Quality quality =
       measure_text_sample(loaded, canonical(config, target), plan, reference, kSampleTokens);
   return {.kind = kind,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "profiles/quality_reference.h"
 #include "runtime/compression/policy.h"
 #include "runtime/engine/pack_cache.h"
+#include "runtime/model/model_source.h"
 #include "runtime/target.h"
 
 namespace paretune {
@@ -30,7 +32,7 @@ std::vector<Treatment> sensitivity_treatments();
 
 // Of one kind under one treatment. reference: of the plan. Throws std::runtime_error where the
 // treatment leaves no finite logits.
-Sensitivity measure_sensitivity(const std::filesystem::path& model, const Target& target,
+Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
                                 LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
                                 const QualityReference& reference, PackCache* packs);
 

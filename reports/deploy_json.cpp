@@ -4,9 +4,14 @@
 #include "reports/facts.h"
 #include "reports/report.h"
 #include "reports/text.h"
+#include "runtime/compression/calibration_texts.h"
 #include "runtime/deployment.h"
 
 namespace paretune {
+
+std::string calibration_json(const Study& study) {
+  return study.calibration.empty() || deploy_json(study).empty() ? "" : to_json(study.calibration);
+}
 
 std::string deploy_json(const Study& study) {
   const Trial* trial = picked(study, "recommended");
@@ -19,6 +24,10 @@ std::string deploy_json(const Study& study) {
                         .kernels = used_by(study.kernels, trial->config, study.model),
                         .study = clean_utf8(cat({study.workload.name, " ", study.id})),
                         .build = clean_utf8(study.build)};
+  if (!study.calibration.empty()) {
+    deployment.calibration_path = "calibration.json";
+    deployment.calibration_hash = calibration_hash(study.calibration);
+  }
   // What held when it was measured again counts for more than what the search saw: the verified
   // rate may be the lower one.
   if (study.verification.done) {

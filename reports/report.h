@@ -11,14 +11,16 @@
 
 namespace paretune {
 
-// Each answers for every study, also one that was interrupted before its first trial. deploy_json
-// alone may have nothing to say: it is "" where no trial is recommended.
+// Each answers for every study, also one that was interrupted before its first trial. Only the last
+// two may have nothing to say: deploy_json is "" where no trial is recommended.
 std::string front_json(const Study& study);   // keys: reports/front.schema.json
 std::string front_csv(const Study& study);    // one row per point of the front
 std::string trials_csv(const Study& study);   // one row per trial, failed ones too
 std::string report_html(const Study& study);  // one file that loads nothing
 std::string report_markdown(const Study& study);
 std::string deploy_json(const Study& study);  // keys: runtime/deploy.schema.json
+// What deploy_json's weights are calibrated on; "" where it is the model's own samples.
+std::string calibration_json(const Study& study);
 
 struct Report {
   std::string_view name;
@@ -36,6 +38,8 @@ inline constexpr std::array kReports{
     Report{"html", "report.html", "the decision, the front and every number behind it, for people",
            report_html},
     Report{"markdown", "report.md", "the same, compactly", report_markdown},
+    Report{"calibration_json", "calibration.json",
+           "the texts that weights are calibrated on, for `serve`", calibration_json},
     Report{"deploy_json", "deploy.json", "the recommended config, for `serve`", deploy_json},
 };
 

@@ -185,14 +185,18 @@ DeployConfig parse_config(std::string_view json, const std::string& where,
 std::string to_json(const Deployment& d) {
   Json promised = Json::object();
   for (const auto& [name, value] : d.promised) promised[name] = value;
-  const Json json{{"schema", kSchema},
-                  {"model", {{"path", d.model_path.string()}, {"content_hash", d.model_hash}}},
-                  {"machine", {{"cpu", d.machine_cpu}, {"fingerprint", d.machine_fingerprint}}},
-                  {"config", config_json(d.config)},
-                  {"kernels", Json::parse(to_json(d.kernels))},
-                  {"promised", promised},
-                  {"study", d.study},
-                  {"build", d.build}};
+  Json json{{"schema", kSchema},
+            {"model", {{"path", d.model_path.string()}, {"content_hash", d.model_hash}}}};
+  if (!d.calibration_path.empty()) {
+    json["calibration"] = {{"path", d.calibration_path.string()},
+                           {"content_hash", d.calibration_hash}};
+  }
+  json.update(Json{{"machine", {{"cpu", d.machine_cpu}, {"fingerprint", d.machine_fingerprint}}},
+                   {"config", config_json(d.config)},
+                   {"kernels", Json::parse(to_json(d.kernels))},
+                   {"promised", promised},
+                   {"study", d.study},
+                   {"build", d.build}});
   return json.dump(2) + "\n";
 }
 
@@ -208,6 +212,12 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   d.model_path = model.string("path");
   d.model_hash = model.string("content_hash");
   model.refuse_others();
+  if (json.contains("calibration")) {
+    Members calibration(top.require("calibration"), where + ".calibration");
+    d.calibration_path = calibration.string("path");
+    d.calibration_hash = calibration.string("content_hash");
+    calibration.refuse_others();
+  }
   Members machine(top.require("machine"), where + ".machine");
   d.machine_cpu = machine.string("cpu");
   d.machine_fingerprint = machine.string("fingerprint");

@@ -15,7 +15,11 @@ namespace paretune {
 struct Deployment {
   std::filesystem::path model_path;  // absolute, or relative to the file's folder as written
   std::string model_hash;            // content hash of the model that this config was measured with
-  std::string machine_fingerprint;   // of the machine it was measured on
+  // What its weights are calibrated on (compression/calibration_texts.h), relative as model_path;
+  // empty: the model's own samples.
+  std::filesystem::path calibration_path;
+  std::string calibration_hash;
+  std::string machine_fingerprint;  // of the machine it was measured on
   std::string machine_cpu;
   DeployConfig config;
   KernelTable kernels;  // what the kernel "tuned" means in this config

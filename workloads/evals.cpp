@@ -165,4 +165,15 @@ std::vector<EvalItem> select(const std::vector<EvalItem>& items, int n, std::uin
   return chosen;
 }
 
+bool in_training_split(std::string_view prompt) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : prompt) hash = (hash ^ std::uint8_t(c)) * 0x100000001b3;
+  return (hash >> 40) % 4 == 0;
+}
+
+bool calibrates_on_evals(const QualitySpec& quality) {
+  return std::ranges::any_of(quality.calibration,
+                             [](const TextSpec& text) { return text.path == kTrainingSplit; });
+}
+
 }  // namespace paretune

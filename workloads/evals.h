@@ -28,6 +28,12 @@ std::vector<EvalItem> load_evals(const EvalSpec& spec, std::uint64_t seed);
 // is an error.
 std::vector<EvalItem> load_evals(const Workload& workload);
 
+// In quality.calibration: a quarter of the questions, by a hash of their prompts, so that an item
+// keeps its side whatever else its file holds.
+inline constexpr std::string_view kTrainingSplit = "evals";
+bool in_training_split(std::string_view prompt);
+bool calibrates_on_evals(const QualitySpec& quality);
+
 // n of the items in their order, the same for the same seed; a smaller n is a subset of a larger.
 std::vector<EvalItem> select(const std::vector<EvalItem>& items, int n, std::uint64_t seed);
 

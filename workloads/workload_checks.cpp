@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "workloads/evals.h"
+
 namespace paretune {
 
 namespace {
@@ -70,6 +72,13 @@ void check_quality(const JsonPlace& root, const QualitySpec& quality) {
           "this floor together with quality." + std::string(source));
   };
   const bool text = !quality.text.empty(), evals = !quality.evals.empty();
+  for (std::size_t i = 0; i < quality.calibration.size(); ++i)
+    if (quality.calibration[i].path == kTrainingSplit && !evals)
+      root.at("quality")
+          .at("calibration")
+          .at(i)
+          .refuse("\"evals\" where there are none",
+                  "a .txt or .jsonl file, or quality.evals to split");
   needs(floors.max_kl_divergence.has_value(), text, "max_kl_divergence", "text");
   needs(floors.min_same_top1_fraction.has_value(), text, "min_same_top1_fraction", "text");
   needs(floors.max_perplexity_ratio.has_value(), text, "max_perplexity_ratio", "text");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "workloads/evals.h"
 #include "workloads/probes.h"
 #include "workloads/strict_json.h"
 #include "workloads/text_file.h"
@@ -250,6 +251,8 @@ void complete(Workload& w, const JsonPlace& root) {
   for (TrafficClass& traffic : w.traffic)
     if (traffic.name.empty()) traffic.name = "default";
   for (TextSpec& text : w.quality.text) text.file = resolve(text.path);
+  for (TextSpec& text : w.quality.calibration)
+    text.file = text.path == kTrainingSplit ? std::filesystem::path(text.path) : resolve(text.path);
   for (EvalSpec& eval : w.quality.evals) {
     const bool probe = eval.path.starts_with(kProbePath);
     eval.file = probe ? std::filesystem::path(eval.path) : resolve(eval.path);

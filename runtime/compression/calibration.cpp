@@ -359,10 +359,23 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   config.kv_cache = kv_bytes <= std::size_t(1) << 30 ? &kKvF32 : &kKvBf16;
   ThreadPool pool(config.prefill_threads);
   const Model model(source, config, pool, {}, packs);
-  const std::vector<std::vector<int>> sequences = known_or_sampled(model, config, pool, packs);
+  std::vector<std::vector<int>> sequences(source.calibration_texts().begin(),
+                                          source.calibration_texts().end());
+  std::size_t left = std::size_t(kSequences) * kTokens;
+  for (const std::vector<int>& tokens : sequences) left -= std::min(left, tokens.size());
+  if (left >= kTokens) {
+    for (std::vector<int>& tokens : known_or_sampled(model, config, pool, packs)) {
+      if (left == 0) break;
+      left -= std::min(left, tokens.size());
+      sequences.push_back(std::move(tokens));
+    }
+  }
 
   // All sequences in one pass, so that a layer is done before the next begins.
-  KvPool kv(shape, *config.kv_cache, config.kv_page_tokens, config.kv_cache_tokens);
+  int kv_tokens = 0;
+  for (const std::vector<int>& tokens : sequences)
+    kv_tokens += static_cast<int>(tokens.size()) + config.kv_page_tokens;
+  KvPool kv(shape, *config.kv_cache, config.kv_page_tokens, kv_tokens);
   std::vector<std::vector<std::vector<std::byte*>>> pages(sequences.size());  // [s][layer][page]
   std::vector<Segment> segments;
   for (std::size_t i = 0; i < sequences.size(); ++i) {

@@ -1,9 +1,10 @@
 // What the inputs of every matrix look like while the model talks: one pass that all calibrated
 // quantizers share (quantizer.h).
 //
-// The texts are the model's own: sampled at temperature 1 from it as stored (bf16), each from
-// another first token, with a fixed seed. So nobody has to bring data, and the same model gives the
-// same statistics.
+// The texts are those of source.calibration_texts() and, where these are fewer tokens than wanted,
+// the model's own: sampled at temperature 1 from it as stored (bf16), each from another first
+// token, with a fixed seed. So nobody has to bring data, and the same model gives the same
+// statistics.
 #pragma once
 
 #include <atomic>

@@ -22,6 +22,9 @@ class DerivedSource : public ModelSource {
   std::string content_hash() const override { return source_->content_hash(); }
   void release_pages() const override { source_->release_pages(); }
   const ModelSource& as_stored() const override { return source_->as_stored(); }
+  std::span<const std::vector<int>> calibration_texts() const override {
+    return source_->calibration_texts();
+  }
 
  protected:
   std::unique_ptr<ModelSource> source_;

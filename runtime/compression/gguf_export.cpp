@@ -12,6 +12,7 @@
 
 #include "kernels/narrow_float.h"
 #include "runtime/compression/calibration.h"
+#include "runtime/compression/calibration_texts.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/gguf.h"
@@ -29,30 +30,14 @@ constexpr std::uint64_t kAlignment = 32;
   throw std::runtime_error(what + ": found " + found + ", allowed: " + allowed);
 }
 
-std::optional<LayerKind> kind_of(Weight weight) {
-  switch (weight) {
-    case Weight::attn_q:
-    case Weight::attn_k:
-    case Weight::attn_v:
-      return LayerKind::qkv;
-    case Weight::attn_output:
-      return LayerKind::attention_output;
-    case Weight::ffn_gate:
-    case Weight::ffn_up:
-      return LayerKind::gate_up;
-    case Weight::ffn_down:
-      return LayerKind::down;
-    case Weight::output:
-      return LayerKind::output;
-    case Weight::token_embedding:
-      return LayerKind::embeddings;
-    default:
-      return std::nullopt;  // kept as the file has it
-  }
-}
-
 // What calibrated methods learn from, for people.
-std::string calibration_text() {
+std::string calibration_text(const ModelSource& source) {
+  if (const auto texts = source.calibration_texts(); !texts.empty()) {
+    std::size_t tokens = 0;
+    for (const std::vector<int>& sequence : texts) tokens += sequence.size();
+    return std::to_string(tokens) + " tokens of the user's text, hash " +
+           calibration_hash({texts.begin(), texts.end()});
+  }
   const std::string sequences = std::to_string(Calibration::kSequences);
   return sequences + " sequences of " + std::to_string(Calibration::kTokens) +
          " tokens, sampled from the model, seeds 1 to " + sequences;
@@ -96,7 +81,8 @@ struct Planned {
 
 class Exporter {
  public:
-  Exporter(const std::filesystem::path& from, const Policy& policy, PackCache* packs)
+  Exporter(const std::filesystem::path& from, const Policy& policy, PackCache* packs,
+           const std::filesystem::path& texts)
       : file_(from),
         gguf_(file_.bytes(), from.string()),
         source_(open_model(from)),
@@ -109,7 +95,13 @@ class Exporter {
       fail("weights", "layer " + std::to_string(policy.last_layer()),
            "layers up to " + std::to_string(source_->shape().n_layers - 1));
     plan();
-    if (policy.calibrated()) calibration_ = calibrate(*source_, packs);
+    if (!policy.calibrated()) return;
+    if (!texts.empty()) {
+      source_ = calibrated_on(std::move(source_),
+                              read_calibration_text(texts, Tokenizer(source_->tokenizer()),
+                                                    source_->shape().max_seq_len));
+    }
+    calibration_ = calibrate(*source_, packs);
   }
 
   ExportedModel write(const std::filesystem::path& to) const {
@@ -123,7 +115,7 @@ class Exporter {
                        gguf_.pairs_end() - kPairsBegin);
     head.pair("paretune.recipe", to_text(policy_));
     head.pair("paretune.source_hash", source_->content_hash());
-    head.pair("paretune.calibration", calibration_ ? calibration_text() : "none");
+    head.pair("paretune.calibration", calibration_ ? calibration_text(*source_) : "none");
     std::uint64_t offset = 0, bits = 0, values = 0;
     for (const Planned& tensor : planned_) {
       head.string(tensor.name);
@@ -199,7 +191,7 @@ class Exporter {
   }
 
   void treat(Planned& planned) const {
-    const std::optional<LayerKind> kind = kind_of(*planned.weight);
+    const std::optional<LayerKind> kind = layer_kind(*planned.weight);
     if (!kind) return;
     const Treatment& treatment = policy_.at(*kind, planned.layer);
     const WeightFormat& format = *treatment.format;
@@ -211,8 +203,9 @@ class Exporter {
     if (treatment.outliers > 0)
       fail(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
            "none: GGUF holds one matrix for each weight");
-    if (treatment.pruner && treatment.pruner->whole_rows)
-      fail(planned.name, "the pruner \"rows\"", "magnitude or wanda");
+    if (treatment.pruner && (treatment.pruner->whole_rows || treatment.pruner == &kGradual))
+      fail(planned.name, "the pruner \"" + std::string(treatment.pruner->name) + '"',
+           "magnitude or wanda");
     if (&format == &kF32 && !treatment.pruner) return;  // as the file has it
     if (planned.type->name == type_of(format).name && !treatment.pruner) return;  // it is there
     planned.type = &type_of(format);
@@ -309,8 +302,9 @@ class Exporter {
 }  // namespace
 
 ExportedModel export_gguf(const std::filesystem::path& from, const Policy& policy,
-                          const std::filesystem::path& to, PackCache* packs) {
-  return Exporter(from, policy, packs).write(to);
+                          const std::filesystem::path& to, PackCache* packs,
+                          const std::filesystem::path& texts) {
+  return Exporter(from, policy, packs, texts).write(to);
 }
 
 }  // namespace paretune

@@ -22,10 +22,11 @@ struct ExportedModel {
   double bits_per_weight = 0;  // of all tensors, their scales included
 };
 
-// from: a GGUF file. packs: where the calibration is found and kept, if anywhere. Throws
-// std::runtime_error naming the tensor, what was found and what is allowed; to is then left as it
-// was.
+// from: a GGUF file. packs: where the calibration is found and kept, if anywhere. texts: a text
+// file to calibrate on; "": the model's own samples. Throws std::runtime_error naming the tensor,
+// what was found and what is allowed; to is then left as it was.
 ExportedModel export_gguf(const std::filesystem::path& from, const Policy& policy,
-                          const std::filesystem::path& to, PackCache* packs);
+                          const std::filesystem::path& to, PackCache* packs,
+                          const std::filesystem::path& texts = {});
 
 }  // namespace paretune

@@ -14,10 +14,11 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: compress MODEL.gguf --weights POLICY --out FILE.gguf\n"
+    "usage: compress MODEL.gguf --weights POLICY --out FILE.gguf [--calibration TEXT]\n"
     "\n"
     "Writes the model with its weights treated as POLICY says, such as\n"
     "  linear=q4_0:gptq,output=int8_g32:gptq\n"
+    "Methods that are calibrated look at the model's own samples, or at the text file TEXT.\n"
     "Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k.\n"
     "llama.cpp loads the file; so does serve, with the same weights or others.\n";
 
@@ -43,14 +44,17 @@ class ScratchFolder {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string model, weights, out;
+  std::string model, weights, out, texts;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--help" || flag == "-h") {
       std::fputs(kUsage, stdout);
       return 0;
     }
-    std::string* const value = flag == "--weights" ? &weights : flag == "--out" ? &out : nullptr;
+    std::string* const value = flag == "--weights"       ? &weights
+                               : flag == "--out"         ? &out
+                               : flag == "--calibration" ? &texts
+                                                         : nullptr;
     if (value && i + 1 < argc) {
       *value = argv[++i];
     } else if (!value && !flag.starts_with("-") && model.empty()) {
@@ -70,7 +74,8 @@ int main(int argc, char** argv) {
     // needed.
     const ScratchFolder scratch(out);
     paretune::PackCache packs(scratch.path, ~std::uint64_t(0));
-    const paretune::ExportedModel written = paretune::export_gguf(model, policy, out, &packs);
+    const paretune::ExportedModel written =
+        paretune::export_gguf(model, policy, out, &packs, texts);
     std::printf("%s: %.1f MB, %.3f bits a weight, hash %s\n", out.c_str(),
                 double(written.bytes) / 1e6, written.bits_per_weight, written.content_hash.c_str());
     return 0;

@@ -166,6 +166,31 @@ Treatment parse_treatment(std::string_view text, const std::string& where) {
   return treatment;
 }
 
+std::optional<LayerKind> layer_kind(Weight weight) {
+  switch (weight) {
+    case Weight::attn_q:
+    case Weight::attn_k:
+    case Weight::attn_v:
+      return LayerKind::qkv;
+    case Weight::attn_output:
+      return LayerKind::attention_output;
+    case Weight::ffn_gate:
+    case Weight::ffn_up:
+    case Weight::expert_gate:
+    case Weight::expert_up:
+      return LayerKind::gate_up;
+    case Weight::ffn_down:
+    case Weight::expert_down:
+      return LayerKind::down;
+    case Weight::output:
+      return LayerKind::output;
+    case Weight::token_embedding:
+      return LayerKind::embeddings;
+    default:
+      return std::nullopt;  // vectors, routers
+  }
+}
+
 bool Treatment::calibrated() const {
   return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) ||
          side_columns() > 0 || neurons > 0;

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include "kernels/weight_format.h"
 #include "runtime/compression/pruner.h"
 #include "runtime/compression/quantizer.h"
+#include "runtime/model/weights.h"
 
 namespace paretune {
 
@@ -51,6 +53,9 @@ inline constexpr std::size_t kLayerKindCount = kLayerKinds.size();
 constexpr const LayerKindInfo& layer_kind_info(LayerKind kind) {
   return kLayerKinds[static_cast<std::size_t>(kind)];
 }
+
+// nullopt: never rounded or pruned.
+std::optional<LayerKind> layer_kind(Weight weight);
 
 // Short for several kinds, the widest first.
 struct LayerGroup {

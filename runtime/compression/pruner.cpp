@@ -18,13 +18,13 @@ void score_wanda(std::span<const float> row, const InputStatistics* statistics,
   for (std::size_t i = 0; i < row.size(); ++i) out[i] *= std::sqrt(statistics->mean_squares[i]);
 }
 
-void mark_dropped(const Pruner& pruner, int percent, std::span<const float> row,
+void mark_dropped(const Pruner& pruner, double percent, std::span<const float> row,
                   const InputStatistics* statistics, std::span<std::uint8_t> dropped) {
   std::vector<float> scores(row.size());
   pruner.score(row, statistics, scores);
   std::vector<std::uint32_t> order(row.size());
   std::iota(order.begin(), order.end(), 0u);
-  const auto count = static_cast<std::ptrdiff_t>(row.size() * std::size_t(percent) / 100);
+  const auto count = static_cast<std::ptrdiff_t>(double(row.size()) * percent / 100);
   std::nth_element(order.begin(), order.begin() + count, order.end(),
                    [&](std::uint32_t a, std::uint32_t b) {
                      return scores[a] != scores[b] ? scores[a] < scores[b] : a < b;

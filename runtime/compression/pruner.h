@@ -31,10 +31,14 @@ inline constexpr std::array kPruners{
     Pruner{"wanda", "the smallest by weight times its input's norm", true, false, score_wanda},
     Pruner{"rows", "the outputs whose weights have the smallest norm", false, true,
            score_magnitude},
+    // What gradual_pruning.h left at zero, before anything is rounded.
+    Pruner{"gradual", "as magnitude, in steps, those that stay making good for those that go", true,
+           false, score_magnitude},
 };
+inline constexpr const Pruner& kGradual = kPruners[3];
 
 // Marks with 1 the `percent` of a row's weights that score least; ties by position.
-void mark_dropped(const Pruner& pruner, int percent, std::span<const float> row,
+void mark_dropped(const Pruner& pruner, double percent, std::span<const float> row,
                   const InputStatistics* statistics, std::span<std::uint8_t> dropped);
 
 }  // namespace paretune

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runtime/compression/gradual_pruning.h"
 #include "runtime/compression/narrowing.h"
 #include "runtime/compression/rotation.h"
 
@@ -24,6 +25,8 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
     });
   }
   if (config.smoothing.name == "hadamard") source = rotated(std::move(source));
+  if (prunes_gradually(config.weights))
+    source = gradually_pruned(std::move(source), config.weights, packs);
   std::optional<Calibration> calibration;
   if (config.weights.calibrated() || needs_statistics(config.smoothing.name)) {
     calibration = calibrate(*source, packs);

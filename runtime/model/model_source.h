@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "runtime/model/model_shape.h"
 #include "runtime/model/tokenizer_data.h"
@@ -45,6 +46,9 @@ class ModelSource {
   virtual std::string variant() const { return ""; }
   // The model of the files, whose weights these are computed from; itself where variant() is "".
   virtual const ModelSource& as_stored() const { return *this; }
+  // Token sequences that statistics of it are gathered on (compression/calibration_texts.h); empty:
+  // the model's own samples.
+  virtual std::span<const std::vector<int>> calibration_texts() const { return {}; }
 
   virtual const std::filesystem::path& path() const = 0;  // what open_model was given
   virtual std::uint64_t file_bytes() const = 0;           // of all the model's files together

@@ -82,6 +82,9 @@ void serve(ServeOptions options) {
   PackCache packs(pack_folder(), PackCache::default_limit(pack_folder()));
   const DeployConfig config = choose_config(options, deployment, *source, packs);
 
+  if (deployment) {
+    source = launched_source(std::move(source), *deployment, options.deployment);
+  }
   const double load_begin = steady_seconds();
   const LoadedModel loaded = load_model(std::move(source), config,
                                         deployment ? deployment->kernels : KernelTable{}, &packs);

@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 
+#include "profiles/quality_gate.h"
 #include "runtime/chat/encode_chat.h"
 #include "tests/profiles/demo_model.h"
+#include "workloads/evals.h"
 
 namespace paretune {
 namespace {
@@ -74,6 +76,30 @@ TEST_F(QualityPlanTest, SameSeedSamePlan) {
   EXPECT_EQ(first.hash().size(), 32u);
   workload.seed = 6;
   EXPECT_NE(first.hash(), plan(workload, budget).hash());
+}
+
+// What compression was calibrated on is asked of no config.
+TEST_F(QualityPlanTest, TheTrainingSplitIsKeptOutOfTheQuestions) {
+  Workload workload = three_evals();
+  EXPECT_TRUE(plan_calibration(workload, source_->shape(), tokenizer_, &chat_).empty());
+  workload.quality.calibration = {{.path = std::string(kTrainingSplit)}};
+  const auto sequences = plan_calibration(workload, source_->shape(), tokenizer_, &chat_);
+  EXPECT_GT(sequences.size(), 100u);  // of 600
+  EXPECT_LT(sequences.size(), 200u);
+  EXPECT_EQ(sequences, plan_calibration(workload, source_->shape(), tokenizer_, &chat_));
+
+  const QualityPlan p = plan(workload, {.text_tokens = 100'000, .questions = 600});
+  for (const auto& look : plan_gate(workload, source_->shape(), tokenizer_, &chat_, p))
+    EXPECT_TRUE(look.questions.empty());
+  EXPECT_EQ(p.questions.size() + sequences.size(), 600u);
+  for (const QualityQuestion& question : p.questions)
+    EXPECT_FALSE(in_training_split(question.item.prompt));
+  const std::set<std::vector<int>> trained(sequences.begin(), sequences.end());
+  for (const QualityDocument& document : p.documents) EXPECT_FALSE(trained.contains(document));
+
+  workload.quality.calibration = {{.path = "story", .file = demo_eval("story").file}};
+  EXPECT_FALSE(plan_calibration(workload, source_->shape(), tokenizer_, &chat_).empty());
+  EXPECT_EQ(plan(workload), plan(three_evals()));
 }
 
 TEST_F(QualityPlanTest, HashSeesEveryPart) {

@@ -20,8 +20,8 @@ TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
       plan_quality(workload, target.model, *exact.tokenizer, &*exact.chat, {.text_tokens = 3000});
   const QualityReference reference = measure_reference(exact, full, plan);
   const auto kl = [&](LayerKind kind, const char* treatment) {
-    return measure_sensitivity(kDemo, target, kind, parse_treatment(treatment, "test"), plan,
-                               reference, nullptr)
+    return measure_sensitivity(open_model(kDemo), target, kind, parse_treatment(treatment, "test"),
+                               plan, reference, nullptr)
         .kl_divergence;
   };
   EXPECT_LT(kl(LayerKind::down, "f32"), 1e-9);

@@ -50,8 +50,9 @@ TEST(Reports, OfAStudyWithoutRecommendationRemoveAnOlderDeployment) {
   write_reports(sample_study(), folder.path());
   ASSERT_TRUE(fs::exists(folder.path() / "deploy.json"));
   const auto files = write_reports(infeasible_study(), folder.path());
-  EXPECT_EQ(files.size(), kReports.size() - 1);
+  EXPECT_EQ(files.size(), kReports.size() - 2);
   EXPECT_FALSE(fs::exists(folder.path() / "deploy.json"));
+  EXPECT_FALSE(fs::exists(folder.path() / "calibration.json"));
 }
 
 TEST(Reports, NameTheFileThatCannotBeWritten) {

@@ -105,6 +105,7 @@ inline Study sample_header() {
               .workload_json = R"({"name":"test </script> data","num_requests":80})",
               .model_path = "/test/data/not-a-model.gguf",
               .model_hash = "0123456789abcdef0123456789abcdef",
+              .calibration = {{1, 2, 3}},
               .model_format = "BF16",
               .build = "paretune test build",
               .command = "tune workloads/test.json --out '/test & data'",

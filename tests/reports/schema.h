@@ -1,5 +1,5 @@
 // As much of JSON Schema 2020-12 as our schemas use, made stricter: an object of named properties
-// has exactly those.
+// has exactly those, but for what its "required" leaves out.
 #pragma once
 
 #include <algorithm>
@@ -53,7 +53,10 @@ inline std::string schema_error(const nlohmann::json& root, const nlohmann::json
     return "";
   const json properties = schema.value("properties", json::object());
   for (const auto& [key, inner] : properties.items()) {
-    if (!value.contains(key)) return at + "." + key + ": missing";
+    const bool needed = !schema.contains("required") ||
+                        std::find(schema["required"].begin(), schema["required"].end(), key) !=
+                            schema["required"].end();
+    if (needed && !value.contains(key)) return at + "." + key + ": missing";
   }
   for (const auto& [key, inner] : value.items()) {
     const json& others = schema.at("additionalProperties");

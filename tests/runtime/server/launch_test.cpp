@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/compression/calibration_texts.h"
+#include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/tiny_model.h"
+
 namespace paretune {
 namespace {
 
@@ -66,6 +70,24 @@ TEST(Launch, AModelIsNamedAfterItsFileOrFolder) {
   EXPECT_EQ(model_id("workloads/demo/demo.gguf"), "demo");
   EXPECT_EQ(model_id("/models/llama-3.2-1b/"), "llama-3.2-1b");
   EXPECT_EQ(model_id("/models/llama-3.2-1b"), "llama-3.2-1b");
+}
+
+TEST(Launch, TheTextsOfCalibrationAreThoseOfTheDeployment) {
+  const TemporaryFolder folder;
+  const TokenSequences sequences{{1, 2, 3}};
+  std::ofstream(folder.path() / "calibration.json") << to_json(sequences);
+  Deployment measured{.model_path = kDemo,
+                      .calibration_path = "calibration.json",
+                      .calibration_hash = calibration_hash(sequences),
+                      .config = default_config(demo_target())};
+  measured = parse_deployment(to_json(measured), "deploy.json");
+  const auto source = launched_source(open_model(kDemo), measured, folder.path() / "deploy.json");
+  ASSERT_EQ(source->calibration_texts().size(), 1u);
+  EXPECT_EQ(source->calibration_texts()[0], sequences[0]);
+
+  measured.calibration_hash = "other";
+  EXPECT_THROW(launched_source(open_model(kDemo), measured, folder.path() / "deploy.json"),
+               std::runtime_error);
 }
 
 }  // namespace
