@@ -17,15 +17,17 @@ class Costs {
   Costs(const Target& target, const KernelTable& kernels, const RequestShape& request)
       : target_(target), kernels_(kernels), request_(request) {}
 
-  // Of the kind's products for one request.
-  double seconds(LayerKind kind, const WeightFormat& format) const {
+  // Of the kind's products for one request, those of a compensation included.
+  double seconds(LayerKind kind, const Treatment& treatment) const {
+    const WeightFormat& format = *treatment.format;
     const ModelShape& s = target_.model;
     double sum = 0;
     for (const Model::Product& p : Model::products(s)) {
       if (p.kind != kind) continue;
       constexpr int kChunk = 512;
-      const double prefill = p.every_row ? product(format, p, kChunk) / kChunk : 0;
-      const double decode = product(format, p, request_.batch) / request_.batch;
+      const double side = side_seconds(treatment, p);
+      const double prefill = p.every_row ? (product(format, p, kChunk) + side) / kChunk : 0;
+      const double decode = (product(format, p, request_.batch) + side) / request_.batch;
       const double layers = p.every_row ? s.n_layers : 1;
       const bool expert =
           s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
@@ -36,6 +38,14 @@ class Costs {
   }
 
  private:
+  // Reading A and Bᵀ, which no kernel tuner timed.
+  static double side_seconds(const Treatment& treatment, const Model::Product& p) {
+    const int columns = std::min({treatment.side_columns(), p.n, p.k});
+    if (columns == 0) return 0;
+    return double(kBf16.packed_bytes(columns, p.k) + kBf16.packed_bytes(p.n, columns)) /
+           kAssumedBytesPerS;
+  }
+
   // Of m rows, from the nearest size that was tuned.
   double product(const WeightFormat& format, const Model::Product& p, int m) const {
     const KernelChoice* nearest = nullptr;
@@ -62,12 +72,26 @@ struct Option {
   std::uint64_t bytes;
 };
 
+// A compensation costs time and bytes on every token: it is worth them only where the divergence
+// falls by more than the standard error of the fall, taken as if the two were independent.
+bool pays(const Sensitivity& s, std::span<const Sensitivity> sensitivities) {
+  if (s.treatment.rank == 0) return true;
+  Treatment bare = s.treatment;
+  bare.rank = 0;
+  const auto without = std::ranges::find_if(sensitivities, [&](const Sensitivity& other) {
+    return other.kind == s.kind && other.treatment == bare;
+  });
+  return without != sensitivities.end() &&
+         without->kl_divergence - s.kl_divergence >
+             std::hypot(s.kl_standard_error, without->kl_standard_error);
+}
+
 std::vector<Option> options_of(LayerKind kind, std::span<const Sensitivity> sensitivities,
                                const Target& target, const Costs& costs) {
   std::vector<Option> options;
   for (const Sensitivity& s : sensitivities) {
-    if (s.kind != kind) continue;
-    options.push_back({&s, s.kl_divergence, costs.seconds(kind, *s.treatment.format),
+    if (s.kind != kind || !pays(s, sensitivities)) continue;
+    options.push_back({&s, s.kl_divergence, costs.seconds(kind, s.treatment),
                        weight_bytes(target.model, kind, s.treatment)});
   }
   return options;
@@ -99,7 +123,7 @@ std::optional<PolicyPrediction> predict(const Policy& policy,
     const std::vector<Treatment> treatments = policy.treatments(kind);
     if (treatments.size() > 1) return std::nullopt;  // kinds were measured whole
     const WeightFormat& format = *treatments[0].format;
-    sum.seconds += costs.seconds(kind, format);
+    sum.seconds += costs.seconds(kind, treatments[0]);
     sum.weight_bytes += weight_bytes(target.model, kind, treatments[0]);
     if (&format == &kF32) continue;
     const auto measured = std::ranges::find_if(sensitivities, [&](const Sensitivity& s) {
@@ -125,7 +149,7 @@ std::vector<PolicyPrediction> policy_front(std::span<const Sensitivity> sensitiv
     if (options.empty()) {  // not open: the same for all
       const Treatment treatment = Policy().at(kind);
       for (PolicyPrediction& point : front) {
-        point.seconds += costs.seconds(kind, *treatment.format);
+        point.seconds += costs.seconds(kind, treatment);
         point.weight_bytes += weight_bytes(target.model, kind, treatment);
       }
       continue;

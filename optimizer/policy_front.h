@@ -37,6 +37,7 @@ std::optional<PolicyPrediction> predict(const Policy& policy,
                                         const Target& target, const KernelTable& kernels,
                                         const RequestShape& request);
 
+// Compensations that do not lower the divergence by more than its standard error are no candidates.
 // Of all combinations, those that no other beats in both divergence and time, thinned to about
 // `count` that spread over the divergences; by time, the slowest first. Ends are kept.
 // max_kl_divergence: those above are no candidates.

@@ -17,8 +17,9 @@ constexpr std::size_t kSampleTokens = 1500;
 
 std::vector<Treatment> sensitivity_treatments() {
   std::vector<Treatment> treatments;
-  for (const char* text : {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:gptq", "int8",
-                           "nf4_g64:gptq", "bf16", "int3_g32:gptq", "int2_g32:gptq"}) {
+  for (const char* text :
+       {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:gptq", "int8", "nf4_g64:gptq",
+        "bf16", "int3_g64:gptq:rank32", "int3_g32:gptq", "int2_g32:gptq"}) {
     treatments.push_back(parse_treatment(text, "sensitivity_treatments"));
   }
   return treatments;

@@ -116,9 +116,8 @@ std::string to_json(const TokenSequences& sequences) {
 TokenSequences load_calibration_texts(const std::filesystem::path& file) {
   const std::string text = read(file);
   const auto refuse = [&](const std::string& found) {
-    throw std::runtime_error(file.string() + ": found " + found +
-                             ", allowed: {\"schema\": \"" + kSchema +
-                             "\", \"sequences\": arrays of token ids, none empty}");
+    throw std::runtime_error(file.string() + ": found " + found + ", allowed: {\"schema\": \"" +
+                             kSchema + "\", \"sequences\": arrays of token ids, none empty}");
   };
   nlohmann::json json;
   try {

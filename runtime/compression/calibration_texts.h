@@ -30,8 +30,8 @@ std::string to_json(const TokenSequences& sequences);
 // Throws std::runtime_error naming the file, what was found and what is allowed.
 TokenSequences load_calibration_texts(const std::filesystem::path& file);
 
-// The model with calibration_texts() for it and all that is derived from it. sequences: where empty,
-// the model as it was. Throws std::runtime_error naming a token that is none of the model's.
+// The model with calibration_texts() for it and all that is derived from it. sequences: where
+// empty, the model as it was. Throws std::runtime_error naming a token that is none of the model's.
 std::unique_ptr<ModelSource> calibrated_on(std::unique_ptr<ModelSource> source,
                                            TokenSequences sequences);
 

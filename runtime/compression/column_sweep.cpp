@@ -51,8 +51,7 @@ ColumnSweep::ColumnSweep(const InputStatistics& statistics) {
       }
     }
     if (factor(h, static_cast<int>(n))) break;
-    if (damping > 1e6)
-      throw std::runtime_error("column sweep: second moments are not finite");
+    if (damping > 1e6) throw std::runtime_error("column sweep: second moments are not finite");
   }
   factor_.assign(h.begin(), h.end());
 }

@@ -34,8 +34,7 @@ class GradualModel final : public DerivedSource {
       const std::optional<LayerKind> kind = layer_kind(info.weight);
       if (!info.matrix || !kind || !source_->has_weight(info.weight)) continue;
       for (int i = 0; i < instances(info, shape()); ++i) {
-        const int layer =
-            info.repeats == Repeats::per_expert ? i / shape().n_experts : i;
+        const int layer = info.repeats == Repeats::per_expert ? i / shape().n_experts : i;
         const Treatment& treatment = policy.at(*kind, layer);
         if (treatment.pruner == &kGradual)
           matrices_[{info.weight, i}].percent = treatment.pruned_percent;
@@ -114,8 +113,8 @@ class GradualModel final : public DerivedSource {
     return matrix.file.has_value();
   }
 
-  Matrix pruned(const Place& at, const Matrix& from, double percent,
-                const Calibration& calibration, ThreadPool& pool) const {
+  Matrix pruned(const Place& at, const Matrix& from, double percent, const Calibration& calibration,
+                ThreadPool& pool) const {
     const auto [n, k] = weight_shape(at.first);
     const auto columns = static_cast<std::size_t>(k);
     std::optional<ColumnSweep> sweep;  // none: nothing is made good

@@ -90,6 +90,22 @@ TEST(PolicyFront, LeavesWhatIsNotOpenAndWhatLosesTooMuch) {
   }
 }
 
+// An adapter is proposed only where the divergence falls by more than its standard error.
+TEST(PolicyFront, CompensationsMustPay) {
+  const std::vector<LayerKind> kinds{LayerKind::down};
+  const auto front = [&](double kl_with_rank) {
+    const std::vector<Sensitivity> all{
+        {LayerKind::down, parse_treatment("bf16", "t"), 1e-7, 1e-8},
+        {LayerKind::down, parse_treatment("int3_g64:gptq", "t"), 1e-3, 1e-4},
+        {LayerKind::down, parse_treatment("int3_g64:gptq:rank4", "t"), kl_with_rank, 1e-4}};
+    return policy_front(all, target(), {}, kRequest, 10, 1);
+  };
+  EXPECT_EQ(front(0.9e-3).size(), 2u);
+  ASSERT_EQ(front(0.5e-3).size(), 3u);
+  EXPECT_EQ(front(0.5e-3)[1].policy.at(LayerKind::down).rank, 4);
+  EXPECT_GT(front(0.5e-3)[1].seconds, front(0.5e-3)[2].seconds);
+}
+
 // Where the tuner timed products, its times decide; where not, bytes.
 TEST(PolicyFront, TimedKernelsDecide) {
   const std::vector<LayerKind> kinds{LayerKind::down};

@@ -47,11 +47,12 @@ TEST(CalibrationTexts, TheFileIsReadAsWrittenAndElseRefused) {
                            "{\"schema\": \"paretune.calibration/1\", \"sequences\": [[-1]]}",
                            "{\"schema\": \"paretune.calibration/1\", \"sequences\": [[1.5]]}"}) {
     std::ofstream(file) << text;
-    EXPECT_NE(refusal([&] { load_calibration_texts(file); }).find(file.string()),
-              std::string::npos)
+    EXPECT_NE(refusal([&] { load_calibration_texts(file); }).find(file.string()), std::string::npos)
         << text;
   }
-  EXPECT_NE(refusal([&] { calibrated_on(open_model(kDemo), {{1, 1 << 29}}); }).find("allowed: 0 to"),
+  EXPECT_NE(refusal([&] {
+              calibrated_on(open_model(kDemo), {{1, 1 << 29}});
+            }).find("allowed: 0 to"),
             std::string::npos);
 }
 
