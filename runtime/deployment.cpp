@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 #include <type_traits>
+
+#include "runtime/compression/calibration_texts.h"
 
 namespace paretune {
 namespace {
@@ -245,6 +249,35 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   d.build = top.string("build");
   top.refuse_others();
   return d;
+}
+
+Deployment load_deployment(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in)
+    throw std::runtime_error(file.string() +
+                             ": cannot be read, allowed: a deploy.json of tune; a model alone is "
+                             "served by serve --model PATH");
+  return parse_deployment(text.str(), file);
+}
+
+std::filesystem::path launched_model(const Deployment& deployment,
+                                     const std::filesystem::path& file) {
+  return file.parent_path() / deployment.model_path;  // an absolute path stays as it is
+}
+
+std::unique_ptr<ModelSource> launched_source(std::unique_ptr<ModelSource> source,
+                                             const Deployment& deployment,
+                                             const std::filesystem::path& file) {
+  if (deployment.calibration_path.empty()) return source;
+  const std::filesystem::path path = file.parent_path() / deployment.calibration_path;
+  TokenSequences sequences = load_calibration_texts(path);
+  if (const std::string hash = calibration_hash(sequences); hash != deployment.calibration_hash)
+    throw std::runtime_error(path.string() + ": found sequences of the hash " + hash +
+                             ", allowed: those of " + deployment.calibration_hash +
+                             ", which the config was measured with");
+  return calibrated_on(std::move(source), std::move(sequences));
 }
 
 std::vector<std::string> mismatches(const Deployment& d, const std::string& model_hash,

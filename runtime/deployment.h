@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
+#include "runtime/model/model_source.h"
 
 namespace paretune {
 
@@ -28,6 +30,19 @@ struct Deployment {
   std::string study;  // name of the workload and id of the study
   std::string build;  // version of paretune that measured it
 };
+
+// Reads the file. Throws as parse_deployment, and where it cannot be read.
+Deployment load_deployment(const std::filesystem::path& file);
+
+// The model's path; the deployment's own is relative to the folder of `file`.
+std::filesystem::path launched_model(const Deployment& deployment,
+                                     const std::filesystem::path& file);
+
+// The model with the texts that its weights are calibrated on, where the deployment names some.
+// Throws std::runtime_error where they are not those that were measured.
+std::unique_ptr<ModelSource> launched_source(std::unique_ptr<ModelSource> source,
+                                             const Deployment& deployment,
+                                             const std::filesystem::path& file);
 
 // Both refuse unknown keys and values with the known ones, naming `file` and the JSON path.
 Deployment parse_deployment(std::string_view json, const std::filesystem::path& file);

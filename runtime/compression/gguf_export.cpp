@@ -30,19 +30,6 @@ constexpr std::uint64_t kAlignment = 32;
   throw std::runtime_error(what + ": found " + found + ", allowed: " + allowed);
 }
 
-// What calibrated methods learn from, for people.
-std::string calibration_text(const ModelSource& source) {
-  if (const auto texts = source.calibration_texts(); !texts.empty()) {
-    std::size_t tokens = 0;
-    for (const std::vector<int>& sequence : texts) tokens += sequence.size();
-    return std::to_string(tokens) + " tokens of the user's text, hash " +
-           calibration_hash({texts.begin(), texts.end()});
-  }
-  const std::string sequences = std::to_string(Calibration::kSequences);
-  return sequences + " sequences of " + std::to_string(Calibration::kTokens) +
-         " tokens, sampled from the model, seeds 1 to " + sequences;
-}
-
 class Bytes {
  public:
   template <class T>

@@ -6,21 +6,14 @@
 // they are. The same inputs give the same bytes.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <string>
 
+#include "runtime/compression/packed_export.h"
 #include "runtime/compression/policy.h"
 
 namespace paretune {
 
 class PackCache;
-
-struct ExportedModel {
-  std::uint64_t bytes = 0;
-  std::string content_hash;    // XXH3-128 of the file, as ModelSource has it
-  double bits_per_weight = 0;  // of all tensors, their scales included
-};
 
 // from: a GGUF file. packs: where the calibration is found and kept, if anywhere. texts: a text
 // file to calibrate on; "": the model's own samples. Throws std::runtime_error naming the tensor,

@@ -1,4 +1,4 @@
-// compress: writes a compressed model as GGUF.
+// compress: writes a compressed model, as GGUF or packed.
 #include <unistd.h>
 
 #include <cstdint>
@@ -8,19 +8,29 @@
 #include <stdexcept>
 #include <string>
 
+#include "runtime/compression/calibration_texts.h"
 #include "runtime/compression/gguf_export.h"
+#include "runtime/compression/packed_export.h"
+#include "runtime/deployment.h"
 #include "runtime/engine/pack_cache.h"
+#include "runtime/tokenizer/tokenizer.h"
 
+namespace paretune {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: compress MODEL.gguf --weights POLICY --out FILE.gguf [--calibration TEXT]\n"
+    "usage: compress MODEL --weights POLICY --out FILE [--smoothing NAME] [--calibration TEXT]\n"
+    "       compress --deploy DEPLOY.json --out FILE\n"
     "\n"
     "Writes the model with its weights treated as POLICY says, such as\n"
     "  linear=q4_0:gptq,output=int8_g32:gptq\n"
+    "or as a deployment of tune has them.\n"
+    "\n"
+    "FILE.gguf: for llama.cpp and serve. Of a GGUF file, without smoothing.\n"
     "Methods that are calibrated look at the model's own samples, or at the text file TEXT.\n"
-    "Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k.\n"
-    "llama.cpp loads the file; so does serve, with the same weights or others.\n";
+    "  Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k.\n"
+    "Any other name: packed as the kernels read it, of every model, policy and smoothing; serve\n"
+    "  loads it without calibrating or packing, with these weights and no others.\n";
 
 // Beside a file to be written; gone when this is.
 class ScratchFolder {
@@ -41,10 +51,48 @@ class ScratchFolder {
   const std::filesystem::path path;
 };
 
+ExportedModel compress(std::string model, const std::string& weights, const std::string& smoothing,
+                       const std::filesystem::path& texts, const std::filesystem::path& deploy,
+                       const std::filesystem::path& out) {
+  // What calibration sees of large models is larger than their weights: on disk, while it is
+  // needed.
+  const ScratchFolder scratch(out);
+  PackCache packs(scratch.path, ~std::uint64_t(0));
+  if (out.extension() == ".gguf" && deploy.empty() && smoothing == "none")
+    return export_gguf(model, parse_policy(weights, "--weights"), out, &packs, texts);
+  if (out.extension() == ".gguf")
+    throw std::runtime_error(out.string() +
+                             ": found a GGUF file asked for of a deployment or of smoothed "
+                             "weights, allowed: --weights alone, or another name");
+  if (!deploy.empty()) {
+    const Deployment deployment = load_deployment(deploy);
+    std::unique_ptr<ModelSource> source = open_model(
+        model.empty() ? launched_model(deployment, deploy) : std::filesystem::path(model));
+    if (const std::string hash = packs.model_hash(*source); hash != deployment.model_hash)
+      throw std::runtime_error(source->path().string() + ": found the content hash " + hash +
+                               ", allowed: " + deployment.model_hash + " of " + deploy.string());
+    return export_packed(launched_source(std::move(source), deployment, deploy), deployment.config,
+                         out, &packs);
+  }
+  std::unique_ptr<ModelSource> source = open_model(model);
+  const Target target{this_machine(), source->shape()};
+  DeployConfig config = default_config(target);
+  set_knob(config, "weights", weights, "--weights");
+  set_knob(config, "smoothing", smoothing, "--smoothing");
+  if (!texts.empty()) {
+    TokenSequences sequences =
+        read_calibration_text(texts, Tokenizer(source->tokenizer()), source->shape().max_seq_len);
+    source = calibrated_on(std::move(source), std::move(sequences));
+  }
+  return export_packed(std::move(source), config, out, &packs);
+}
+
 }  // namespace
+}  // namespace paretune
 
 int main(int argc, char** argv) {
-  std::string model, weights, out, texts;
+  using namespace paretune;
+  std::string model, weights, out, texts, smoothing = "none", deploy;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--help" || flag == "-h") {
@@ -54,6 +102,8 @@ int main(int argc, char** argv) {
     std::string* const value = flag == "--weights"       ? &weights
                                : flag == "--out"         ? &out
                                : flag == "--calibration" ? &texts
+                               : flag == "--smoothing"   ? &smoothing
+                               : flag == "--deploy"      ? &deploy
                                                          : nullptr;
     if (value && i + 1 < argc) {
       *value = argv[++i];
@@ -64,18 +114,12 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  if (model.empty() || weights.empty() || out.empty()) {
+  if (out.empty() || (deploy.empty() ? model.empty() || weights.empty() : !weights.empty())) {
     std::fputs(kUsage, stderr);
     return 2;
   }
   try {
-    const paretune::Policy policy = paretune::parse_policy(weights, "--weights");
-    // What calibration sees of large models is larger than their weights: on disk, while it is
-    // needed.
-    const ScratchFolder scratch(out);
-    paretune::PackCache packs(scratch.path, ~std::uint64_t(0));
-    const paretune::ExportedModel written =
-        paretune::export_gguf(model, policy, out, &packs, texts);
+    const ExportedModel written = compress(model, weights, smoothing, texts, deploy, out);
     std::printf("%s: %.1f MB, %.3f bits a weight, hash %s\n", out.c_str(),
                 double(written.bytes) / 1e6, written.bits_per_weight, written.content_hash.c_str());
     return 0;

@@ -29,9 +29,11 @@ struct LoadedModel {
   std::unique_ptr<Engine> engine(const DeployConfig& config) const;
 };
 
-// Opens the file and packs its weights as config says. Throws std::runtime_error naming the file
-// and what is wrong.
+// Packs the model's weights as config says, or takes them as they were packed. packs: for what is
+// gathered of the model, and for packed matrices where `matrices` is null. Throws
+// std::runtime_error naming the file and what is wrong.
 LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& config,
-                       const KernelTable& kernels = {}, PackCache* packs = nullptr);
+                       const KernelTable& kernels = {}, PackCache* packs = nullptr,
+                       PackStore* matrices = nullptr);
 
 }  // namespace paretune

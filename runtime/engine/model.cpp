@@ -54,7 +54,7 @@ std::vector<Model::Product> Model::products(const ModelShape& s) {
 }
 
 Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-             const KernelTable& kernels, PackCache* packs, const Calibration* calibration)
+             const KernelTable& kernels, PackStore* packs, const Calibration* calibration)
     : source_(source),
       config_(config),
       attention_(&resolve_attention(config.attention_kernel.name, *config.kv_cache)) {

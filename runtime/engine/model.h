@@ -71,7 +71,7 @@ class Model {
   // packed weights are found and kept, if anywhere. Throws std::bad_alloc where memory does not
   // suffice.
   Model(const ModelSource& source, const DeployConfig& config, ThreadPool& pool,
-        const KernelTable& kernels = {}, PackCache* packs = nullptr,
+        const KernelTable& kernels = {}, PackStore* packs = nullptr,
         const Calibration* calibration = nullptr);
 
   // Every matrix product of a forward pass: whose weights, and its shape. What the kernel tuner

@@ -77,13 +77,13 @@ std::optional<PackCache::Found> PackCache::find(const std::string& key, std::siz
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
   try {
-    MappedFile file(path);
-    const std::span<const std::byte> all = file.bytes();
+    auto file = std::make_shared<MappedFile>(path);
+    const std::span<const std::byte> all = file->bytes();
     Header header;
     if (all.size() == kHeaderBytes + bytes) {
       std::memcpy(&header, all.data(), sizeof header);
       const std::span<const std::byte> payload = all.subspan(kHeaderBytes);
-      file.populate();
+      file->populate();
       if (std::memcmp(header.magic, kMagic, sizeof header.magic) == 0 && header.bytes == bytes &&
           std::string_view(header.key, kKeyChars) == key &&
           header.checksum == XXH3_64bits(payload.data(), payload.size())) {

@@ -22,10 +22,11 @@
 
 #include "runtime/model/mapped_file.h"
 #include "runtime/model/model_source.h"
+#include "runtime/model/pack_store.h"
 
 namespace paretune {
 
-class PackCache {
+class PackCache final : public PackStore {
  public:
   // Smaller matrices pack faster than a file opens. Of the demo model none is larger.
   static constexpr std::size_t kLeastBytes = std::size_t(4) << 20;
@@ -39,17 +40,14 @@ class PackCache {
   // 32 characters out of the parts.
   static std::string key(std::initializer_list<std::string> parts);
 
-  struct Found {
-    MappedFile file;
-    std::span<const std::byte> bytes;  // within the file, aligned to 4096
-  };
   // Whether there is a file of it, damaged or not.
   bool has(const std::string& key) const;
-  std::optional<Found> find(const std::string& key, std::size_t bytes);
-  void keep(const std::string& key, std::span<const std::byte> bytes);
+  std::size_t least_bytes() const override { return kLeastBytes; }
+  std::optional<Found> find(const std::string& key, std::size_t bytes) override;
+  void keep(const std::string& key, std::span<const std::byte> bytes) override;
 
   // source.content_hash(), reading the files only if they changed since it was last asked.
-  std::string model_hash(const ModelSource& source);
+  std::string model_hash(const ModelSource& source) override;
 
   int found() const { return found_; }
   int damaged() const { return damaged_; }  // files that were there and could not be used

@@ -31,7 +31,7 @@ void for_each_run(const Runs& runs, int begin, int end, Take&& take) {
 
 }  // namespace
 
-WeightPacker::WeightPacker(const ModelSource& source, ThreadPool& pool, PackCache* packs,
+WeightPacker::WeightPacker(const ModelSource& source, ThreadPool& pool, PackStore* packs,
                            const Calibration* calibration)
     : source_(source),
       pool_(pool),
@@ -69,8 +69,8 @@ template <class Make>
 PackedWeights WeightPacker::found_or_made(const std::string& key, PackedMatrix matrix,
                                           std::size_t bytes, Make&& make) {
   PackedWeights result{.matrix = matrix};
-  PackCache* const packs = bytes >= PackCache::kLeastBytes ? packs_ : nullptr;
-  if (std::optional<PackCache::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
+  PackStore* const packs = packs_ && bytes >= packs_->least_bytes() ? packs_ : nullptr;
+  if (std::optional<PackStore::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
     result.matrix.data = found->bytes;
     result.file = std::move(found->file);
   } else {

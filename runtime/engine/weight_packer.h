@@ -19,13 +19,14 @@
 #include "runtime/engine/pack_cache.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/model/model_source.h"
+#include "runtime/model/pack_store.h"
 
 namespace paretune {
 
 struct PackedWeights {
   PackedMatrix matrix;
-  AlignedBuffer memory;            // of what was packed now,
-  std::optional<MappedFile> file;  // or the cache's
+  AlignedBuffer memory;                    // of what was packed now,
+  std::shared_ptr<const MappedFile> file;  // or the store's
   // Where the treatment has outliers or a rank, the compensation (compression/low_rank.h) as bf16:
   // Bᵀ (rank, k), then A (n, rank), whose rows are those of matrix. Columns that stay bf16 come
   // first: each is one of A's, and its row of Bᵀ picks the input.
@@ -40,7 +41,7 @@ class WeightPacker {
   };
 
   // What it is given must outlive it. packs, calibration: may be null.
-  WeightPacker(const ModelSource& source, ThreadPool& pool, PackCache* packs,
+  WeightPacker(const ModelSource& source, ThreadPool& pool, PackStore* packs,
                const Calibration* calibration);
 
   // Both throw std::runtime_error naming the matrix where the method's rounding is far worse than
@@ -90,7 +91,7 @@ class WeightPacker {
 
   const ModelSource& source_;
   ThreadPool& pool_;
-  PackCache* packs_;
+  PackStore* packs_;
   const Calibration* calibration_;
   std::string model_hash_;  // where there is a cache
   std::size_t packed_bytes_ = 0;

@@ -4,6 +4,7 @@
 
 #include "runtime/model/gguf_model.h"
 #include "runtime/model/hugging_face_model.h"
+#include "runtime/model/packed_model.h"
 
 namespace paretune {
 namespace {
@@ -21,6 +22,7 @@ std::unique_ptr<ModelSource> open_gguf(const std::filesystem::path& path,
 std::unique_ptr<ModelSource> open_model(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   std::error_code error;
+  if (PackedModel::is_packed(path)) return std::make_unique<PackedModel>(path);
   if (!fs::is_directory(path, error)) return open_gguf(path, path);
   if (fs::exists(path / "config.json", error)) return open_hugging_face(path);
 

@@ -21,6 +21,8 @@
 
 namespace paretune {
 
+class PackedModel;
+
 class ModelSource {
  public:
   virtual ~ModelSource() = default;
@@ -46,6 +48,8 @@ class ModelSource {
   virtual std::string variant() const { return ""; }
   // The model of the files, whose weights these are computed from; itself where variant() is "".
   virtual const ModelSource& as_stored() const { return *this; }
+  // A file that holds the matrices only as packed (packed_model.h); nullptr: it is none.
+  virtual const PackedModel* as_packed() const { return nullptr; }
   // Token sequences that statistics of it are gathered on (compression/calibration_texts.h); empty:
   // the model's own samples.
   virtual std::span<const std::vector<int>> calibration_texts() const { return {}; }
@@ -68,7 +72,8 @@ class ModelSource {
 };
 
 // path: a .gguf file, a Hugging Face folder (config.json, tokenizer.json and model.safetensors or
-// its sharded index), or a folder that holds exactly one .gguf file. Throws std::runtime_error that
+// its sharded index), or a folder that holds exactly one .gguf file, or a file that
+// compress packed. Throws std::runtime_error that
 // names the file, the place in it, what was found and what is allowed; nothing is read from tensors
 // that were not checked against the hyper-parameters.
 std::unique_ptr<ModelSource> open_model(const std::filesystem::path& path);

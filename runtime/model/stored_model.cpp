@@ -102,16 +102,14 @@ std::uint64_t StoredModel::file_bytes() const {
   return bytes;
 }
 
-std::string StoredModel::content_hash() const {
-  std::vector<const MappedFile*> by_name;
-  for (const MappedFile& file : files_) by_name.push_back(&file);
-  std::ranges::sort(by_name, {}, [](const MappedFile* file) { return file->path().filename(); });
+std::string hash_of(std::vector<const MappedFile*> files) {
+  std::ranges::sort(files, {}, [](const MappedFile* file) { return file->path().filename(); });
 
   const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
                                                                        XXH3_freeState);
   if (!state) throw std::bad_alloc();
   XXH3_128bits_reset(state.get());
-  for (const MappedFile* file : by_name) {
+  for (const MappedFile* file : files) {
     XXH3_128bits_update(state.get(), file->bytes().data(), file->bytes().size());
   }
   XXH128_canonical_t canonical;
@@ -122,6 +120,12 @@ std::string StoredModel::content_hash() const {
     hex += {kDigits[byte >> 4], kDigits[byte & 15]};
   }
   return hex;
+}
+
+std::string StoredModel::content_hash() const {
+  std::vector<const MappedFile*> files;
+  for (const MappedFile& file : files_) files.push_back(&file);
+  return hash_of(std::move(files));
 }
 
 void StoredModel::release_pages() const {

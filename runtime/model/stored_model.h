@@ -23,6 +23,9 @@ struct ModelContents {
   bool interleaved_qk = false;  // rows of q and k are stored for RoPE pairs (2i, 2i+1)
 };
 
+// XXH3-128 (hex) of all files in the order of their names.
+std::string hash_of(std::vector<const MappedFile*> files);
+
 class StoredModel final : public ModelSource {
  public:
   // contents point into files (or, in tests, into bytes that outlive this).

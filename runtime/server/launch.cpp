@@ -2,27 +2,7 @@
 
 #include <stdexcept>
 
-#include "runtime/compression/calibration_texts.h"
-
 namespace paretune {
-
-std::filesystem::path launched_model(const Deployment& deployment,
-                                     const std::filesystem::path& file) {
-  return file.parent_path() / deployment.model_path;  // an absolute path stays as it is
-}
-
-std::unique_ptr<ModelSource> launched_source(std::unique_ptr<ModelSource> source,
-                                             const Deployment& deployment,
-                                             const std::filesystem::path& file) {
-  if (deployment.calibration_path.empty()) return source;
-  const std::filesystem::path path = file.parent_path() / deployment.calibration_path;
-  TokenSequences sequences = load_calibration_texts(path);
-  if (const std::string hash = calibration_hash(sequences); hash != deployment.calibration_hash)
-    throw std::runtime_error(path.string() + ": found sequences of the hash " + hash +
-                             ", allowed: those of " + deployment.calibration_hash +
-                             ", which the config was measured with");
-  return calibrated_on(std::move(source), std::move(sequences));
-}
 
 std::vector<std::string> launch_warnings(const Deployment& deployment, const ServeOptions& options,
                                          const std::string& model_hash, const Machine& machine) {

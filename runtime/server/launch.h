@@ -3,25 +3,13 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/deployment.h"
-#include "runtime/model/model_source.h"
 #include "runtime/server/serve_options.h"
 
 namespace paretune {
-
-// The model's path; the deployment's own is relative to the folder of `file`.
-std::filesystem::path launched_model(const Deployment& deployment,
-                                     const std::filesystem::path& file);
-
-// The model with the texts that its weights are calibrated on, where the deployment names some.
-// Throws std::runtime_error where they are not those that were measured.
-std::unique_ptr<ModelSource> launched_source(std::unique_ptr<ModelSource> source,
-                                             const Deployment& deployment,
-                                             const std::filesystem::path& file);
 
 // What the user should know before trusting the promised numbers, one line each; empty if they
 // hold. Throws std::runtime_error where the model is not the one that was measured, unless `force`.

@@ -6,10 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <random>
 
+#include "runtime/model/packed_model.h"
 #include "runtime/server/launch.h"
 #include "runtime/server/serve_options.h"
 #include "runtime/server/server.h"
@@ -17,16 +16,6 @@
 namespace {
 
 using namespace paretune;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) {
-    throw std::runtime_error(
-        path.string() +
-        ": cannot be read; to serve a model without a deployment: serve --model PATH");
-  }
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -52,6 +41,11 @@ std::filesystem::path pack_folder() {
   return "packs";
 }
 
+// Of the model that a deployment was measured with, which a packed file is made of.
+std::string measured_hash(const ModelSource& source, PackCache& packs) {
+  return source.as_packed() ? source.as_packed()->recipe().source_hash : packs.model_hash(source);
+}
+
 // The config to run, after warning of whatever makes it other than what was measured.
 DeployConfig choose_config(const ServeOptions& options, const std::optional<Deployment>& deployment,
                            const ModelSource& source, PackCache& packs) {
@@ -60,9 +54,15 @@ DeployConfig choose_config(const ServeOptions& options, const std::optional<Depl
     spdlog::warn(
         "no deployment: serving the default config, which nobody measured; `tune` finds a better "
         "one");
-    return launched_config(default_config({machine, source.shape()}), options);
+    DeployConfig config = default_config({machine, source.shape()});
+    if (const PackedModel* packed = source.as_packed()) {
+      set_knob(config, "weights", packed->recipe().weights, "recipe");
+      set_knob(config, "smoothing", packed->recipe().smoothing, "recipe");
+    }
+    return launched_config(config, options);
   }
-  const auto warnings = launch_warnings(*deployment, options, packs.model_hash(source), machine);
+  const auto warnings =
+      launch_warnings(*deployment, options, measured_hash(source, packs), machine);
   for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   if (!warnings.empty())
     spdlog::warn("the numbers promised in {} do not hold here", options.deployment.string());
@@ -75,14 +75,14 @@ DeployConfig choose_config(const ServeOptions& options, const std::optional<Depl
 void serve(ServeOptions options) {
   std::optional<Deployment> deployment;
   if (!options.deployment.empty()) {
-    deployment = parse_deployment(read_file(options.deployment), options.deployment);
+    deployment = load_deployment(options.deployment);
     if (options.model.empty()) options.model = launched_model(*deployment, options.deployment);
   }
   std::unique_ptr<ModelSource> source = open_model(options.model);
   PackCache packs(pack_folder(), PackCache::default_limit(pack_folder()));
   const DeployConfig config = choose_config(options, deployment, *source, packs);
 
-  if (deployment) {
+  if (deployment && !source->as_packed()) {
     source = launched_source(std::move(source), *deployment, options.deployment);
   }
   const double load_begin = steady_seconds();

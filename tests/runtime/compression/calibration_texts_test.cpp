@@ -4,6 +4,7 @@
 
 #include "runtime/compression/calibration.h"
 #include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/synthetic_model.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
@@ -58,12 +59,13 @@ TEST(CalibrationTexts, TheFileIsReadAsWrittenAndElseRefused) {
 
 // Statistics are of the texts, what is packed is kept apart, and the same texts give the same.
 TEST(CalibrationTexts, TheModelIsCalibratedOnThem) {
+  const SyntheticModel tiny("tiny");
   const TokenSequences texts(48, std::vector<int>(256, 65));
   const auto mean_square = [](const ModelSource& source) {
     return calibrate(source, nullptr).statistics(InputSite::qkv, 0).mean_squares[0];
   };
-  const auto own = open_model(kDemo), on_texts = calibrated_on(open_model(kDemo), texts),
-             again = calibrated_on(open_model(kDemo), texts);
+  const auto own = tiny.open(), on_texts = calibrated_on(tiny.open(), texts),
+             again = calibrated_on(tiny.open(), texts);
   EXPECT_EQ(own->variant(), "");
   EXPECT_NE(on_texts->variant(), "");
   EXPECT_EQ(on_texts->variant(), again->variant());
@@ -71,13 +73,13 @@ TEST(CalibrationTexts, TheModelIsCalibratedOnThem) {
   EXPECT_NE(of_texts, mean_square(*own));
   EXPECT_EQ(of_texts, mean_square(*again));
 
-  DeployConfig config = default_config(demo_target());
+  DeployConfig config = default_config({this_machine(), own->shape()});
   config.weights = parse_policy("mlp=int3_g64:gptq", "test");
   const auto logits = [&](std::unique_ptr<ModelSource> source) {
     const LoadedModel model = load_model(std::move(source), config);
     return last_logits(model, config, {1, 2, 3});
   };
-  EXPECT_NE(logits(open_model(kDemo)), logits(calibrated_on(open_model(kDemo), texts)));
+  EXPECT_NE(logits(tiny.open()), logits(calibrated_on(tiny.open(), texts)));
 }
 
 }  // namespace
