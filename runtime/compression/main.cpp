@@ -58,6 +58,10 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
   // needed.
   const ScratchFolder scratch(out);
   PackCache packs(scratch.path, ~std::uint64_t(0));
+  if (out.extension() == ".gguf" && std::filesystem::is_directory(model))
+    throw std::runtime_error(model +
+                             ": found a folder to be written as GGUF, allowed: a GGUF file, or "
+                             "another name for the output, which is then packed");
   if (out.extension() == ".gguf" && deploy.empty() && smoothing == "none")
     return export_gguf(model, parse_policy(weights, "--weights"), out, &packs, texts);
   if (out.extension() == ".gguf")
