@@ -141,7 +141,21 @@ void Console::summary(const Study& study, const std::string& folder) {
     for (const Pick& pick : study.picks) {
       if (pick.trial == id) names += (names.empty() ? "  <- " : ", ") + pick.name;
     }
-    line(format("  trial %-3d ", id) + objectives_text(trial, study.latency_objective) + names);
+    std::string ties;
+    for (const TieGroup& group : study.ties) {
+      if (group.trial != id) continue;
+      for (const int other : group.with)
+        ties += (ties.empty() ? "  ties with " : ", ") + std::to_string(other);
+    }
+    line(format("  trial %-3d ", id) + objectives_text(trial, study.latency_objective) + ties +
+         names);
+  }
+  for (const LimitPrice& price : study.prices) {
+    if (price.saving > 0.005 || price.makes_feasible)
+      line("limit      " + price.limit + ", looser: " + price.relaxed +
+           (price.makes_feasible ? " would make trial " + std::to_string(price.trial) + " feasible"
+                                 : format(" saves at least %.0f %% of the cost (trial %d)",
+                                          100 * price.saving, price.trial)));
   }
   if (!study.feasible) {
     line("binding    " + study.binding_constraint);

@@ -6,6 +6,9 @@
 #include <limits>
 #include <map>
 
+#include "optimizer/intervals.h"
+#include "optimizer/knob_effects.h"
+#include "optimizer/limit_prices.h"
 #include "search/indicators.h"
 #include "search/pareto.h"
 
@@ -248,6 +251,9 @@ void conclude(Study& study) {
   }
   if (!study.trials.empty()) trace_progress(study);
   study.picks = make_picks(study);
+  study.ties = ties_of(study);
+  study.prices = limit_prices(study);
+  study.effects = knob_effects(study);
 }
 
 }  // namespace paretune

@@ -30,8 +30,8 @@ bool workload_limits(const Workload& workload);
 // the way. nullopt: it did not run.
 std::optional<Scores> search_scores(const Trial& trial);
 
-// Marks on_front and fills study.front, picks, feasible, binding_constraint and progress from
-// study.trials.
+// Marks on_front and fills study.front, picks, feasible, binding_constraint, progress, ties, prices
+// and effects from study.trials.
 void conclude(Study& study);
 
 // Named picks among the front's trials, "default" always among them. recommended: the id that

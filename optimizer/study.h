@@ -88,6 +88,34 @@ struct FrontStep {
   double hypervolume = 0;  // of the front so far, normalized to the default config's box
 };
 
+// Trials that the measurements cannot tell apart (intervals.h).
+struct TieGroup {
+  int trial = 0;          // of the front
+  std::vector<int> with;  // ids, ascending
+  bool operator==(const TieGroup&) const = default;
+};
+
+// What one limit costs (limit_prices.h).
+struct LimitPrice {
+  std::string limit;        // "tpot_ms p95 <= 25"
+  std::string relaxed;      // "27.5"
+  int trial = -1;           // the cheapest then; -1: still none
+  double cost = 0;          // of the cheapest now, $/M output tokens; infinite: there is none
+  double relaxed_cost = 0;  // of the cheapest then
+  double saving = 0;        // 1 - relaxed_cost / cost, at least
+  bool makes_feasible = false;
+};
+
+// How far a knob moves each objective between the values that were tried (knob_effects.h).
+struct KnobEffect {
+  struct Effect {
+    double ratio = 1;  // of the worst value's mean to the best's
+    std::string best;  // the value
+  };
+  std::string knob;
+  std::array<Effect, 3> of;  // in the order of Objectives
+};
+
 struct Study {
   std::string id;  // hash of what it is keyed by: model, machine, workload, build
   Workload workload;
@@ -117,7 +145,10 @@ struct Study {
   std::vector<Pick> picks;    // "recommended" first
   bool feasible = false;      // some trial meets SLOs and floors
   std::string
-      binding_constraint;  // where none does: the limit that keeps most from it, in plain words
+      binding_constraint;      // where none does: the limit that keeps most from it, in plain words
+  std::vector<TieGroup> ties;  // by cost
+  std::vector<LimitPrice> prices;   // of the limits
+  std::vector<KnobEffect> effects;  // the largest first
   std::vector<GateTrial> gates;
   Verification verification;
   std::vector<FrontStep> progress;

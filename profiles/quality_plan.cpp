@@ -102,7 +102,7 @@ class Planner {
         add(split, spec.chat_template);
       }
     }
-    Rng rng(workload_.seed);
+    RandomEngine rng(workload_.seed);
     for (std::size_t i = documents.size(); i > 1; --i)
       std::swap(documents[i - 1], documents[std::size_t(uniform01(rng) * double(i))]);
     return calibration_windows(documents, shape_.max_seq_len);
@@ -146,7 +146,7 @@ class Planner {
                            spec.chat_template);
       }
     }
-    Rng rng(workload_.seed);
+    RandomEngine rng(workload_.seed);
     for (std::size_t i = texts.size(); i > 1; --i)
       std::swap(texts[i - 1], texts[std::size_t(uniform01(rng) * double(i))]);
     return texts;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "optimizer/intervals.h"
 #include "optimizer/judge.h"
 #include "reports/number.h"
 #include "reports/text.h"
@@ -10,8 +11,6 @@
 
 namespace paretune {
 namespace {
-
-constexpr double kZ95 = 1.959964;  // of the standard normal: 95 % within ±z standard errors
 
 const Distribution& objective_distribution(const Study& study, const Trial& trial) {
   return trial.measurement.speed.at_workload.latency.of(*study.workload.objective.metric);
@@ -31,25 +30,11 @@ std::string latency_title(const Study& study) {
 }
 std::string quality_title(const Study&) { return "KL divergence"; }
 
-Estimate cost_estimate(const Study&, const Trial& trial) {
-  Estimate cost = trial.measurement.speed.cost;
-  cost.value = trial.objectives.usd_per_million_output_tokens;
-  if (cost.low == 0 && cost.high == 0) cost.low = cost.high = cost.value;  // no spread was measured
-  return cost;
-}
-
+Estimate cost_estimate(const Study&, const Trial& trial) { return cost_estimate(trial); }
 Estimate latency_estimate(const Study& study, const Trial& trial) {
-  Estimate latency = objective_distribution(study, trial).percentiles[objective_percentile(study)];
-  latency.value = trial.objectives.latency_ms;
-  if (latency.low == 0 && latency.high == 0) latency.low = latency.high = latency.value;
-  return latency;
+  return latency_estimate(trial, study.workload.objective);
 }
-
-Estimate quality_estimate(const Study&, const Trial& trial) {
-  const double kl = trial.objectives.kl_divergence;
-  const double spread = kZ95 * trial.measurement.quality.kl_standard_error;
-  return {.value = kl, .low = std::max(0.0, kl - spread), .high = kl + spread};
-}
+Estimate quality_estimate(const Study&, const Trial& trial) { return quality_estimate(trial); }
 
 std::size_t objective_percentile(const Study& study) {
   const auto at =
@@ -99,6 +84,16 @@ std::vector<std::string> pick_names(const Study& study, int trial) {
     if (pick.trial == trial) out.push_back(readable(pick.name));
   }
   return out;
+}
+
+std::string ties_text(const Study& study, int trial) {
+  const auto group = std::find_if(study.ties.begin(), study.ties.end(),
+                                  [&](const TieGroup& g) { return g.trial == trial; });
+  std::vector<std::string> ids;
+  if (group != study.ties.end()) {
+    for (const int id : group->with) ids.push_back(std::to_string(id));
+  }
+  return join(ids, ", ");
 }
 
 std::string readable(std::string_view name) {

@@ -47,7 +47,8 @@ const Trial* picked(const Study& study,
 const Trial* default_trial(const Study& study);  // trial 0
 std::vector<const Trial*> front_trials(const Study& study);
 std::vector<std::string> pick_names(const Study& study, int trial);
-std::string readable(std::string_view name);  // "best_quality" as "best quality"
+std::string ties_text(const Study& study, int trial);  // "3, 10"; "" for none
+std::string readable(std::string_view name);           // "best_quality" as "best quality"
 
 struct Change {
   std::string knob, from, to;

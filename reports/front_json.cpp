@@ -128,6 +128,41 @@ Json trials_of(const Study& study) {
           {"resumed", study.resumed_trials}};
 }
 
+Json tie_rows(const Study& study) {
+  Json out = Json::array();
+  for (const TieGroup& group : study.ties)
+    out.push_back({{"trial", group.trial}, {"with", group.with}});
+  return out;
+}
+
+Json limits_of(const Study& study) {
+  Json out = Json::array();
+  for (const LimitPrice& price : study.prices) {
+    const bool any = price.trial >= 0;
+    out.push_back(
+        {{"limit", price.limit},
+         {"relaxed", price.relaxed},
+         {"trial", any ? Json(price.trial) : Json(nullptr)},
+         {"usd_per_million_output_tokens", any ? Json(price.relaxed_cost) : Json(nullptr)},
+         {"saving", price.saving},
+         {"makes_feasible", price.makes_feasible}});
+  }
+  return out;
+}
+
+Json effects_of(const Study& study) {
+  Json out = Json::array();
+  for (const KnobEffect& effect : study.effects) {
+    Json row{{"knob", effect.knob}};
+    for (std::size_t i = 0; i < kObjectives.size(); ++i) {
+      row[std::string(kObjectives[i].key)] = {{"ratio", effect.of[i].ratio},
+                                              {"best", effect.of[i].best}};
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 Json space_of(const Study& study) {
   Json out = Json::array();
   for (const SpaceSize& size : study.space) {
@@ -186,6 +221,9 @@ std::string front_json(const Study& study) {
       {"objectives", objectives_of(study)},
       {"front", front_of(study)},
       {"picks", picks_of(study)},
+      {"ties", tie_rows(study)},
+      {"limits", limits_of(study)},
+      {"knob_effects", effects_of(study)},
       {"verification", verification_of(study.verification)},
       {"trials", trials_of(study)},
       {"space", space_of(study)},

@@ -48,6 +48,8 @@ std::string report_markdown(const Study& study) {
   out += section("Picks", picks_table(study));
   out += section("Promised and verified", verification_table(study));
   out += section("The front", front_table(study));
+  out += section("What the limits cost", limits_table(study));
+  out += section("Which knobs mattered", effects_table(study));
   out += section("Latency", latency_table(study));
   out += section("Quality", quality_table(study));
   out += section("Capabilities", capability_table(study));

@@ -13,6 +13,8 @@ namespace paretune {
 Table workload_table(const Study& study);
 Table picks_table(const Study& study);
 Table front_table(const Study& study);
+Table limits_table(const Study& study);        // what each costs
+Table effects_table(const Study& study);       // of knobs
 Table verification_table(const Study& study);  // promised, verified, difference
 Table cost_table(const Study& study);          // the formula with the numbers of each pick
 Table latency_table(

@@ -7,13 +7,13 @@ namespace paretune {
 
 namespace {
 
-double poisson_gap(const ArrivalSpec&, Rng& rng) { return -std::log1p(-uniform01(rng)); }
+double poisson_gap(const ArrivalSpec&, RandomEngine& rng) { return -std::log1p(-uniform01(rng)); }
 
-double gamma_gap(const ArrivalSpec& spec, Rng& rng) {
+double gamma_gap(const ArrivalSpec& spec, RandomEngine& rng) {
   return gamma_draw(spec.burstiness, rng) / spec.burstiness;
 }
 
-double constant_gap(const ArrivalSpec&, Rng&) { return 1; }
+double constant_gap(const ArrivalSpec&, RandomEngine&) { return 1; }
 
 }  // namespace
 

@@ -24,7 +24,7 @@ struct ArrivalProcess {
                   // has finished
   // The gap to the next request, of mean 1: divided by the rate it is seconds. Null: no gaps are
   // drawn.
-  double (*unit_gap)(const ArrivalSpec& spec, Rng& rng);
+  double (*unit_gap)(const ArrivalSpec& spec, RandomEngine& rng);
 };
 
 extern const ArrivalProcess kClosedLoop;  // `concurrency` requests in flight, always

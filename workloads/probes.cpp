@@ -157,11 +157,11 @@ const std::vector<Facts>& facts() {
   return all;
 }
 
-int below(Rng& rng, int n) { return static_cast<int>(uniform01(rng) * n); }
+int below(RandomEngine& rng, int n) { return static_cast<int>(uniform01(rng) * n); }
 
 // n different ones.
 template <class List>
-std::vector<std::string> draw(Rng& rng, const List& list, int n) {
+std::vector<std::string> draw(RandomEngine& rng, const List& list, int n) {
   std::vector<std::string> all(list.begin(), list.end());
   for (int i = 0; i < n; ++i) {
     std::swap(all[std::size_t(i)], all[std::size_t(i + below(rng, int(all.size()) - i))]);
@@ -176,7 +176,7 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
   return text;
 }
 
-Probe::Pair recall(Rng& rng, int facts) {
+Probe::Pair recall(RandomEngine& rng, int facts) {
   const std::vector<std::string> words = draw(rng, kWords, facts);
   std::string text;
   std::vector<int> codes;
@@ -190,10 +190,10 @@ Probe::Pair recall(Rng& rng, int facts) {
 
 }  // namespace
 
-Probe::Pair short_recall(Rng& rng) { return recall(rng, 4); }
-Probe::Pair long_recall(Rng& rng) { return recall(rng, 20); }
+Probe::Pair short_recall(RandomEngine& rng) { return recall(rng, 4); }
+Probe::Pair long_recall(RandomEngine& rng) { return recall(rng, 20); }
 
-Probe::Pair pattern(Rng& rng) {
+Probe::Pair pattern(RandomEngine& rng) {
   const std::vector<std::string> words = draw(rng, kWords, 10);
   std::string text;
   for (int round = 0; round < 2; ++round) {
@@ -203,12 +203,12 @@ Probe::Pair pattern(Rng& rng) {
   return {text + words[asked] + " -> ?", words[asked + 5], {}};
 }
 
-Probe::Pair copy_words(Rng& rng) {
+Probe::Pair copy_words(RandomEngine& rng) {
   const std::string words = joined(draw(rng, kWords, 5), " ");
   return {"Repeat: " + words, words, {}};
 }
 
-Probe::Pair arithmetic(Rng& rng) {
+Probe::Pair arithmetic(RandomEngine& rng) {
   const int a = 2 + below(rng, 98), b = 2 + below(rng, 98);
   if (below(rng, 2) == 0)
     return {"What is " + std::to_string(a) + " + " + std::to_string(b) + "?",
@@ -220,14 +220,14 @@ Probe::Pair arithmetic(Rng& rng) {
           {}};
 }
 
-Probe::Pair sort_words(Rng& rng) {
+Probe::Pair sort_words(RandomEngine& rng) {
   std::vector<std::string> words = draw(rng, kWords, 4);
   const std::string question = "Sort alphabetically: " + joined(words, " ");
   std::ranges::sort(words);
   return {question, joined(words, " "), {}};
 }
 
-Probe::Pair extract_json(Rng& rng) {
+Probe::Pair extract_json(RandomEngine& rng) {
   const std::string name = draw(rng, kNames, 1)[0];
   const std::vector<std::string> cities = draw(rng, kCities, 2);
   const std::string seats = std::to_string(1 + below(rng, 8));
@@ -238,7 +238,7 @@ Probe::Pair extract_json(Rng& rng) {
           {}};
 }
 
-Probe::Pair entailment(Rng& rng) {
+Probe::Pair entailment(RandomEngine& rng) {
   const std::vector<std::string> names = draw(rng, kNames, 3);
   const bool follows = below(rng, 2) == 0;
   return {names[0] + " is taller than " + names[1] + ". " + names[1] + " is taller than " +
@@ -248,7 +248,7 @@ Probe::Pair entailment(Rng& rng) {
           {"yes", "no"}};
 }
 
-Probe::Pair knowledge(Rng& rng) {
+Probe::Pair knowledge(RandomEngine& rng) {
   const Facts& group = facts()[std::size_t(below(rng, int(facts().size())))];
   const bool forward = group.backward.empty() || below(rng, 2) == 0;
   const std::size_t known = forward ? 0 : 1, asked = 1 - known;
@@ -270,7 +270,7 @@ std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed)
   std::vector<EvalItem> items;
   std::set<std::string> asked;
   for (std::uint64_t draw = 0; int(items.size()) < n && draw < 8 * std::uint64_t(n); ++draw) {
-    Rng rng(derive_seed(seed, draw));
+    RandomEngine rng(derive_seed(seed, draw));
     std::string prompt;
     for (int example = 0; example < 2; ++example) {
       const Probe::Pair pair = probe.make(rng);

@@ -21,19 +21,19 @@ struct Probe {
     std::string question, answer;
     std::vector<std::string> choices;  // where the answer is one of few
   };
-  Pair (*make)(Rng& rng);
+  Pair (*make)(RandomEngine& rng);
   const Grader* grader = nullptr;  // of questions with choices; null: choice_logprob
 };
 
-Probe::Pair short_recall(Rng& rng);
-Probe::Pair long_recall(Rng& rng);
-Probe::Pair pattern(Rng& rng);
-Probe::Pair copy_words(Rng& rng);
-Probe::Pair arithmetic(Rng& rng);
-Probe::Pair sort_words(Rng& rng);
-Probe::Pair extract_json(Rng& rng);
-Probe::Pair entailment(Rng& rng);
-Probe::Pair knowledge(Rng& rng);
+Probe::Pair short_recall(RandomEngine& rng);
+Probe::Pair long_recall(RandomEngine& rng);
+Probe::Pair pattern(RandomEngine& rng);
+Probe::Pair copy_words(RandomEngine& rng);
+Probe::Pair arithmetic(RandomEngine& rng);
+Probe::Pair sort_words(RandomEngine& rng);
+Probe::Pair extract_json(RandomEngine& rng);
+Probe::Pair entailment(RandomEngine& rng);
+Probe::Pair knowledge(RandomEngine& rng);
 
 inline constexpr std::array kProbes{
     Probe{"recall", "a value said a sentence before", short_recall},

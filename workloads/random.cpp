@@ -68,7 +68,7 @@ double normal_quantile(double p) {
   return q < 0 ? -z : z;
 }
 
-double gamma_draw(double shape, Rng& rng) {
+double gamma_draw(double shape, RandomEngine& rng) {
   assert(shape > 0);
   // In (0, 1): zero has no logarithm.
   const auto open_uniform = [&] { return std::max(uniform01(rng), 0x1p-54); };

@@ -8,10 +8,10 @@
 
 namespace paretune {
 
-using Rng = std::mt19937_64;
+using RandomEngine = std::mt19937_64;
 
 // In [0, 1), 53 bits.
-inline double uniform01(Rng& rng) { return double(rng() >> 11) * 0x1p-53; }
+inline double uniform01(RandomEngine& rng) { return double(rng() >> 11) * 0x1p-53; }
 
 // A seed for stream `stream` of `seed`, as unrelated to its neighbours as SplitMix64's finalizer
 // makes it (Steele et al., OOPSLA 2014). Nests: derive_seed(derive_seed(seed, a), b).
@@ -23,6 +23,6 @@ double normal_quantile(double p);
 
 // Gamma(shape, scale 1), shape > 0: Marsaglia and Tsang (ACM TOMS 26(3), 2000), with U^(1/shape)
 // below shape 1.
-double gamma_draw(double shape, Rng& rng);
+double gamma_draw(double shape, RandomEngine& rng);
 
 }  // namespace paretune

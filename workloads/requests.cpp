@@ -57,9 +57,9 @@ std::vector<RequestSpec> replay(const Workload& workload, std::uint64_t seed, in
 std::vector<RequestSpec> draw(const Workload& workload, std::uint64_t seed, int n,
                               std::optional<double> rate_qps) {
   assert(!workload.traffic.empty() && "the parser refuses a workload without traffic");
-  Rng classes(derive_seed(seed, kClass)), inputs(derive_seed(seed, kInput)),
+  RandomEngine classes(derive_seed(seed, kClass)), inputs(derive_seed(seed, kInput)),
       outputs(derive_seed(seed, kOutput));
-  Rng groups(derive_seed(seed, kGroup)), arrivals(derive_seed(seed, kArrival));
+  RandomEngine groups(derive_seed(seed, kGroup)), arrivals(derive_seed(seed, kArrival));
   const ArrivalSpec& arrival = workload.arrival;
   const double rate = rate_qps.value_or(arrival.rate_qps.value_or(1));
   double unit_time = 0;
@@ -109,7 +109,7 @@ std::vector<std::int32_t> prompt_tokens(const RequestSpec& request,
   std::vector<std::int32_t> tokens;
   tokens.reserve(std::size_t(request.input_tokens));
   const auto append = [&](std::uint64_t seed, std::size_t n) {
-    Rng rng(seed);
+    RandomEngine rng(seed);
     for (std::size_t i = 0; i < n && tokens.size() < std::size_t(request.input_tokens); ++i)
       tokens.push_back(vocabulary[pick(vocabulary.size(), uniform01(rng))]);
   };

@@ -68,7 +68,7 @@ std::vector<Document> load_text(const QualitySpec& quality, std::uint64_t seed) 
 }
 
 std::vector<Document> shuffle(std::vector<Document> documents, std::uint64_t seed) {
-  Rng rng(seed);
+  RandomEngine rng(seed);
   for (std::size_t i = documents.size(); i > 1; --i)  // Fisher and Yates
     std::swap(documents[i - 1], documents[std::size_t(uniform01(rng) * double(i))]);
   return documents;

@@ -78,7 +78,8 @@ std::string front_part(const Study& study) {
   };
   out += projection(0, 1) + projection(0, 2) + projection(1, 2);
   out += figure("All three; drag or use the arrow keys to turn it", cube_plot(study)) + "</div>\n";
-  return out + table_of(front_table(study));
+  return out + table_of(front_table(study)) + table_of(limits_table(study)) +
+         table_of(effects_table(study));
 }
 
 std::string search_part(const Study& study) {

@@ -90,12 +90,64 @@ Table front_table(const Study& study) {
       .columns = {{"Trial", true}, {"Picked as"}},
       .sortable = true};
   for (Column& column : metric_columns(study)) table.columns.push_back(std::move(column));
+  table.columns.push_back({"Ties with"});
   table.columns.push_back({"Changed against the default"});
   for (const Trial* trial : front_trials(study)) {
     Row row{.cells = {{std::to_string(trial->id)}, {join(pick_names(study, trial->id), ", ")}},
             .trial = trial->id};
     add_metrics(study, *trial, row);
+    row.cells.push_back({ties_text(study, trial->id)});
     row.cells.push_back({config_text(study, *trial)});
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table limits_table(const Study& study) {
+  Table table{.caption =
+                  "What every limit costs: the cheapest config were it alone 10 % looser, "
+                  "among what was measured, so at least",
+              .columns = {{"Limit"},
+                          {"Looser"},
+                          {"Trial", true},
+                          {"Cost then, $ per million output tokens", true},
+                          {"Saved", true}}};
+  for (const LimitPrice& price : study.prices) {
+    const bool any = price.trial >= 0;
+    table.rows.push_back({.cells = {{price.limit},
+                                    {price.relaxed},
+                                    {any ? std::to_string(price.trial) : "none"},
+                                    {any ? number_text(price.relaxed_cost) : "–"},
+                                    price.makes_feasible ? Cell{"makes it feasible", Mood::good}
+                                    : price.saving > 0   ? Cell{percent_text(price.saving)}
+                                                         : Cell{"nothing", Mood::muted}},
+                          .trial = price.trial});
+  }
+  return table;
+}
+
+Table effects_table(const Study& study) {
+  Table table{.caption =
+                  "Which knobs mattered: how far each moves an objective between its worst "
+                  "and its best value tried, by a forest over the trials. Knobs that moved "
+                  "together share their effect: a lead, not a measurement",
+              .columns = {{"Knob"},
+                          {"Cost, times", true},
+                          {"Best for cost"},
+                          {latency_title(study) + ", times", true},
+                          {"Best for latency"},
+                          {"KL divergence, times", true},
+                          {"Best for quality"}},
+              .sortable = true};
+  for (const KnobEffect& effect : study.effects) {
+    Row row{.cells = {{effect.knob}}};
+    for (const KnobEffect::Effect& of : effect.of) {
+      const bool none = of.ratio < 1.005;
+      row.cells.push_back({.text = number_text(of.ratio),
+                           .mood = none ? Mood::muted : Mood::plain,
+                           .sort = of.ratio});
+      row.cells.push_back(none ? Cell{"–", Mood::muted} : Cell{of.best});
+    }
     table.rows.push_back(std::move(row));
   }
   return table;

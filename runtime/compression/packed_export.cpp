@@ -135,8 +135,7 @@ ExportedModel export_packed(std::unique_ptr<ModelSource> source, const DeployCon
     throw std::runtime_error(source->path().string() +
                              ": found a packed file, allowed: the model that it was made of");
   Writer writer(to, packs);
-  const bool calibrated =
-      config.weights.calibrated() || needs_statistics(config.smoothing.name);
+  const bool calibrated = config.weights.calibrated() || needs_statistics(config.smoothing.name);
   PackedIndex index{.kernels_version = kKernelsVersion,
                     .recipe = {.weights = to_text(config.weights),
                                .smoothing = std::string(config.smoothing.name),

@@ -1,7 +1,7 @@
+#include "runtime/model/packed_index.h"
+
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-
-#include "runtime/model/packed_index.h"
 
 namespace paretune {
 namespace {
@@ -42,9 +42,8 @@ std::string as_bytes(const std::string& text) {
 
 // Every field once: visit(name, field).
 template <class Shape, class Visit>
-void for_each_field(Shape& s, Visit&& visit)
-  requires std::is_same_v<std::remove_const_t<Shape>, ModelShape>
-{
+void for_each_field(Shape& s,
+                    Visit&& visit) requires std::is_same_v<std::remove_const_t<Shape>, ModelShape> {
   visit("architecture", s.architecture);
   visit("n_layers", s.n_layers);
   visit("d_model", s.d_model);
@@ -66,9 +65,8 @@ void for_each_field(Shape& s, Visit&& visit)
 }
 
 template <class Data, class Visit>
-void for_each_field(Data& t, Visit&& visit)
-  requires std::is_same_v<std::remove_const_t<Data>, TokenizerData>
-{
+void for_each_field(
+    Data& t, Visit&& visit) requires std::is_same_v<std::remove_const_t<Data>, TokenizerData> {
   visit("tokens", t.tokens);
   visit("scores", t.scores);
   visit("token_types", t.token_types);
@@ -139,10 +137,8 @@ std::string to_json(const PackedIndex& index) {
                        {"checksum", where.checksum}});
   }
   for (const auto& [key, where] : index.matrices) {
-    matrices.push_back({{"key", key},
-                        {"at", where.at},
-                        {"bytes", where.bytes},
-                        {"checksum", where.checksum}});
+    matrices.push_back(
+        {{"key", key}, {"at", where.at}, {"bytes", where.bytes}, {"checksum", where.checksum}});
   }
   Json json{{"schema", kSchema},
             {"kernels_version", index.kernels_version},

@@ -65,8 +65,8 @@ PackedModel::PackedModel(const std::filesystem::path& path)
   const std::span<const std::byte> json = all.subspan(at, bytes);
   if (XXH3_64bits(json.data(), json.size()) != checksum)
     fail(path, "an index whose checksum does not fit");
-  index_ = parse_packed_index({reinterpret_cast<const char*>(json.data()), json.size()},
-                              path.string());
+  index_ =
+      parse_packed_index({reinterpret_cast<const char*>(json.data()), json.size()}, path.string());
   if (index_.kernels_version != kKernelsVersion)
     throw std::runtime_error(path.string() + ": found matrices packed for kernels of version " +
                              std::to_string(index_.kernels_version) + ", allowed: " +
@@ -104,8 +104,8 @@ PackedModel::PackedModel(const std::filesystem::path& path)
     const auto [rows, columns] = weight_shape(Weight::token_embedding);
     const auto block = static_cast<std::uint64_t>(type->block_size);
     if (std::uint64_t(columns) % block != 0 ||
-        index_.embeddings.bytes !=
-            std::uint64_t(rows) * (std::uint64_t(columns) / block) * std::uint64_t(type->block_bytes))
+        index_.embeddings.bytes != std::uint64_t(rows) * (std::uint64_t(columns) / block) *
+                                       std::uint64_t(type->block_bytes))
       fail(path, "embeddings of another size than the model's");
     verify(index_.embeddings, "embeddings");
   }
@@ -122,16 +122,15 @@ void PackedModel::read_rows(Weight weight, int layer, int row_begin, int row_end
     std::memcpy(out.data(), payload(vector->second).data(), out.size_bytes());
   } else if (weight == Weight::token_embedding && embeddings_type_) {
     const std::size_t bytes = stored_row(weight, 0, 0).size();
-    embeddings_type_->to_float(
-        payload(index_.embeddings)
-            .subspan(static_cast<std::size_t>(row_begin) * bytes,
-                     static_cast<std::size_t>(row_end - row_begin) * bytes),
-        out);
+    embeddings_type_->to_float(payload(index_.embeddings)
+                                   .subspan(static_cast<std::size_t>(row_begin) * bytes,
+                                            static_cast<std::size_t>(row_end - row_begin) * bytes),
+                               out);
   } else {
-    throw std::runtime_error(path_.string() + ": found no " +
-                             std::string(weight_info(weight).name) + " to be rounded, allowed: " +
-                             "the weights and the smoothing that it was packed with, " +
-                             index_.recipe.weights + " and " + index_.recipe.smoothing);
+    throw std::runtime_error(
+        path_.string() + ": found no " + std::string(weight_info(weight).name) +
+        " to be rounded, allowed: " + "the weights and the smoothing that it was packed with, " +
+        index_.recipe.weights + " and " + index_.recipe.smoothing);
   }
 }
 

@@ -1,6 +1,6 @@
-// A compressed model as one file: every matrix as the kernels read it, the rest as numbers, with the
-// recipe that made it. It needs no calibration and no packing, and holds whatever a policy can ask
-// for; but only that policy can be served from it.
+// A compressed model as one file: every matrix as the kernels read it, the rest as numbers, with
+// the recipe that made it. It needs no calibration and no packing, and holds whatever a policy can
+// ask for; but only that policy can be served from it.
 //
 //   "PTMODEL1", zeros to 4096, payloads (each aligned to 64), the index (JSON), then
 //   u64 offset of the index, u64 its bytes, u64 XXH3-64 of it

@@ -13,7 +13,7 @@ struct Moments {
 };
 
 Moments gaps(const ArrivalSpec& spec, int n) {
-  Rng rng(3);
+  RandomEngine rng(3);
   double sum = 0, sum2 = 0;
   for (int i = 0; i < n; ++i) {
     const double gap = spec.process->unit_gap(spec, rng);

@@ -25,7 +25,7 @@ std::vector<LengthSpec> one_of_each() {
 }
 
 std::vector<int> draws(const LengthSpec& spec, int n) {
-  Rng rng(7);
+  RandomEngine rng(7);
   std::vector<int> result;
   for (int i = 0; i < n; ++i) result.push_back(length_at(spec, uniform01(rng)));
   return result;

@@ -23,7 +23,7 @@ TEST(NormalQuantile, InvertsTheDistributionFunction) {
 }
 
 TEST(Uniform, LiesInTheUnitIntervalAndIsThePromisedDraw) {
-  Rng rng(
+  RandomEngine rng(
       5489);  // the standard says: the 10000th draw of the default engine is 9981545732273789042
   double u = 0;
   for (int i = 0; i < 10000; ++i) {
@@ -43,7 +43,7 @@ TEST(DeriveSeed, NeighboursDiffer) {
 TEST(GammaDraw, HasMeanAndVarianceOfItsShape) {
   constexpr int kDraws = 100'000;
   for (const double shape : {0.1, 0.5, 1.0, 2.0, 10.0}) {
-    Rng rng(1);
+    RandomEngine rng(1);
     double sum = 0, sum2 = 0;
     for (int i = 0; i < kDraws; ++i) {
       const double x = gamma_draw(shape, rng);

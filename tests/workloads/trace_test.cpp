@@ -97,7 +97,7 @@ TEST(Traces, MutationsNeverCrash) {
     csv += "2023-11-16 18:17:0" + std::to_string(i) + ".9799600,4808,10\r\n";
     jsonl += std::string(kMooncake) + "\n";
   }
-  Rng rng(1);
+  RandomEngine rng(1);
   int refused = 0;
   for (int i = 0; i < 4000; ++i) {
     std::string text = i % 2 ? csv : jsonl;

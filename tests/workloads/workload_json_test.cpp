@@ -237,7 +237,7 @@ TEST(Schema, RefusesTheBadSpecsThatItCanSee) {
 }
 
 TEST(WorkloadJson, MutatedPresetsAreReadOrRefusedByName) {
-  Rng rng(1);
+  RandomEngine rng(1);
   int refused = 0, accepted = 0;
   for (int i = 0; i < 3000; ++i) {
     std::string text = content(kPresets[i % std::size(kPresets)]);

@@ -47,16 +47,16 @@ TEST_F(PackedExportTest, SpeaksAsTheModelItWasMadeOf) {
   struct Case {
     const char *weights, *smoothing;
   };
-  for (const Case& c : {Case{"all=bf16", "none"},
-                        Case{"linear=nf4_g64:gptq,output=int8:gptq", "hadamard"},
-                        Case{"qkv=int3_g64:hqq:outliers2:rank4,gate_up=int8:neurons25,down@1=q6_k",
-                             "smoothquant"},
-                        Case{"down=int4_g32:gptq:gradual30,embeddings=int8,norms=bf16", "awq"}}) {
+  for (const Case& c :
+       {Case{"all=bf16", "none"}, Case{"linear=nf4_g64:gptq,output=int8:gptq", "hadamard"},
+        Case{"qkv=int3_g64:hqq:outliers2:rank4,gate_up=int8:neurons25,down@1=q6_k", "smoothquant"},
+        Case{"down=int4_g32:gptq:gradual30,embeddings=int8,norms=bf16", "awq"}}) {
     const DeployConfig config = config_of(target, c.weights, c.smoothing);
     const LoadedModel made = load_model(tiny.open(), config, {}, &packs_);
     const ExportedModel written = export_packed(tiny.open(), config, file_, &packs_);
     const LoadedModel read = load_model(open_model(file_), config);
-    EXPECT_EQ(last_logits(read, config, {3, 1, 4, 1, 5}), last_logits(made, config, {3, 1, 4, 1, 5}))
+    EXPECT_EQ(last_logits(read, config, {3, 1, 4, 1, 5}),
+              last_logits(made, config, {3, 1, 4, 1, 5}))
         << c.weights;
     EXPECT_EQ(read.source->content_hash(), written.content_hash);
     EXPECT_EQ(written.bytes, read.source->file_bytes());
@@ -88,8 +88,9 @@ TEST_F(PackedExportTest, OtherWeightsAreRefusedAndWhatIsDamagedIsNamed) {
               load_model(open_model(file_), config_of(target, "linear=int8", "none"));
             }).find("allowed: what was packed"),
             std::string::npos);
-  EXPECT_NE(refusal([&] { export_packed(open_model(file_), config, file_, nullptr); })
-                .find("found a packed file"),
+  EXPECT_NE(refusal([&] {
+              export_packed(open_model(file_), config, file_, nullptr);
+            }).find("found a packed file"),
             std::string::npos);
 
   const std::string whole = bytes_of(file_);

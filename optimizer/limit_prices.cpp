@@ -1,0 +1,146 @@
+#include "optimizer/limit_prices.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "optimizer/judge.h"
+#include "profiles/speed.h"
+
+namespace paretune {
+namespace {
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+bool keeps(const LoadRun& run, const Workload& workload) {
+  if (run.saturated || run.failed > 0) return false;
+  if (const auto fraction = workload.slo.attainment_fraction;
+      fraction && run.slo_attainment < *fraction)
+    return false;
+  return std::ranges::all_of(workload.slo.bounds, [&](const SloBound& bound) {
+    const auto i = static_cast<std::size_t>(std::ranges::find(kPercentiles, bound.percentile) -
+                                            kPercentiles.begin());
+    return run.latency.of(*bound.metric).percentiles[i].value <= bound.max_ms;
+  });
+}
+
+// The trial's runs judged by other limits; whole runs only.
+void judge_again(Trial& trial, const Workload& workload) {
+  Speed& speed = trial.measurement.speed;
+  const LoadRun* best = nullptr;
+  for (LoadRun& run : speed.rate_search) {
+    const bool whole = run.meets_slo || run.requests + run.failed >= workload.num_requests;
+    run.meets_slo = run.meets_slo || (whole && keeps(run, workload));
+    if (run.meets_slo && (!best || run.output_tokens_per_s > best->output_tokens_per_s))
+      best = &run;
+  }
+  if (best) {
+    speed.at_max_rate = *best;
+    speed.max_rate = best->request_rate;
+    price(speed, workload.cost.usd_per_hour);
+  }
+  speed.at_workload.meets_slo =
+      speed.at_workload.meets_slo || keeps(speed.at_workload, workload);
+  judge_trial(trial, workload);
+}
+
+struct Cheapest {
+  int trial = -1;
+  double cost = std::numeric_limits<double>::infinity();
+};
+
+Cheapest cheapest(const Study& study, const Workload& workload, bool again) {
+  Cheapest best;
+  for (Trial trial : study.trials) {
+    if (trial.measurement.outcome != Outcome::ok) continue;
+    if (again) judge_again(trial, workload);
+    if (trial.feasible && trial.objectives.usd_per_million_output_tokens < best.cost)
+      best = {trial.id, trial.objectives.usd_per_million_output_tokens};
+  }
+  return best;
+}
+
+// What the last tenth of the time brought: all that is known of what more of it would bring.
+LimitPrice price_of_time(const Study& study, const Cheapest& now) {
+  LimitPrice price{.limit = "budget of " + number(study.workload.budget.minutes) + " minutes",
+                   .relaxed = "what its last tenth brought",
+                   .trial = now.trial,
+                   .cost = now.cost,
+                   .relaxed_cost = now.cost};
+  const double end = study.progress.empty() ? 0 : study.progress.back().seconds;
+  double before = std::numeric_limits<double>::infinity();
+  for (const Trial& trial : study.trials) {
+    const auto step = std::ranges::find(study.progress, trial.id, &FrontStep::trial);
+    if (trial.feasible && step != study.progress.end() && step->seconds <= end / (1 + kRelaxed))
+      before = std::min(before, trial.objectives.usd_per_million_output_tokens);
+  }
+  price.saving = before > now.cost && before < 1e300 ? 1 - now.cost / before : 0;
+  return price;
+}
+
+}  // namespace
+
+std::vector<LimitPrice> limit_prices(const Study& study) {
+  std::vector<LimitPrice> prices;
+  if (study.trials.empty()) return prices;
+  Workload base = study.workload;
+  base.quality.floors = floors_of(study.workload);
+  const Cheapest now = cheapest(study, base, false);
+  const auto add = [&](std::string limit, double from, double to, const Workload& relaxed) {
+    const Cheapest then = cheapest(study, relaxed, true);
+    LimitPrice price{.limit = std::move(limit) + ' ' + number(from),
+                     .relaxed = number(to),
+                     .trial = then.trial,
+                     .cost = now.cost,
+                     .relaxed_cost = then.cost};
+    if (then.trial >= 0 && now.trial >= 0) price.saving = std::max(0.0, 1 - then.cost / now.cost);
+    price.makes_feasible = now.trial < 0 && then.trial >= 0;
+    prices.push_back(std::move(price));
+  };
+  for (std::size_t i = 0; i < base.slo.bounds.size(); ++i) {
+    Workload relaxed = base;
+    SloBound& bound = relaxed.slo.bounds[i];
+    const double from = bound.max_ms;
+    bound.max_ms *= 1 + kRelaxed;
+    add(std::string(bound.metric->name) + ' ' + std::string(bound.percentile.name) + " <=", from,
+        bound.max_ms, relaxed);
+  }
+  const auto floor = [&](const std::string& name,
+                         const std::function<std::optional<double>&(Workload&)>& of,
+                         double factor) {
+    Workload relaxed = base;
+    std::optional<double>& value = of(relaxed);
+    if (!value) return;
+    const double from = *value;
+    *value *= factor;
+    add(name + (factor > 1 ? " <=" : " >="), from, *value, relaxed);
+  };
+  using Floors = QualityFloors;
+  const auto member = [](std::optional<double> Floors::*field) {
+    return [field](Workload& w) -> std::optional<double>& { return w.quality.floors.*field; };
+  };
+  floor("KL divergence", member(&Floors::max_kl_divergence), 1 + kRelaxed);
+  floor("same top-1", member(&Floors::min_same_top1_fraction), 1 - kRelaxed);
+  floor("perplexity ratio", member(&Floors::max_perplexity_ratio), 1 + kRelaxed);
+  floor("accuracy", member(&Floors::min_accuracy), 1 - kRelaxed);
+  floor("accuracy lost", member(&Floors::max_drop), 1 + kRelaxed);
+  for (const auto& [name, own] : base.quality.floors.capabilities) {
+    const auto of = [name = name](auto field) {
+      return [name, field](Workload& w) -> std::optional<double>& {
+        return w.quality.floors.capabilities.at(name).*field;
+      };
+    };
+    floor("accuracy of " + name, of(&CapabilityFloor::min_accuracy), 1 - kRelaxed);
+    floor("accuracy lost on " + name, of(&CapabilityFloor::max_drop), 1 + kRelaxed);
+  }
+  if (now.trial >= 0) prices.push_back(price_of_time(study, now));
+  return prices;
+}
+
+}  // namespace paretune
