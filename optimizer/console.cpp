@@ -148,7 +148,7 @@ void Console::summary(const Study& study, const std::string& folder) {
         ties += (ties.empty() ? "  ties with " : ", ") + std::to_string(other);
     }
     line(format("  trial %-3d ", id) + objectives_text(trial, study.latency_objective) + ties +
-         names);
+         (study.feasible && !trial.searched ? "  (not measured again)" : "") + names);
   }
   for (const LimitPrice& price : study.prices) {
     if (price.saving > 0.005 || price.makes_feasible)

@@ -45,8 +45,7 @@ void judge_again(Trial& trial, const Workload& workload) {
     speed.max_rate = best->request_rate;
     price(speed, workload.cost.usd_per_hour);
   }
-  speed.at_workload.meets_slo =
-      speed.at_workload.meets_slo || keeps(speed.at_workload, workload);
+  speed.at_workload.meets_slo = speed.at_workload.meets_slo || keeps(speed.at_workload, workload);
   judge_trial(trial, workload);
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,10 @@ struct Trial {
   int id = 0;  // 0 is the default config
   DeployConfig config;
   Measurement measurement;
-  Objectives objectives;                // meaningless unless the outcome is ok
+  Objectives objectives;  // meaningless unless the outcome is ok
+  // What the search saw, where the trial was measured again since (confirm.h): its speeds are then
+  // those of the fresh run.
+  std::optional<Objectives> searched;
   bool feasible = false;                // meets SLOs and quality floors
   std::vector<std::string> violations;  // why not: "ttft_ms p95: 512 > 300"
   bool on_front = false;  // of the feasible trials, or of all that ran where none is feasible

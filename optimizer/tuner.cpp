@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "optimizer/config_space.h"
+#include "optimizer/confirm.h"
 #include "optimizer/judge.h"
 #include "optimizer/starting_points.h"
 #include "optimizer/verify.h"
@@ -21,6 +22,8 @@ namespace {
 // Verification measures two configs twice at two loads each, without a search: about as long as so
 // many trials.
 constexpr double kVerificationTrials = 2;
+// Of the budget, for measuring the front again.
+constexpr double kConfirmationShare = 0.15;
 
 std::string minutes_text(double minutes) {
   char text[32];
@@ -244,7 +247,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
       find_strategy(options.strategy).make(space.space(), 3, options.seed);
 
   const auto out_of_budget = [&] {
-    const double reserve = (1 + kVerificationTrials) * trials.mean_seconds();
+    const double reserve = (1 + kVerificationTrials) * trials.mean_seconds() +
+                           kConfirmationShare * 60 * workload.budget.minutes;
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =
@@ -288,6 +292,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
+  if (study.feasible && !interrupted) {
+    interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
+                           kConfirmationShare * 60 * workload.budget.minutes, observer, stop);
+    if (interrupted) study.stop_reason = "interrupted";
+  }
   if (study.feasible && !interrupted)
     verify(study, trials.rated(), profiler, trials.timeout(), observer, stop);
   if (!study.verification.done && study.verification.verdict.empty()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "optimizer/confirm.h"
 #include "optimizer/judge.h"
 
 namespace paretune {
@@ -12,8 +13,6 @@ namespace {
 
 constexpr int kCandidates = 3;
 constexpr int kBlocks = 2;                        // fresh request streams; each runs both configs
-constexpr double kRateStep = 0.9;                 // a missed SLO lowers the rate by this factor,
-constexpr int kRateSteps = 3;                     // so often at most
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
 
 // What is compared and promised: name with unit, value.
@@ -27,12 +26,6 @@ std::vector<std::pair<std::string, double>> promises(const Trial& trial,
           {"kl_divergence", trial.objectives.kl_divergence},
           {"accuracy", m.quality.accuracy},
           {"peak_memory_bytes", static_cast<double>(m.speed.peak_memory_bytes)}};
-}
-
-// The load at which a trial's cost was measured, as measure_speed_at wants it.
-double level_of(const Trial& trial) {
-  const LoadRun& run = trial.measurement.speed.at_max_rate;
-  return run.concurrency > 0 ? run.concurrency : run.offered_rate;
 }
 
 struct Verified {
@@ -175,7 +168,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
     const GateResult* const gate = &gates.at(id);
     ++launched;
     double level = level_of(candidate);
-    for (int step = 0; step <= kRateSteps; ++step) {
+    for (int step = 0; step <= kLevelSteps; ++step) {
       observer.phase("verifying config " + std::to_string(id) +
                      " on fresh traffic, side by side with the default");
       Verified a, b;
@@ -212,9 +205,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
       out.verdict = a.blocks.back().violations.empty()
                         ? "failed when it was measured again"
                         : "missed " + a.blocks.back().violations.front();
-      const double lower = level * kRateStep;
-      level = rated.arrival.process == &kClosedLoop ? std::floor(lower) : lower;
-      if (level < 1e-6 || (rated.arrival.process == &kClosedLoop && level < 1)) break;
+      level = lower_level(level, rated);
+      if (level == 0) break;
     }
   }
   out.verdict = "no candidate held when it was measured again; the last: " + out.verdict;

@@ -70,11 +70,17 @@ Json front_point(const Study& study, const Trial& trial) {
   for (const ObjectiveRow& row : kObjectives) {
     objectives[std::string(row.key)] = estimate(row.estimate(study, trial));
   }
+  Json searched = nullptr;
+  if (trial.searched) {
+    searched = {{"usd_per_million_output_tokens", trial.searched->usd_per_million_output_tokens},
+                {"latency_ms", trial.searched->latency_ms}};
+  }
   return {{"trial", trial.id},
           {"config", Json::parse(to_json(trial.config))},
           {"feasible", trial.feasible},
           {"violations", trial.violations},
           {"objectives", std::move(objectives)},
+          {"searched", std::move(searched)},
           {"metrics", metrics_of(trial)},
           {"latency", latency(trial.measurement.speed.at_workload)},
           {"capabilities", capabilities(trial.measurement.quality)},

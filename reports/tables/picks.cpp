@@ -85,17 +85,24 @@ Table front_table(const Study& study) {
   Table table{
       .caption =
           study.feasible
-              ? "The Pareto front, with 95 % intervals"
+              ? "The Pareto front, with 95 % intervals: costs and latencies of fresh runs that "
+                "took "
+                "no part in the search, but for what was not measured again"
               : "The Pareto front of all that ran (none meets every limit), with 95 % intervals",
       .columns = {{"Trial", true}, {"Picked as"}},
       .sortable = true};
   for (Column& column : metric_columns(study)) table.columns.push_back(std::move(column));
+  table.columns.push_back({"The search saw, $", true});
   table.columns.push_back({"Ties with"});
   table.columns.push_back({"Changed against the default"});
   for (const Trial* trial : front_trials(study)) {
     Row row{.cells = {{std::to_string(trial->id)}, {join(pick_names(study, trial->id), ", ")}},
             .trial = trial->id};
     add_metrics(study, *trial, row);
+    row.cells.push_back(
+        trial->searched
+            ? Cell{number_text(trial->searched->usd_per_million_output_tokens), Mood::muted}
+            : Cell{"the same: not measured again", Mood::muted});
     row.cells.push_back({ties_text(study, trial->id)});
     row.cells.push_back({config_text(study, *trial)});
     table.rows.push_back(std::move(row));

@@ -73,6 +73,15 @@ std::vector<DeployConfig> configs(const Study& study) {
 
 TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
   const Study study = run(workload());
+  // Each of the front and the default were measured again, and what the search saw is kept.
+  EXPECT_TRUE(study.trials[0].searched);
+  for (const int id : study.front) {
+    const Trial& trial = study.trials[static_cast<std::size_t>(id)];
+    ASSERT_TRUE(trial.searched) << id;
+    EXPECT_NE(trial.searched->usd_per_million_output_tokens,
+              trial.objectives.usd_per_million_output_tokens);
+    EXPECT_EQ(trial.searched->kl_divergence, trial.objectives.kl_divergence);
+  }
   ASSERT_EQ(study.trials.size(), 8u);
   EXPECT_TRUE(study.feasible);
   EXPECT_GE(study.front.size(), 2u);

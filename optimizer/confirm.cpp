@@ -1,0 +1,88 @@
+#include "optimizer/confirm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "optimizer/judge.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::uint64_t kSeedOffset = 500'000'003;  // from the search's seed; not verification's
+
+// The cheapest of the front, the default before all, that has only the search's numbers.
+Trial* next(Study& study) {
+  const auto wanted = [&](int id) -> Trial* {
+    Trial& trial = study.trials[static_cast<std::size_t>(id)];
+    return trial.feasible && !trial.searched ? &trial : nullptr;
+  };
+  if (Trial* const base = wanted(0)) return base;
+  for (const int id : study.front) {
+    if (Trial* const trial = wanted(id)) return trial;
+  }
+  return nullptr;
+}
+
+// What the fresh run says of speed; the search's rates stay in the record.
+void take(Trial& trial, const Measurement& fresh) {
+  trial.searched = trial.objectives;
+  Speed& speed = trial.measurement.speed;
+  speed.at_workload = fresh.speed.at_workload;
+  speed.at_max_rate = fresh.speed.at_max_rate;
+  speed.max_rate = fresh.speed.max_rate;
+  speed.usd_per_million_output_tokens = fresh.speed.usd_per_million_output_tokens;
+  speed.cost = fresh.speed.cost;
+}
+
+}  // namespace
+
+double level_of(const Trial& trial) {
+  const LoadRun& run = trial.measurement.speed.at_max_rate;
+  return run.concurrency > 0 ? run.concurrency : run.offered_rate;
+}
+
+double lower_level(double level, const Workload& workload) {
+  const bool closed = workload.arrival.process == &kClosedLoop;
+  const double lower = closed ? std::floor(level * kLevelStep) : level * kLevelStep;
+  return lower < (closed ? 1 : 1e-6) ? 0 : lower;
+}
+
+bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
+             double timeout_s, double budget_s, TuneObserver& observer,
+             const std::atomic<bool>& stop) {
+  const double deadline = clock.now() + budget_s;
+  while (Trial* const trial = next(study)) {
+    if (clock.now() > deadline) break;
+    observer.phase("measuring config " + std::to_string(trial->id) +
+                   " of the front again, on fresh requests");
+    std::optional<Measurement> fresh;
+    double level = level_of(*trial);
+    for (int step = 0; step <= kLevelSteps && level > 0; ++step) {
+      if (stop.load()) return false;
+      const Profiled profiled = profiler.verify(trial->config, rated, level,
+                                                study.workload.seed + kSeedOffset, timeout_s,
+                                                false);
+      if (profiled.interrupted) return false;
+      if (profiled.measurement.outcome != Outcome::ok) break;
+      fresh = profiled.measurement;
+      Trial again = *trial;
+      take(again, *fresh);
+      judge_trial(again, rated);
+      if (again.feasible) break;
+      level = lower_level(level, rated);
+    }
+    if (fresh) {
+      take(*trial, *fresh);
+      judge_trial(*trial, rated);
+    } else {
+      trial->searched = trial->objectives;
+      trial->feasible = false;
+      trial->violations = {"failed when it was measured again"};
+    }
+    conclude(study);
+  }
+  return true;
+}
+
+}  // namespace paretune
