@@ -1,6 +1,6 @@
-// The front measured again on requests that the search never saw. A search picks what came out best,
-// and what came out best was lucky too ("winner's curse"): so what the front shows, and what is
-// promised, comes from runs that took no part in choosing.
+// The front measured again on requests that the search never saw. A search picks what came out
+// best, and what came out best was lucky too ("winner's curse"): so what the front shows, and what
+// is promised, comes from runs that took no part in choosing.
 #pragma once
 
 #include <atomic>
@@ -20,10 +20,10 @@ inline constexpr int kLevelSteps = 3;
 // The next lower load; 0: there is none.
 double lower_level(double level, const Workload& workload);
 
-// Runs the cheapest configs of the front first, at the load that the search found for them or, where
-// that does not hold, at lower ones, until every one on the front is confirmed or about budget_s
-// have passed. Their speeds become those of the fresh runs, Trial::searched keeps what the search
-// saw, and the front is drawn anew after each. False: interrupted.
+// Runs the cheapest configs of the front first, at the load that the search found for them or,
+// where that does not hold, at lower ones, until every one on the front is confirmed or about
+// budget_s have passed. Their speeds become those of the fresh runs, Trial::searched keeps what the
+// search saw, and the front is drawn anew after each. False: interrupted.
 bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
              double timeout_s, double budget_s, TuneObserver& observer,
              const std::atomic<bool>& stop);

@@ -19,9 +19,9 @@
 namespace paretune {
 namespace {
 
-// Verification measures two configs twice at two loads each, without a search: about as long as so
-// many trials.
-constexpr double kVerificationTrials = 2;
+// Verification measures two configs three times or more at two loads each, without a search: about
+// as long as so many trials.
+constexpr double kVerificationTrials = 3;
 // Of the budget, for measuring the front again.
 constexpr double kConfirmationShare = 0.15;
 

@@ -7,12 +7,16 @@
 
 #include "optimizer/confirm.h"
 #include "optimizer/judge.h"
+#include "optimizer/paired.h"
 
 namespace paretune {
 namespace {
 
 constexpr int kCandidates = 3;
-constexpr int kBlocks = 2;                        // fresh request streams; each runs both configs
+// Fresh request streams, each of which runs both configs, until the interval of their ratio is this
+// narrow: stopping by its width and not by where it lies leaves its coverage alone.
+constexpr int kFewestBlocks = 3, kMostBlocks = 6;
+constexpr double kPrecise = 1.25;
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
 
 // What is compared and promised: name with unit, value.
@@ -33,12 +37,16 @@ struct Verified {
   bool meets_slo() const {
     return std::ranges::all_of(blocks, [](const Trial& t) { return t.feasible; });
   }
-  double mean_cost() const {
-    double sum = 0;
-    for (const Trial& block : blocks) sum += block.objectives.usd_per_million_output_tokens;
-    return sum / static_cast<double>(blocks.size());
-  }
 };
+
+Estimate cost_ratio_of(const Verified& a, const Verified& b) {
+  std::vector<std::pair<double, double>> pairs;
+  for (std::size_t i = 0; i < a.blocks.size(); ++i) {
+    pairs.emplace_back(a.blocks[i].objectives.usd_per_million_output_tokens,
+                       b.blocks[i].objectives.usd_per_million_output_tokens);
+  }
+  return cost_ratio(pairs);
+}
 
 class Verifier {
  public:
@@ -62,7 +70,11 @@ class Verifier {
 
   // Both configs on the same fresh streams, in the order A B, B A. False: interrupted.
   bool compare(const Trial& candidate, double level, const Trial& base, Verified& a, Verified& b) {
-    for (int block = 0; block < kBlocks; ++block) {
+    for (int block = 0; block < kMostBlocks; ++block) {
+      if (block >= kFewestBlocks) {
+        const Estimate ratio = cost_ratio_of(a, b);
+        if (candidate.id == base.id || ratio.high < kPrecise * ratio.low) break;
+      }
       std::optional<Trial> first, second;
       if (block % 2 == 0) {
         first = run(candidate, level, block, true);
@@ -177,7 +189,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
         return;
       }
       const bool base_holds = base.feasible && b.meets_slo();
-      const bool not_worse = id == 0 || !base_holds || a.mean_cost() <= b.mean_cost();
+      const Estimate ratio = cost_ratio_of(a, b);
+      const bool not_worse = id == 0 || !base_holds || ratio.value <= 1;
       out.done = true;
       out.seed = verifier.seed(0);
       out.measurement = a.blocks.back().measurement;
@@ -186,12 +199,14 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
       out.not_worse_than_default = not_worse;
       report(out, candidate, a, study.latency_objective);
       if (out.meets_slo && not_worse) {
-        const double gain = 1 - a.mean_cost() / b.mean_cost();
-        out.verdict = "holds on " + std::to_string(kBlocks) + " fresh streams of requests";
+        out.verdict = "holds on " + std::to_string(a.blocks.size()) + " fresh streams of requests";
         if (step > 0)
           out.verdict += ", at " + percent(level / level_of(candidate)) + " of the promised rate";
         if (id != 0 && base_holds)
-          out.verdict += "; " + percent(gain) + " cheaper than the default measured beside it";
+          out.verdict += "; " + percent(1 - ratio.value) +
+                         " cheaper than the default measured beside it (" +
+                         percent(1 - ratio.high) + (ratio.high > 1 ? " dearer" : "") + " to " +
+                         percent(1 - ratio.low) + " cheaper, 90 %)";
         if (!base_holds) out.verdict += "; the default does not meet the limits";
         if (gate->verdict == GateVerdict::undecided)
           out.verdict += "; its quality is " + gate->reason;
