@@ -226,13 +226,17 @@ void print_attention(const AttentionVariant& v) {
   Bytes cache(page * (context / page_tokens));
   std::vector<std::byte*> pages;
   for (int i = 0; i < context / page_tokens; ++i) pages.push_back(cache.data() + i * page);
-  const KvPages kv{v.format, pages, page_tokens, n_kv_heads, head_dim};
+  KvPages kv{v.format, pages, page_tokens, n_kv_heads, head_dim};
+  Bytes recent(kv_recent_bytes(*v.format, v.format->window, n_kv_heads, head_dim));
+  kv.recent = recent.data();
+  kv.recent_tokens = v.format->window;
   const auto values = random_floats(head_dim * 61);
   for (int t = 0; t < context; ++t) {
     for (int h = 0; h < n_kv_heads; ++h) {
-      v.format->store(std::span(values).subspan((t + h) % 61 * head_dim, head_dim), kv.key(t, h));
-      v.format->store(std::span(values).subspan((t * 7 + h) % 61 * head_dim, head_dim),
-                      kv.value(t, h));
+      kv.store(t, h, std::span(values).subspan((t + h) % 61 * head_dim, head_dim),
+               std::span(values).subspan((t * 7 + h) % 61 * head_dim, head_dim));
+      const int group = t + 1 - kKvGroup;
+      if (v.format->window && (t + 1) % kKvGroup == 0) kv.settle(group, h);
     }
   }
   const auto q = random_floats(n_heads * head_dim);

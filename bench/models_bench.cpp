@@ -134,8 +134,10 @@ struct Bench {
   // What a step of `batch` sequences reads: weights but for the token embeddings, and their cache.
   double step_bytes(int batch, int context) const {
     const ModelShape& s = model.model->shape();
-    const double kv = 2.0 * s.n_layers * s.n_kv_heads *
-                      double(config.kv_cache->vector_bytes(s.head_dim)) * context * batch;
+    const KvFormat& format = *config.kv_cache;  // half a window is exact on average
+    const double kv = double(s.n_layers) * batch *
+                      double(kv_page_bytes(format, context, s.n_kv_heads, s.head_dim) +
+                             kv_recent_bytes(format, format.window / 2, s.n_kv_heads, s.head_dim));
     if (s.n_experts == 0) return double(model.model->weight_bytes()) + kv;
     // Of the experts, as many as independent choices of `batch` tokens reach on average.
     const double skipped = std::pow(1 - double(s.n_experts_used) / s.n_experts, batch);

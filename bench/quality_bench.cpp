@@ -3,13 +3,14 @@
 //
 //   quality_bench [--workload FILE] [--model FILE] [--reference FILE] [--policies 'a;b']
 //                 [--formats a,b] [--quantizers a,b] [--activations f32]
-//                 [--smoothing none] [--tokens N]
+//                 [--smoothing none] [--kv f32,int8] [--tokens N]
 //
-// One row per policy (runtime/compression/policy.h); without --policies one per format and method,
-// all linear layers and the output head being rounded. Bits are those of the packed matrices,
-// scales and padding included; ± is a standard error over documents; seconds are those of loading,
-// calibration included. --reference compares with another file's full precision: what somebody
-// else's quantization of it costs, if --policies all=f32 runs that as it is.
+// One row per format of the KV cache and policy (runtime/compression/policy.h); without --policies
+// one per format and method, all linear layers and the output head being rounded. Bits are those of
+// the packed matrices, scales and padding included; ± is a standard error over documents; seconds
+// are those of loading, calibration included. --reference compares with another file's full
+// precision: what somebody else's quantization of it costs, if --policies all=f32 runs that as it
+// is.
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -62,6 +63,7 @@ int main_of(int argc, char** argv) {
       {"--activations", "f32"},
       {"--smoothing", "none"},
       {"--policies", ""},
+      {"--kv", "f32"},
       {"--tokens", "6000"}};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!flags.contains(argv[i]))
@@ -86,10 +88,15 @@ int main_of(int argc, char** argv) {
   const QualityReference reference = measure_reference(exact, full, plan);
   std::printf("%s, %zu predicted tokens, activations %s\n", path.string().c_str(),
               plan.predicted_tokens(), flags["--activations"].c_str());
-  std::printf("%-34s %6s %12s %10s %10s %9s %7s\n", "weights", "bits", "mean KL", "±", "p99",
-              "same top", "load s");
-  for (const std::string& text : policies(flags)) {
+  std::printf("%-12s %-34s %6s %12s %10s %10s %9s %7s\n", "kv cache", "weights", "bits", "mean KL",
+              "±", "p99", "same top", "load s");
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const std::string& kv : split(flags["--kv"])) {
+    for (const std::string& text : policies(flags)) rows.emplace_back(kv, text);
+  }
+  for (const auto& [kv, text] : rows) {
     DeployConfig config = full;
+    set_knob(config, "kv_cache", kv, "--kv");
     set_knob(config, "weights", text, "--policies");
     set_knob(config, "activations", flags["--activations"], "--activations");
     set_knob(config, "smoothing", flags["--smoothing"], "--smoothing");
@@ -101,7 +108,8 @@ int main_of(int argc, char** argv) {
     const double load_s = now() - begin;
     const Quality quality = measure_quality(model, config, plan, reference);
     const double parameters = double(active_parameter_count(target.model));
-    std::printf("%-34s %6.3f %12.6f %10.6f %10.5f %8.2f%% %7.2f\n", to_text(config.weights).c_str(),
+    std::printf("%-12s %-34s %6.3f %12.6f %10.6f %10.5f %8.2f%% %7.2f\n", kv.c_str(),
+                to_text(config.weights).c_str(),
                 8 * double(model.model->weight_bytes()) / parameters, quality.kl_divergence,
                 quality.kl_standard_error, quality.kl_p99, 100 * quality.same_top1_fraction,
                 load_s);

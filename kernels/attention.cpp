@@ -1,4 +1,4 @@
-// The page layout, the scalar reference, the catalog of attention variants and the choice among
+// The scalar reference, the catalog of attention variants and the choice among
 // them.
 #include "kernels/attention.h"
 
@@ -14,16 +14,6 @@
 
 namespace paretune {
 
-std::byte* KvPages::key(int token, int kv_head) const {
-  const std::size_t vector = std::size_t(kv_head) * page_tokens + token % page_tokens;
-  return pages[token / page_tokens] + vector * format->vector_bytes(head_dim);
-}
-
-std::byte* KvPages::value(int token, int kv_head) const {
-  return key(token, kv_head) +
-         std::size_t(n_kv_heads) * page_tokens * format->vector_bytes(head_dim);
-}
-
 std::size_t span_floats(int n_heads, int n_kv_heads, int head_dim) {
   return RowsState::floats(n_heads / n_kv_heads, head_dim);
 }
@@ -37,10 +27,6 @@ void merge_spans(float* partials, int spans, int n_heads, const KvPages& kv, int
     merged.merge(state_in(partials + std::size_t(span) * floats, group, dp), group, dp);
   }
   scatter_outputs(merged.sums, merged.totals, n_heads, kv, kv_head, group, 0, 1, out);
-}
-
-std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim) {
-  return 2 * std::size_t(page_tokens) * n_kv_heads * format.vector_bytes(head_dim);
 }
 
 namespace {
@@ -58,7 +44,7 @@ void attention_scalar(const float* q, int n_heads, const KvPages& kv, int past, 
       float* result = out + (std::size_t(token) * n_heads + head) * dim;
       float maximum = -std::numeric_limits<float>::infinity();
       for (int t = 0; t < context; ++t) {
-        kv.format->load(kv.key(t, kv_head), vector);
+        kv.load_key(t, kv_head, past + token, vector);
         float score = 0;
         for (int d = 0; d < dim; ++d) score += query[d] * vector[d];
         scores[t] = score * scale;
@@ -68,7 +54,7 @@ void attention_scalar(const float* q, int n_heads, const KvPages& kv, int past, 
       for (int t = 0; t < context; ++t) total += scores[t] = std::exp(scores[t] - maximum);
       std::fill_n(result, dim, 0.0f);
       for (int t = 0; t < context; ++t) {
-        kv.format->load(kv.value(t, kv_head), vector);
+        kv.load_value(t, kv_head, past + token, vector);
         const float weight = scores[t] / total;
         for (int d = 0; d < dim; ++d) result[d] += weight * vector[d];
       }
@@ -126,6 +112,30 @@ constexpr std::array kAttentionVariants{
     row<kKvInt4>("split_avx2", Isa::avx2, split_avx2<kKvInt4>, split_scratch_floats,
                  span_avx2<kKvInt4>),
     row<kKvInt4>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+
+    row<kKvInt4Channel>("plain_avx512", Isa::avx512, plain_avx512<kKvInt4Channel>,
+                        plain_scratch_floats),
+    row<kKvInt4Channel>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt4Channel>,
+                        tiled_scratch_floats),
+    row<kKvInt4Channel>("split_avx512", Isa::avx512, split_avx512<kKvInt4Channel>,
+                        split_scratch_floats, span_avx512<kKvInt4Channel>),
+    row<kKvInt4Channel>("plain_avx2", Isa::avx2, plain_avx2<kKvInt4Channel>, plain_scratch_floats),
+    row<kKvInt4Channel>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt4Channel>, tiled_scratch_floats),
+    row<kKvInt4Channel>("split_avx2", Isa::avx2, split_avx2<kKvInt4Channel>, split_scratch_floats,
+                        span_avx2<kKvInt4Channel>),
+    row<kKvInt4Channel>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
+
+    row<kKvInt2Channel>("plain_avx512", Isa::avx512, plain_avx512<kKvInt2Channel>,
+                        plain_scratch_floats),
+    row<kKvInt2Channel>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt2Channel>,
+                        tiled_scratch_floats),
+    row<kKvInt2Channel>("split_avx512", Isa::avx512, split_avx512<kKvInt2Channel>,
+                        split_scratch_floats, span_avx512<kKvInt2Channel>),
+    row<kKvInt2Channel>("plain_avx2", Isa::avx2, plain_avx2<kKvInt2Channel>, plain_scratch_floats),
+    row<kKvInt2Channel>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt2Channel>, tiled_scratch_floats),
+    row<kKvInt2Channel>("split_avx2", Isa::avx2, split_avx2<kKvInt2Channel>, split_scratch_floats,
+                        span_avx2<kKvInt2Channel>),
+    row<kKvInt2Channel>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
 };
 
 // "tiled" of "tiled_avx2".

@@ -6,24 +6,9 @@
 #include <string_view>
 
 #include "kernels/isa.h"
-#include "kernels/kv_format.h"
+#include "kernels/kv_pages.h"
 
 namespace paretune {
-
-// One layer's cache of one sequence. Token t of KV head h lies in page t / page_tokens; a page
-// holds its keys, then its values, each as (n_kv_heads, page_tokens) vectors of
-// format->vector_bytes(head_dim) bytes.
-struct KvPages {
-  const KvFormat* format = nullptr;
-  std::span<std::byte* const> pages;
-  int page_tokens = 0;
-  int n_kv_heads = 0;
-  int head_dim = 0;
-
-  std::byte* key(int token, int kv_head) const;
-  std::byte* value(int token, int kv_head) const;
-};
-std::size_t kv_page_bytes(const KvFormat& format, int page_tokens, int n_kv_heads, int head_dim);
 
 struct AttentionVariant {
   std::string_view name;  // "tiled_…": online softmax over blocks of keys; "split_…": in spans;

@@ -2,6 +2,7 @@
 #include "kernels/attention_blocks.h"
 #include "kernels/attention_kernels.h"
 #include "kernels/exp_avx.h"
+#include "kernels/kv_grid.h"
 #include "kernels/target.h"
 
 namespace paretune {
@@ -40,22 +41,43 @@ struct Load<kKvInt8> {
   const std::byte* from;
 };
 
-template <>
-struct Load<kKvInt4> {
-  explicit Load(const std::byte* vector) : from(vector) {}
+// Codes d … d + 7 of those that pack_group packed, 32 at a time.
+template <int Bits>
+PARETUNE_AVX2 inline __m256i codes_at(const std::byte* packed, int d) {
+  constexpr int n = kKvCodeBytes<Bits>;
+  const __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64(
+      reinterpret_cast<const __m128i*>(packed + std::size_t(d / kKvGroup) * n + d % n)));
+  return _mm256_and_si256(_mm256_srli_epi32(all, d % kKvGroup / n * Bits),
+                          _mm256_set1_epi32((1 << Bits) - 1));
+}
+
+// Of a vector in groups (kv_grid.h).
+template <int Bits>
+struct LoadGroups {
+  explicit LoadGroups(const std::byte* vector) : from(vector) {}
   PARETUNE_AVX2 __m256 operator()(int d) const {
-    const std::byte* group = from + std::size_t(d / 32) * 20;
+    const std::byte* group = from + std::size_t(d / 32) * (sizeof(KvGrid) + kKvCodeBytes<Bits>);
     const __m128 numbers =  // scale, minimum, scale, minimum
         _mm_cvtph_ps(_mm_set1_epi32(*reinterpret_cast<const std::int32_t*>(group)));
     const __m256 scale = _mm256_broadcastss_ps(numbers);
     const __m256 minimum = _mm256_broadcastss_ps(_mm_movehdup_ps(numbers));
-    const __m256i both =
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(group + 4 + d % 16)));
-    const __m256i codes =
-        _mm256_and_si256(_mm256_srli_epi32(both, d % 32 / 16 * 4), _mm256_set1_epi32(15));
+    const __m256i codes = codes_at<Bits>(group + sizeof(KvGrid), d % 32);
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(codes), scale, minimum);
   }
   const std::byte* from;
+};
+
+template <>
+struct Load<kKvInt4> : LoadGroups<4> {
+  using LoadGroups<4>::LoadGroups;
+};
+template <>
+struct Load<kKvInt4Channel> : LoadGroups<4> {
+  using LoadGroups<4>::LoadGroups;
+};
+template <>
+struct Load<kKvInt2Channel> : LoadGroups<2> {
+  using LoadGroups<2>::LoadGroups;
 };
 
 // The 4 sums over the lanes of 4 vectors.
@@ -115,6 +137,9 @@ PARETUNE_AVX2 void weigh_rows(const float* weights, std::size_t stride, const fl
 
 template <const KvFormat& Format>
 struct Avx2 {
+  static constexpr bool kWindowed = kChannelBits<Format> > 0;
+  using Exact = Avx2<kKvBf16>;
+
   PARETUNE_AVX2 static void expand(const std::byte* stored, std::size_t bytes, int count,
                                    int head_dim, int dp, float* out) {
     const int whole = head_dim / 8 * 8;
@@ -127,6 +152,26 @@ struct Avx2 {
       }
       std::fill(out + head_dim, out + dp, 0.0f);
     }
+  }
+
+  PARETUNE_AVX2 static void expand_keys(const std::byte* group, int count, int head_dim, int dp,
+                                        float* out) {
+    constexpr int kBits = kChannelBits<Format>;
+    const std::size_t padded = std::size_t(kv_groups(head_dim)) * kKvGroup;
+    const auto* scales = reinterpret_cast<const __m128i*>(group);
+    const auto* minima = reinterpret_cast<const __m128i*>(group + 2 * padded);
+    const std::byte* const codes = group + 4 * padded;
+    for (int d = 0; d < head_dim; d += 8) {  // dp and padded are multiples of 8
+      const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128(scales + d / 8));
+      const __m256 minimum = _mm256_cvtph_ps(_mm_loadu_si128(minima + d / 8));
+      const std::byte* token = codes;
+      for (int i = 0; i < count; ++i, token += padded * kBits / 8) {
+        _mm256_storeu_ps(
+            out + std::size_t(i) * dp + d,
+            _mm256_fmadd_ps(_mm256_cvtepi32_ps(codes_at<kBits>(token, d)), scale, minimum));
+      }
+    }
+    for (int i = 0; i < count; ++i, out += dp) std::fill(out + head_dim, out + dp, 0.0f);
   }
 
   static void scores(const float* q, int rows, const float* keys, int count, int dp, float* scores,
@@ -195,21 +240,18 @@ void span_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv_
                float scale, std::span<float> scratch, float* partial) {
   attend_span<Avx2<Format>>(q, n_heads, kv, past, kv_head, span, scale, scratch, partial);
 }
-template Attend tiled_avx2<kKvF32>;
-template Attend tiled_avx2<kKvBf16>;
-template Attend tiled_avx2<kKvInt8>;
-template Attend tiled_avx2<kKvInt4>;
-template Attend plain_avx2<kKvF32>;
-template Attend plain_avx2<kKvBf16>;
-template Attend plain_avx2<kKvInt8>;
-template Attend plain_avx2<kKvInt4>;
-template Attend split_avx2<kKvF32>;
-template AttendSpan span_avx2<kKvF32>;
-template Attend split_avx2<kKvBf16>;
-template AttendSpan span_avx2<kKvBf16>;
-template Attend split_avx2<kKvInt8>;
-template AttendSpan span_avx2<kKvInt8>;
-template Attend split_avx2<kKvInt4>;
-template AttendSpan span_avx2<kKvInt4>;
+
+#define PARETUNE_ATTENTION(format)    \
+  template Attend tiled_avx2<format>; \
+  template Attend plain_avx2<format>; \
+  template Attend split_avx2<format>; \
+  template AttendSpan span_avx2<format>
+PARETUNE_ATTENTION(kKvF32);
+PARETUNE_ATTENTION(kKvBf16);
+PARETUNE_ATTENTION(kKvInt8);
+PARETUNE_ATTENTION(kKvInt4);
+PARETUNE_ATTENTION(kKvInt4Channel);
+PARETUNE_ATTENTION(kKvInt2Channel);
+#undef PARETUNE_ATTENTION
 
 }  // namespace paretune

@@ -2,6 +2,7 @@
 #include "kernels/attention_blocks.h"
 #include "kernels/attention_kernels.h"
 #include "kernels/exp_avx.h"
+#include "kernels/kv_grid.h"
 #include "kernels/target.h"
 
 namespace paretune {
@@ -43,22 +44,52 @@ struct Load<kKvInt8> {
   const std::byte* from;
 };
 
-template <>
-struct Load<kKvInt4> {
-  explicit Load(const std::byte* vector) : from(vector) {}
+// Codes d … d + 15 of those that pack_group packed, 32 at a time.
+template <int Bits>
+PARETUNE_AVX512 inline __m512i codes_at(const std::byte* packed, int d) {
+  const std::byte* const group = packed + std::size_t(d / kKvGroup) * kKvCodeBytes<Bits>;
+  __m512i codes;
+  if constexpr (Bits == 4) {
+    const __m512i both =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(group)));
+    codes = d % 32 == 0 ? both : _mm512_srli_epi32(both, 4);
+  } else {
+    static_assert(Bits == 2);
+    const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(group));
+    const __m512i all = _mm512_cvtepu8_epi32(_mm_unpacklo_epi64(eight, eight));
+    const __m512i first = d % 32 == 0 ? all : _mm512_srli_epi32(all, 4);
+    codes = _mm512_mask_srli_epi32(first, 0xff00, first, 2);  // the second 8
+  }
+  return _mm512_and_si512(codes, _mm512_set1_epi32((1 << Bits) - 1));
+}
+
+// Of a vector in groups (kv_grid.h).
+template <int Bits>
+struct LoadGroups {
+  explicit LoadGroups(const std::byte* vector) : from(vector) {}
   PARETUNE_AVX512 __m512 operator()(int d, __mmask16 mask) const {
-    const std::byte* group = from + std::size_t(d / 32) * 20;
+    const std::byte* group = from + std::size_t(d / 32) * (sizeof(KvGrid) + kKvCodeBytes<Bits>);
     const __m128i halves = _mm_set1_epi32(*reinterpret_cast<const std::int32_t*>(group));
     const __m128 numbers = _mm_cvtph_ps(halves);  // scale, minimum, scale, minimum
     const __m512 scale = _mm512_broadcastss_ps(numbers);
     const __m512 minimum = _mm512_broadcastss_ps(_mm_movehdup_ps(numbers));
-    const __m512i both =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(group + 4)));
-    const __m512i codes =
-        _mm512_and_si512(d % 32 == 0 ? both : _mm512_srli_epi32(both, 4), _mm512_set1_epi32(15));
+    const __m512i codes = codes_at<Bits>(group + sizeof(KvGrid), d % 32);
     return _mm512_maskz_fmadd_ps(mask, _mm512_cvtepi32_ps(codes), scale, minimum);
   }
   const std::byte* from;
+};
+
+template <>
+struct Load<kKvInt4> : LoadGroups<4> {
+  using LoadGroups<4>::LoadGroups;
+};
+template <>
+struct Load<kKvInt4Channel> : LoadGroups<4> {
+  using LoadGroups<4>::LoadGroups;
+};
+template <>
+struct Load<kKvInt2Channel> : LoadGroups<2> {
+  using LoadGroups<2>::LoadGroups;
 };
 
 // Sums over the lanes of 4 vectors, as one vector of 4 partial sums per 128 bits …
@@ -145,6 +176,9 @@ void weigh_rows(const float* weights, std::size_t stride, const float* values, i
 
 template <const KvFormat& Format>
 struct Avx512 {
+  static constexpr bool kWindowed = kChannelBits<Format> > 0;
+  using Exact = Avx512<kKvBf16>;
+
   // `count` stored vectors, `bytes` apart, as (count, dp) floats
   PARETUNE_AVX512 static void expand(const std::byte* stored, std::size_t bytes, int count,
                                      int head_dim, int dp, float* out) {
@@ -155,6 +189,28 @@ struct Avx512 {
       if (d < dp) {
         const auto rest = static_cast<__mmask16>((1u << (head_dim - d)) - 1);
         _mm512_storeu_ps(out + d, load(d, rest));
+      }
+    }
+  }
+
+  // the first `count` keys of a group stored by channel, as (count, dp) floats
+  PARETUNE_AVX512 static void expand_keys(const std::byte* group, int count, int head_dim, int dp,
+                                          float* out) {
+    constexpr int kBits = kChannelBits<Format>;
+    const std::size_t padded = std::size_t(kv_groups(head_dim)) * kKvGroup;
+    const auto* scales = reinterpret_cast<const __m256i*>(group);
+    const auto* minima = reinterpret_cast<const __m256i*>(group + 2 * padded);
+    const std::byte* const codes = group + 4 * padded;
+    for (int d = 0; d < dp; d += 16) {
+      const auto mask =
+          static_cast<__mmask16>(d + 16 <= head_dim ? 0xffff : (1u << (head_dim - d)) - 1);
+      const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(scales + d / 16));
+      const __m512 minimum = _mm512_cvtph_ps(_mm256_loadu_si256(minima + d / 16));
+      const std::byte* token = codes;
+      for (int i = 0; i < count; ++i, token += padded * kBits / 8) {
+        _mm512_storeu_ps(out + std::size_t(i) * dp + d,
+                         _mm512_maskz_fmadd_ps(mask, _mm512_cvtepi32_ps(codes_at<kBits>(token, d)),
+                                               scale, minimum));
       }
     }
   }
@@ -228,21 +284,18 @@ void span_avx512(const float* q, int n_heads, const KvPages& kv, int past, int k
                  float scale, std::span<float> scratch, float* partial) {
   attend_span<Avx512<Format>>(q, n_heads, kv, past, kv_head, span, scale, scratch, partial);
 }
-template Attend tiled_avx512<kKvF32>;
-template Attend tiled_avx512<kKvBf16>;
-template Attend tiled_avx512<kKvInt8>;
-template Attend tiled_avx512<kKvInt4>;
-template Attend plain_avx512<kKvF32>;
-template Attend plain_avx512<kKvBf16>;
-template Attend plain_avx512<kKvInt8>;
-template Attend plain_avx512<kKvInt4>;
-template Attend split_avx512<kKvF32>;
-template AttendSpan span_avx512<kKvF32>;
-template Attend split_avx512<kKvBf16>;
-template AttendSpan span_avx512<kKvBf16>;
-template Attend split_avx512<kKvInt8>;
-template AttendSpan span_avx512<kKvInt8>;
-template Attend split_avx512<kKvInt4>;
-template AttendSpan span_avx512<kKvInt4>;
+
+#define PARETUNE_ATTENTION(format)      \
+  template Attend tiled_avx512<format>; \
+  template Attend plain_avx512<format>; \
+  template Attend split_avx512<format>; \
+  template AttendSpan span_avx512<format>
+PARETUNE_ATTENTION(kKvF32);
+PARETUNE_ATTENTION(kKvBf16);
+PARETUNE_ATTENTION(kKvInt8);
+PARETUNE_ATTENTION(kKvInt4);
+PARETUNE_ATTENTION(kKvInt4Channel);
+PARETUNE_ATTENTION(kKvInt2Channel);
+#undef PARETUNE_ATTENTION
 
 }  // namespace paretune

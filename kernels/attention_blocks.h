@@ -9,8 +9,9 @@
 // at multiples of 64 whatever the query, so a row's result depends neither on how many tokens come
 // with it nor on how callers split them.
 //
-// Ops are expand, scores, maximum, exponentials, accumulate, as attention_avx512.cpp explains them;
-// dp is head_dim padded to 16 with zeros.
+// Ops are expand, scores, maximum, exponentials, accumulate, and for formats with a window
+// expand_keys and the Ops of its exact tokens, as attention_avx512.cpp explains them; dp is
+// head_dim padded to 16 with zeros.
 #pragma once
 
 #include <algorithm>
@@ -71,18 +72,35 @@ inline std::size_t plain_scratch_floats(int context, int n_heads, int n_kv_heads
   return AttentionScratch::floats(group * tokens_at_once(group), head_dim, padded_context(context));
 }
 
-// Keys or values [begin, begin + count) as f32, `count` then padded with zero rows to a multiple
-// of 4.
+// Keys or values [begin, begin + count) as the rows' tokens see them (exact from exact_from on), as
+// f32, `count` then padded with zero rows to a multiple of 4.
 template <class Ops>
-void expand_block(const KvPages& kv, std::byte* (KvPages::*vector)(int, int) const, int kv_head,
-                  int begin, int count, float* out) {
+void expand_block(const KvPages& kv, bool keys, int kv_head, int begin, int count, int exact_from,
+                  float* out) {
   const int dp = padded_head_dim(kv.head_dim);
   const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+  const auto vector = keys ? &KvPages::key : &KvPages::value;
   for (int done = 0; done < count;) {  // page by page
     const int token = begin + done;
-    const int run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
-    Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp,
-                out + std::size_t(done) * dp);
+    float* const rows = out + std::size_t(done) * dp;
+    int run = 0;
+    if constexpr (Ops::kWindowed) {
+      if (token >= exact_from) {
+        run = std::min(count - done, kv.recent_tokens - token % kv.recent_tokens);
+        Ops::Exact::expand(keys ? kv.recent_key(token, kv_head) : kv.recent_value(token, kv_head),
+                           kKvBf16.vector_bytes(kv.head_dim), run, kv.head_dim, dp, rows);
+      } else {  // group by group, at whose first token every block and window begins
+        run = std::min(count - done, kKvGroup);
+        if (keys) {
+          Ops::expand_keys((kv.*vector)(token, kv_head), run, kv.head_dim, dp, rows);
+        } else {
+          Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp, rows);
+        }
+      }
+    } else {
+      run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
+      Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp, rows);
+    }
     done += run;
   }
   std::fill(out + std::size_t(count) * dp, out + std::size_t((count + 3) / 4 * 4) * dp, 0.0f);
@@ -144,16 +162,16 @@ struct RowsState {
   }
 };
 
-// Keys [key_begin, key_end) for rows that lie in s.queries: tokens of a group each, the first being
-// position `first`. key_begin is a multiple of kKeyBlock.
+// Keys [key_begin, key_end) for rows that lie in s.queries: tokens of a group each, that read alike
+// (KvPages::together), the first being position `first`. key_begin is a multiple of kKeyBlock.
 template <class Ops>
 void attend_keys(const AttentionScratch& s, int rows, int group, const KvPages& kv, int kv_head,
                  int first, int key_begin, int key_end) {
   constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-  const int dp = padded_head_dim(kv.head_dim);
+  const int dp = padded_head_dim(kv.head_dim), exact_from = kv.exact_from(first);
   for (int begin = key_begin; begin < key_end; begin += kKeyBlock) {
     const int count = std::min(kKeyBlock, key_end - begin);
-    expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
+    expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
     Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores, kKeyBlock);
     for (int row = 0; row < rows; ++row) {
       float* scores = s.scores + row * kKeyBlock;
@@ -174,7 +192,7 @@ void attend_keys(const AttentionScratch& s, int rows, int group, const KvPages& 
       }
       s.totals[row] += Ops::exponentials(scores, whole, maximum);
     }
-    expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
+    expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
     Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
   }
 }
@@ -186,8 +204,9 @@ void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, i
   const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
   const int at_once = tokens_at_once(group);
   const AttentionScratch s(memory, group * at_once, kv.head_dim, kKeyBlock);
-  for (int token = token_begin; token < token_end; token += at_once) {
-    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+  for (int token = token_begin, tokens; token < token_end; token += tokens) {
+    tokens = kv.together(past + token, std::min(at_once, token_end - token));
+    const int rows = tokens * group;
     gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
     RowsState{s.sums, s.maxima, s.totals}.clear(rows, dp);
     attend_keys<Ops>(s, rows, group, kv, kv_head, past + token, 0, past + token + tokens);
@@ -216,8 +235,9 @@ void split_attention(const float* q, int n_heads, const KvPages& kv, int past, i
   const int at_once = tokens_at_once(group);
   const std::size_t state_floats = RowsState::floats(group * at_once, kv.head_dim);
   const AttentionScratch s(memory.subspan(state_floats), group * at_once, kv.head_dim, kKeyBlock);
-  for (int token = token_begin; token < token_end; token += at_once) {
-    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+  for (int token = token_begin, tokens; token < token_end; token += tokens) {
+    tokens = kv.together(past + token, std::min(at_once, token_end - token));
+    const int rows = tokens * group;
     const RowsState merged = state_in(memory.data(), rows, dp), span{s.sums, s.maxima, s.totals};
     gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
     merged.clear(rows, dp);
@@ -255,14 +275,15 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
   const std::size_t stride = padded_context(past + token_end);
   const AttentionScratch s(memory, group * std::min(at_once, token_end - token_begin), kv.head_dim,
                            stride);
-  for (int token = token_begin; token < token_end; token += at_once) {
-    const int tokens = std::min(at_once, token_end - token), rows = tokens * group;
+  for (int token = token_begin, tokens; token < token_end; token += tokens) {
+    tokens = kv.together(past + token, std::min(at_once, token_end - token));
+    const int rows = tokens * group;
     gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
     std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
-    const int context = past + token + tokens;
+    const int context = past + token + tokens, exact_from = kv.exact_from(past + token);
     for (int begin = 0; begin < context; begin += kKeyBlock) {
       const int count = std::min(kKeyBlock, context - begin);
-      expand_block<Ops>(kv, &KvPages::key, kv_head, begin, count, s.block);
+      expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
       Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores + begin, stride);
     }
     const int whole = (context + 15) / 16 * 16;
@@ -273,7 +294,7 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
     }
     for (int begin = 0; begin < context; begin += kKeyBlock) {
       const int count = std::min(kKeyBlock, context - begin);
-      expand_block<Ops>(kv, &KvPages::value, kv_head, begin, count, s.block);
+      expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
       Ops::accumulate(s.scores + begin, stride, rows, s.block, count, dp, s.sums);
     }
     scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);

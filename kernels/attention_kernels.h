@@ -5,6 +5,14 @@
 
 namespace paretune {
 
+// Of formats that store keys by channel: bits of a code. Else 0.
+template <const KvFormat& Format>
+inline constexpr int kChannelBits = 0;
+template <>
+inline constexpr int kChannelBits<kKvInt4Channel> = 4;
+template <>
+inline constexpr int kChannelBits<kKvInt2Channel> = 2;
+
 using Attend = void(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
                     int token_begin, int token_end, float scale, std::span<float> scratch,
                     float* out);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/kv_grid.h"
 #include "kernels/narrow_float.h"
 #include "kernels/packing.h"
 
@@ -50,35 +51,10 @@ void load_int8(const std::byte* stored, std::span<float> vector) {
 void store_int4(std::span<const float> vector, std::byte* out) {
   std::vector<float> rotated(vector.begin(), vector.end());
   rotate(rotated);
-  for (std::size_t begin = 0; begin < rotated.size(); begin += 32, out += 20) {
-    const std::span<const float> group =
-        std::span(rotated).subspan(begin, std::min<std::size_t>(32, rotated.size() - begin));
-    const auto [low, high] = std::ranges::minmax(group);
-    // Not-a-number and what f16 does not hold must not be undefined behaviour.
-    const auto within = [](float v) { return v > -65504 ? std::min(v, 65504.0f) : -65504.0f; };
-    const std::uint16_t minimum_bits = f32_to_f16(within(low));
-    const float minimum = f16_to_f32(minimum_bits);
-    const std::uint16_t scale_bits =
-        f32_to_f16(std::max(0.0f, within((within(high) - minimum) / 15)));
-    const float scale = f16_to_f32(scale_bits);
-    std::memcpy(out, &scale_bits, 2);
-    std::memcpy(out + 2, &minimum_bits, 2);
-    std::uint8_t codes[32] = {};
-    for (std::size_t i = 0; i < group.size() && scale > 0; ++i) {
-      codes[i] = static_cast<std::uint8_t>(round_within((group[i] - minimum) / scale, 0, 15));
-    }
-    for (std::size_t i = 0; i < 16; ++i) out[4 + i] = std::byte(codes[i] | codes[16 + i] << 4);
-  }
+  store_groups<4>(rotated, out);
 }
 void load_int4(const std::byte* stored, std::span<float> vector) {
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    const std::byte* group = stored + i / 32 * 20;
-    std::uint16_t scale, minimum;
-    std::memcpy(&scale, group, 2);
-    std::memcpy(&minimum, group + 2, 2);
-    const int code = std::to_integer<int>(group[4 + i % 16]) >> (i % 32 / 16 * 4) & 15;
-    vector[i] = float(code) * f16_to_f32(scale) + f16_to_f32(minimum);
-  }
+  load_groups<4>(stored, vector);
   rotate(vector);
 }
 

@@ -22,8 +22,7 @@ Estimate cost_ratio(std::span<const std::pair<double, double>> pairs) {
   double mean = 0, squares = 0;
   for (const double v : logs) mean += v / n;
   for (const double v : logs) squares += (v - mean) * (v - mean);
-  if (logs.size() < 2)
-    return {std::exp(mean), 0, std::numeric_limits<double>::infinity()};
+  if (logs.size() < 2) return {std::exp(mean), 0, std::numeric_limits<double>::infinity()};
   const double error = std::sqrt(squares / (n - 1) / n);
   const double reach = kT95[std::min(logs.size() - 2, kT95.size() - 1)] * error;
   return {std::exp(mean), std::exp(mean - reach), std::exp(mean + reach)};

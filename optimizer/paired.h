@@ -1,5 +1,5 @@
-// Two configs measured side by side: the ratio of what they cost, with an interval. Each pair shares
-// its requests and its minutes, so that what the machine does to both cancels (Bulej et al.,
+// Two configs measured side by side: the ratio of what they cost, with an interval. Each pair
+// shares its requests and its minutes, so that what the machine does to both cancels (Bulej et al.,
 // arXiv:2001.05811).
 #pragma once
 

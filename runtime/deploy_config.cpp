@@ -117,6 +117,12 @@ constexpr std::array kConstraints{
                [](DeployConfig& c, const Target& t) {
                  c.kv_page_tokens = std::min(c.kv_page_tokens, std::max(1, t.model.max_seq_len));
                }},
+    Constraint{"a page holds whole windows",
+               "formats that store keys by channel do so once a window of tokens is full",
+               [](DeployConfig& c, const Target&) {
+                 const int window = std::max(1, c.kv_cache->window);
+                 c.kv_page_tokens = (c.kv_page_tokens + window - 1) / window * window;
+               }},
     Constraint{"threads are cores", "more threads than cores take turns instead of running",
                [](DeployConfig& c, const Target& t) {
                  c.prefill_threads = std::clamp(c.prefill_threads, 1, t.machine.cores);
@@ -248,9 +254,19 @@ void check_config(const DeployConfig& c, const Target& target) {
   at_most("max_batch_size", c.max_batch_size, 65536, "sequences of one engine");
   at_most("prefill_chunk", c.prefill_chunk, 1 << 20, "tokens of one step");
   at_most("kv_page_tokens", c.kv_page_tokens, 1 << 16, "tokens of one page");
+  if (c.kv_cache->window > 0 && c.kv_page_tokens % c.kv_cache->window != 0) {
+    throw std::runtime_error("kv_page_tokens: found " + std::to_string(c.kv_page_tokens) +
+                             ", allowed with kv_cache=" + std::string(c.kv_cache->name) +
+                             ": multiples of " + std::to_string(c.kv_cache->window));
+  }
+  const double layers = m.n_layers;
   const double token_bytes =
-      2.0 * m.n_layers * m.n_kv_heads * double(c.kv_cache->vector_bytes(m.head_dim));
-  at_most("kv_cache_tokens", c.kv_cache_tokens, double(target.machine.memory_bytes) / token_bytes,
+      layers * double(kv_page_bytes(*c.kv_cache, 1, m.n_kv_heads, m.head_dim));
+  const double windows =
+      layers * c.max_batch_size *
+      double(kv_recent_bytes(*c.kv_cache, c.kv_cache->window, m.n_kv_heads, m.head_dim));
+  at_most("kv_cache_tokens", c.kv_cache_tokens,
+          (double(target.machine.memory_bytes) - windows) / token_bytes,
           "what this machine's memory holds of this model");
   if (c.activations.name == "int8") {
     // Sums of int8 products stay exact in 32 bits (kernels/matmul.h).

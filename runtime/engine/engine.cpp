@@ -23,6 +23,7 @@ struct Sequence {
   int max_pages = 0;  // reserved at admission, so a running sequence never lacks a page
   std::vector<KvPool::PageId> pages;
   std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page]
+  std::vector<std::byte*> layer_windows;             // KvPool::open_window
   std::uint64_t prefix_key = 0;                      // of the last published page
   int published = 0;                                 // pages
 
@@ -155,6 +156,7 @@ bool Engine::State::try_admit(Request& request) {
     }
     stats.prefix_cache_hits += static_cast<std::uint64_t>(sequence.computed);
   }
+  sequence.layer_windows = kv.open_window();
   promised_pages += max_pages - static_cast<int>(sequence.pages.size());
   running.push_back(std::move(sequence));
   return true;
@@ -186,6 +188,7 @@ void Engine::State::release(Sequence& sequence) {
   promised_pages -= sequence.max_pages - static_cast<int>(sequence.pages.size());
   for (const KvPool::PageId page : sequence.pages) kv.release(page);
   sequence.pages.clear();
+  kv.close_window(sequence.layer_windows);
 }
 
 // Takes a sampled token in and says whether the sequence goes on.
@@ -234,7 +237,8 @@ std::span<const TokenEvent> Engine::step() {
                                                static_cast<std::size_t>(slice.tokens)),
                         .past = sequence.computed,
                         .logits_from = complete ? slice.tokens - 1 : slice.tokens,
-                        .layer_pages = sequence.layer_pages});
+                        .layer_pages = sequence.layer_pages,
+                        .layer_windows = sequence.layer_windows});
     if (!sequence.decoding()) phase = Phase::prefill;
   }
   std::span<const float> logits = s.model.forward(segments, phase, s.pool, s.workspace);

@@ -13,12 +13,23 @@ namespace paretune {
 KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
                int capacity_tokens)
     : page_tokens_(page_tokens),
+      n_layers_(shape.n_layers),
       layer_bytes_(kv_page_bytes(format, page_tokens, shape.n_kv_heads, shape.head_dim)),
       page_bytes_(layer_bytes_ * static_cast<std::size_t>(shape.n_layers)),
+      window_layer_bytes_(kv_recent_bytes(format, format.window, shape.n_kv_heads, shape.head_dim)),
       available_(std::max(1, capacity_tokens / page_tokens)),
       pages_(static_cast<std::size_t>(available_)) {
+  assert(format.window == 0 || page_tokens % format.window == 0);
   free_.reserve(pages_.size());
   for (int page = available_ - 1; page >= 0; --page) free_.push_back(page);
+}
+
+KvPool::Memory KvPool::allocate_bytes(std::size_t bytes) {
+  bytes = (bytes + 63) / 64 * 64;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
+  if (!memory) throw std::bad_alloc();
+  allocated_bytes_ += bytes;
+  return {memory, [](std::byte* p) { std::free(p); }};
 }
 
 KvPool::PageId KvPool::allocate() {
@@ -31,13 +42,7 @@ KvPool::PageId KvPool::allocate() {
   }
   const PageId id = free_.back();
   Page& page = pages_[static_cast<std::size_t>(id)];
-  if (!page.memory) {
-    const std::size_t bytes = (page_bytes_ + 63) / 64 * 64;
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
-    if (!memory) throw std::bad_alloc();
-    page.memory = {memory, [](std::byte* p) { std::free(p); }};
-    allocated_bytes_ += bytes;
-  }
+  if (!page.memory) page.memory = allocate_bytes(page_bytes_);
   free_.pop_back();
   page.owners = 1;
   --available_;
@@ -110,6 +115,23 @@ void KvPool::clear_cache() {
 std::byte* KvPool::layer(PageId page, int layer) const {
   return pages_[static_cast<std::size_t>(page)].memory.get() +
          static_cast<std::size_t>(layer) * layer_bytes_;
+}
+
+std::vector<std::byte*> KvPool::open_window() {
+  if (window_layer_bytes_ == 0) return {};
+  if (free_windows_.empty()) {
+    windows_.push_back(allocate_bytes(window_layer_bytes_ * static_cast<std::size_t>(n_layers_)));
+    free_windows_.push_back(windows_.back().get());
+  }
+  std::vector<std::byte*> layers(static_cast<std::size_t>(n_layers_));
+  for (std::size_t layer = 0; layer < layers.size(); ++layer)
+    layers[layer] = free_windows_.back() + layer * window_layer_bytes_;
+  free_windows_.pop_back();
+  return layers;
+}
+
+void KvPool::close_window(std::span<std::byte* const> layers) {
+  if (!layers.empty()) free_windows_.push_back(layers.front());
 }
 
 }  // namespace paretune

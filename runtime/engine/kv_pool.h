@@ -3,7 +3,8 @@
 //
 // A page is named by the hash of all tokens up to its end (the chain of its predecessors), so a
 // lookup of a prompt's pages is one map lookup a page. Only full pages of prompts are shared; they
-// are never written again.
+// are never written again. A page is whole windows of its format, so what is shared needs nothing
+// that is exact.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "kernels/attention.h"
+#include "kernels/kv_pages.h"
 #include "runtime/model/model_shape.h"
 
 namespace paretune {
@@ -48,25 +49,35 @@ class KvPool {
   // Storage of one layer of a page.
   std::byte* layer(PageId page, int layer) const;
 
+  // Where a sequence's recent tokens are exact until their window is full (KvPages::recent), by
+  // layer; nothing if the format has no window. Beside the capacity, which counts pages.
+  std::vector<std::byte*> open_window();
+  void close_window(std::span<std::byte* const> layers);
+
  private:
+  using Memory = std::unique_ptr<std::byte[], void (*)(std::byte*)>;
   struct Page {
-    std::unique_ptr<std::byte[], void (*)(std::byte*)> memory{nullptr,
-                                                              nullptr};  // allocated at first use
+    Memory memory{nullptr, nullptr};  // allocated at first use
     int owners = 0;
     std::uint64_t key = 0;  // 0: not published
     std::vector<int> tokens;
     std::list<PageId>::iterator lru;  // valid where owners == 0 and key != 0
   };
   void unpublish(PageId page);
+  Memory allocate_bytes(std::size_t bytes);
 
   int page_tokens_;
+  int n_layers_;
   std::size_t layer_bytes_;
   std::size_t page_bytes_;
+  std::size_t window_layer_bytes_;
   int available_;
   std::size_t allocated_bytes_ = 0;
   std::vector<Page> pages_;
   std::vector<PageId> free_;
-  std::list<PageId> cached_;  // without owners, least recently used first
+  std::vector<Memory> windows_;
+  std::vector<std::byte*> free_windows_;  // by their first layer
+  std::list<PageId> cached_;              // without owners, least recently used first
   std::unordered_map<std::uint64_t, PageId> by_key_;
 };
 

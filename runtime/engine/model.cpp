@@ -157,6 +157,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     context = std::max(context, segment.past + n);
   }
   plan_attention(segments, threads, w);
+  w.recent.plan(cache_layout(), segments);
   const int rows = static_cast<int>(w.row_segment.size());
   const int wanted = static_cast<int>(w.logit_rows.size());
 

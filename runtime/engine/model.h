@@ -20,6 +20,7 @@
 #include "runtime/engine/kernel_table.h"
 #include "runtime/engine/matmul_plan.h"
 #include "runtime/engine/pack_cache.h"
+#include "runtime/engine/recent_tokens.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/engine/weight_packer.h"
 #include "runtime/model/model_source.h"
@@ -35,6 +36,7 @@ struct Segment {
   int past = 0;
   int logits_from = 0;  // tokens from this index on want logits; tokens.size(): none
   std::span<const std::vector<std::byte*>> layer_pages;  // [layer][page]
+  std::span<std::byte* const> layer_windows = {};        // [layer] of KvPool::open_window
 };
 
 // Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step
@@ -61,6 +63,7 @@ struct Workspace {
   // Where tokens are shared: the (segment, KV head) to merge, by the first of their parts.
   std::vector<AttentionTask> merge_tasks;
   std::vector<float> partials;
+  RecentTokens recent;
   std::vector<int> segment_row;  // first row of each segment
 };
 
@@ -127,6 +130,7 @@ class Model {
                  Team& team) const;
   void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
   std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
+  KvPages cache_layout() const;  // all but where it lies
   void plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
 

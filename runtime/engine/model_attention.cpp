@@ -46,6 +46,13 @@ void Model::plan_attention(std::span<const Segment> segments, int threads, Works
   if (w.partials.size() < partials) w.partials.resize(partials);
 }
 
+KvPages Model::cache_layout() const {
+  return {.format = config_.kv_cache,
+          .page_tokens = config_.kv_page_tokens,
+          .n_kv_heads = shape().n_kv_heads,
+          .head_dim = shape().head_dim};
+}
+
 // Bias, head norms and RoPE on w.qkv, keys and values into the cache, then attention into
 // w.attention.
 void Model::attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const {
@@ -56,14 +63,12 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
   const auto head_dim = static_cast<std::size_t>(s.head_dim);
   const auto queries = static_cast<std::size_t>(s.n_heads) * head_dim;
   const auto keys = static_cast<std::size_t>(s.n_kv_heads) * head_dim;
-  const auto pages_of = [&](const Segment& segment) {
-    return KvPages{.format = config_.kv_cache,
-                   .pages = segment.layer_pages[static_cast<std::size_t>(index)],
-                   .page_tokens = config_.kv_page_tokens,
-                   .n_kv_heads = s.n_kv_heads,
-                   .head_dim = s.head_dim};
+  const KvPages layout = cache_layout();
+  const auto pages_of = [&](int segment) {
+    return w.recent.pages(layout, segments, segment, index);
   };
 
+  w.recent.open(layout, segments, index, team);
   const Team::Range mine = team.share(rows);
   for (int r = mine.begin; r < mine.end; ++r) {
     const std::span<float> qkv = row_of(w.qkv, r, width);
@@ -86,16 +91,15 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
     std::ranges::copy(
         query,
         row_of(w.query, r, static_cast<int>(queries)).begin());  // rows as attention wants them
-    const KvPages kv =
-        pages_of(segments[static_cast<std::size_t>(w.row_segment[static_cast<std::size_t>(r)])]);
+    const KvPages kv = pages_of(w.row_segment[static_cast<std::size_t>(r)]);
     const int position = w.row_position[static_cast<std::size_t>(r)];
     for (int head = 0; head < s.n_kv_heads; ++head) {
       const std::size_t offset = static_cast<std::size_t>(head) * head_dim;
-      config_.kv_cache->store(key.subspan(offset, head_dim), kv.key(position, head));
-      config_.kv_cache->store(value.subspan(offset, head_dim), kv.value(position, head));
+      kv.store(position, head, key.subspan(offset, head_dim), value.subspan(offset, head_dim));
     }
   }
   team.barrier();
+  w.recent.settle(layout, segments, index, team);
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
   const auto first_row = [&](const Workspace::AttentionTask& task) {
     return row_offset(w.segment_row[static_cast<std::size_t>(task.segment)],
@@ -107,19 +111,19 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
     const std::size_t first = first_row(task);
     std::vector<float>& scratch = w.scratch[static_cast<std::size_t>(team.rank())];
     if (task.span >= 0) {
-      attention_->run_span(w.query.data() + first, s.n_heads, pages_of(segment), segment.past,
+      attention_->run_span(w.query.data() + first, s.n_heads, pages_of(task.segment), segment.past,
                            task.kv_head, task.span, scale, scratch,
                            w.partials.data() + task.partial);
       return;
     }
-    attention_->run(w.query.data() + first, s.n_heads, pages_of(segment), segment.past,
+    attention_->run(w.query.data() + first, s.n_heads, pages_of(task.segment), segment.past,
                     task.kv_head, task.begin, task.end, scale, scratch, w.attention.data() + first);
   });
+  w.recent.close(layout, segments, index, team);
   if (w.merge_tasks.empty()) return;
   team.dynamic(static_cast<int>(w.merge_tasks.size()), [&](int i) {
     const Workspace::AttentionTask& task = w.merge_tasks[static_cast<std::size_t>(i)];
-    const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
-    merge_spans(w.partials.data() + task.partial, task.span, s.n_heads, pages_of(segment),
+    merge_spans(w.partials.data() + task.partial, task.span, s.n_heads, pages_of(task.segment),
                 task.kv_head, w.attention.data() + first_row(task));
   });
 }

@@ -16,6 +16,7 @@ struct Scorer::State {
   KvPool kv;
   Workspace workspace;
   std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page], reused by every text
+  std::vector<std::byte*> layer_windows = kv.open_window();
 };
 
 Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool)
@@ -48,7 +49,8 @@ void Scorer::score(std::span<const int> tokens, int first,
         .tokens = tokens.subspan(static_cast<std::size_t>(past), static_cast<std::size_t>(count)),
         .past = past,
         .logits_from = std::clamp(first - past, 0, count),
-        .layer_pages = s.layer_pages};
+        .layer_pages = s.layer_pages,
+        .layer_windows = s.layer_windows};
     std::span<const float> logits =
         s.model.forward(std::span(&segment, 1), Phase::prefill, s.pool, s.workspace);
     for (int i = segment.logits_from; i < count; ++i) {

@@ -22,38 +22,57 @@ constexpr Case kCases[] = {
     {1, 1, 64, 16, 0, 1},   {4, 2, 64, 16, 0, 5},     {8, 2, 80, 16, 63, 1},
     {8, 1, 96, 32, 64, 3},  {6, 2, 128, 16, 130, 9},  {3, 3, 8, 4, 5, 7},
     {10, 2, 12, 8, 17, 20}, {2, 1, 5, 16, 40, 2},     {16, 1, 16, 64, 190, 4},
-    {40, 2, 24, 16, 70, 2}, {4, 4, 256, 16, 200, 20},
+    {40, 2, 24, 16, 70, 2}, {4, 4, 256, 16, 200, 20}, {4, 2, 32, 64, 100, 200},
+    {2, 1, 64, 64, 255, 2},
 };
 
-// One sequence's cache of n_tokens random keys and values, in pages that do not follow each other
-// in memory.
+// One sequence's cache of random keys and values, in pages that do not follow each other in memory,
+// as the n_tokens find it that follow `past` ones.
 class Cache {
  public:
-  Cache(const KvFormat& format, const Case& c, std::uint64_t seed) {
-    const int tokens = c.past + c.n_tokens;
-    const int n_pages = (tokens + c.page_tokens - 1) / c.page_tokens;
+  Cache(const KvFormat& format, const Case& c, std::uint64_t seed) : tokens_(c.past + c.n_tokens) {
+    const int window = std::max(1, format.window);
+    const int page_tokens = (c.page_tokens + window - 1) / window * window;
+    const int n_pages = (tokens_ + page_tokens - 1) / page_tokens;
     for (int p = 0; p < n_pages; ++p) {
-      storage_.emplace_back(kv_page_bytes(format, c.page_tokens, c.n_kv_heads, c.head_dim));
+      storage_.emplace_back(kv_page_bytes(format, page_tokens, c.n_kv_heads, c.head_dim));
     }
-    for (GuardedBytes& page : storage_) pages_.push_back(page.data());
-    std::reverse(pages_.begin(), pages_.end());
-    kv_ = {&format, pages_, c.page_tokens, c.n_kv_heads, c.head_dim};
-    for (int t = 0; t < tokens; ++t) {
-      for (int h = 0; h < c.n_kv_heads; ++h) {
-        format.store(random_floats(c.head_dim, seed + 2 * (t * c.n_kv_heads + h)), kv_.key(t, h));
-        format.store(random_floats(c.head_dim, seed + 2 * (t * c.n_kv_heads + h) + 1),
-                     kv_.value(t, h));
+    const int recent_tokens = (c.past % window + c.n_tokens + window - 1) / window * window;
+    storage_.emplace_back(kv_recent_bytes(format, recent_tokens, c.n_kv_heads, c.head_dim));
+    for (int p = n_pages; p-- > 0;) pages_.push_back(storage_[std::size_t(p)].data());
+    kv_ = {&format,      pages_, page_tokens, c.n_kv_heads, c.head_dim, storage_.back().data(),
+           recent_tokens};
+    for (int i = 0; i < tokens_ * c.n_kv_heads; ++i) {
+      keys_.push_back(random_floats(c.head_dim, seed + 2 * i));
+      values_.push_back(random_floats(c.head_dim, seed + 2 * i + 1));
+    }
+    fill();
+  }
+
+  std::vector<float>& key(int token, int head) { return keys_[token * kv_.n_kv_heads + head]; }
+  std::vector<float>& value(int token, int head) { return values_[token * kv_.n_kv_heads + head]; }
+  // Stores what key and value are.
+  void fill() {
+    for (int h = 0; h < kv_.n_kv_heads; ++h) {
+      for (int t = 0; t < tokens_; ++t) {
+        kv_.store(t, h, key(t, h), value(t, h));
+        const int next = t + 1;
+        if (kv_.format->window == 0 || next % kv_.format->window != 0) continue;
+        for (int g = next - kv_.format->window; g < next; g += kKvGroup) kv_.settle(g, h);
       }
     }
   }
+
   const KvPages& kv() const { return kv_; }
   bool intact() const {
     return std::ranges::all_of(storage_, [](const GuardedBytes& page) { return page.intact(); });
   }
 
  private:
+  int tokens_;
   std::vector<GuardedBytes> storage_;
   std::vector<std::byte*> pages_;
+  std::vector<std::vector<float>> keys_, values_;  // [token][head]
   KvPages kv_;
 };
 
@@ -102,7 +121,7 @@ std::vector<double> expected(const Case& c, const KvPages& kv, std::span<const f
       std::vector<double> weights(context);
       double largest = -INFINITY, total = 0;
       for (int i = 0; i < context; ++i) {
-        kv.format->load(kv.key(i, kv_head), vector);
+        kv.load_key(i, kv_head, c.past + t, vector);
         double score = 0;
         for (int d = 0; d < c.head_dim; ++d) score += double(q[at + d]) * vector[d];
         weights[i] = score * scale;
@@ -110,7 +129,7 @@ std::vector<double> expected(const Case& c, const KvPages& kv, std::span<const f
       }
       for (double& w : weights) total += w = std::exp(w - largest);
       for (int i = 0; i < context; ++i) {
-        kv.format->load(kv.value(i, kv_head), vector);
+        kv.load_value(i, kv_head, c.past + t, vector);
         for (int d = 0; d < c.head_dim; ++d) out[at + d] += weights[i] / total * vector[d];
       }
     }
@@ -147,16 +166,16 @@ TEST(Attention, EveryVariantAgreesWithFloat64) {
 TEST(Attention, ALargeQueryPicksOnePosition) {
   for (const AttentionVariant* v : runnable()) {
     const Case c{1, 1, 96, 16, 95, 1};
-    const Cache cache(*v->format, c, 20);
+    Cache cache(*v->format, c, 20);
     for (int t = 0; t < 96; ++t) {
-      std::vector<float> unit(96);
-      unit[t] = 1;
-      v->format->store(unit, cache.kv().key(t, 0));
+      cache.key(t, 0).assign(96, 0.0f);
+      cache.key(t, 0)[t] = 1;
     }
+    cache.fill();
     for (int chosen : {0, 1, 63, 64, 95}) {
       std::vector<float> q(96), value(96);
       q[chosen] = 1e4f;
-      v->format->load(cache.kv().value(chosen, 0), value);
+      cache.kv().load_value(chosen, 0, 95, value);
       EXPECT_EQ(attend(*v, c, cache.kv(), q, 1, 1), value) << name_of(*v) << " position " << chosen;
     }
   }
@@ -165,11 +184,12 @@ TEST(Attention, ALargeQueryPicksOnePosition) {
 TEST(Attention, ATokenDoesNotSeeThoseAfterIt) {
   for (const AttentionVariant* v : runnable()) {
     const Case c{4, 2, 64, 16, 30, 40};
-    const Cache cache(*v->format, c, 30), changed(*v->format, c, 30);
+    Cache cache(*v->format, c, 30), changed(*v->format, c, 30);
     for (int h = 0; h < 2; ++h) {
-      v->format->store(std::vector<float>(64, 9.0f), changed.kv().key(69, h));
-      v->format->store(std::vector<float>(64, 9.0f), changed.kv().value(69, h));
+      changed.key(69, h).assign(64, 9.0f);
+      changed.value(69, h).assign(64, 9.0f);
     }
+    changed.fill();
     const auto q = random_floats(40 * 4 * 64, 31);
     const std::vector<float> a = attend(*v, c, cache.kv(), q, 0.125f, 40);
     const std::vector<float> b = attend(*v, c, changed.kv(), q, 0.125f, 40);
@@ -223,18 +243,6 @@ TEST(Attention, TiledScratchDoesNotGrowWithTheContext) {
     if (!v.name.starts_with("tiled") && !v.name.starts_with("split")) continue;
     EXPECT_EQ(v.scratch_floats(100, 8, 2, 64), v.scratch_floats(100000, 8, 2, 64));
   }
-}
-
-TEST(KvPages, KeysThenValuesByHead) {
-  alignas(64) std::byte pages[2][64];
-  std::byte* const addresses[] = {pages[0], pages[1]};
-  const KvPages kv{&kKvF32, addresses, 2, 2, 2};  // a vector is 8 bytes
-  ASSERT_EQ(kv_page_bytes(kKvF32, 2, 2, 2), 64u);
-  EXPECT_EQ(kv.key(0, 0), pages[0]);
-  EXPECT_EQ(kv.key(1, 0), pages[0] + 8);
-  EXPECT_EQ(kv.key(0, 1), pages[0] + 16);
-  EXPECT_EQ(kv.value(0, 0), pages[0] + 32);
-  EXPECT_EQ(kv.value(3, 1), pages[1] + 56);
 }
 
 TEST(ResolveAttention, KeepsTheWalkAndRuns) {

@@ -11,7 +11,7 @@ namespace paretune {
 namespace {
 
 TEST(KvFormat, RoundTripStaysWithinHalfAStep) {
-  for (const KvFormat* f : kKvFormats) {
+  for (const KvFormat* f : {&kKvF32, &kKvBf16, &kKvInt8}) {  // grids with a minimum: below
     for (int head_dim : {1, 5, 8, 12, 64, 80, 96, 128}) {
       auto vector = random_floats(head_dim, 1);
       for (float& v : vector) v *= 3;
@@ -25,9 +25,7 @@ TEST(KvFormat, RoundTripStaysWithinHalfAStep) {
       for (int i = 0; i < head_dim; ++i) {
         const double step = f == &kKvF32    ? 0
                             : f == &kKvBf16 ? std::fabs(vector[i]) * 0x1p-7
-                            : f == &kKvInt8 ? largest / 127 * (1 + 1e-5)
-                                            : 0;
-        if (f == &kKvInt4) continue;  // of the rotated vector's grid: below
+                                            : largest / 127 * (1 + 1e-5);
         EXPECT_LE(std::fabs(back[i] - vector[i]), step / 2) << f->name;
       }
     }
@@ -78,7 +76,112 @@ TEST(KvFormat, Int4ErrsByItsStep) {
   }
 }
 
+struct Channels {
+  const KvFormat& format;
+  int last_code;
+};
+const Channels kChannels[] = {{kKvInt4Channel, 15}, {kKvInt2Channel, 3}};
+
+// f16 rounds the minimum by 2^-11 of it and the scale so that the last code errs by as much of the
+// range; between, half a step.
+double grid_error(double low, double high, int last_code) {
+  return (high - low) / last_code / 2 + (std::fabs(low) + (high - low)) * 0x1p-11 + 1e-7;
+}
+
+TEST(KvFormat, ValuesOfChannelFormatsErrByHalfAStepOfTheirGroup) {
+  for (const auto& [format, last_code] : kChannels) {
+    for (const int head_dim : {1, 5, 32, 40, 64, 128}) {
+      auto vector = random_floats(head_dim, 5);
+      for (int i = 32; i < head_dim; ++i) vector[i] = 100 + vector[i] / 2;  // another group
+      GuardedBytes stored(format.vector_bytes(head_dim));
+      format.store(vector, stored.data());
+      EXPECT_TRUE(stored.intact());
+      std::vector<float> back(head_dim);
+      format.load(stored.data(), back);
+      for (int i = 0; i < head_dim; ++i) {
+        const auto group = std::span(vector).subspan(
+            i / 32 * 32, std::min<std::size_t>(32, head_dim - i / 32 * 32));
+        const auto [low, high] = std::ranges::minmax(group);
+        ASSERT_NEAR(back[i], vector[i], grid_error(low, high, last_code))
+            << format.name << " " << head_dim << " " << i;
+      }
+    }
+  }
+}
+
+struct Group {
+  std::vector<float> keys, back;  // (kKvGroup, head_dim)
+};
+
+// channel d of the keys is large[d] + uniform in [-1, 1)
+Group through(const KvFormat& format, int head_dim, std::span<const float> large) {
+  Group g{random_floats(std::size_t(kKvGroup) * head_dim, 6), {}};
+  for (std::size_t i = 0; i < g.keys.size(); ++i) g.keys[i] += large[i % head_dim];
+  g.back.resize(g.keys.size());
+  GuardedBytes stored(kKvGroup * format.vector_bytes(head_dim));
+  if (format.store_keys) format.store_keys(g.keys, head_dim, stored.data());
+  for (int t = 0; t < kKvGroup; ++t) {
+    const std::span<float> back = std::span(g.back).subspan(t * head_dim, head_dim);
+    if (format.store_keys) {
+      format.load_key(stored.data(), t, back);
+    } else {
+      format.store(std::span(g.keys).subspan(t * head_dim, head_dim), stored.data());
+      format.load(stored.data(), back);
+    }
+  }
+  EXPECT_TRUE(stored.intact()) << format.name;
+  return g;
+}
+
+TEST(KvFormat, KeysErrByHalfAStepOfTheirChannel) {
+  for (const auto& [format, last_code] : kChannels) {
+    for (const int head_dim : {1, 5, 32, 40, 64, 128}) {
+      std::vector<float> large(head_dim);
+      for (int d = 0; d < head_dim; ++d) large[d] = float(d % 7) * 3 - 9;
+      const Group g = through(format, head_dim, large);
+      for (int d = 0; d < head_dim; ++d) {
+        float low = INFINITY, high = -INFINITY;
+        for (int t = 0; t < kKvGroup; ++t) {
+          low = std::min(low, g.keys[t * head_dim + d]);
+          high = std::max(high, g.keys[t * head_dim + d]);
+        }
+        for (int t = 0; t < kKvGroup; ++t) {
+          ASSERT_NEAR(g.back[t * head_dim + d], g.keys[t * head_dim + d],
+                      grid_error(low, high, last_code))
+              << format.name << " " << head_dim << " " << d << " " << t;
+        }
+      }
+    }
+  }
+}
+
+// What KIVI found in keys: a few channels far from zero in every token.
+TEST(KvFormat, ChannelsFarFromZeroCostOnlyFormatsByToken) {
+  std::vector<float> large(64);
+  large[3] = 60, large[40] = -80;
+  const auto error = [&](const KvFormat& format) {
+    const Group g = through(format, 64, large);
+    double square = 0;
+    for (std::size_t i = 0; i < g.keys.size(); ++i)
+      square += std::pow(double(g.back[i]) - g.keys[i], 2);
+    return std::sqrt(square / double(g.keys.size()));
+  };
+  EXPECT_GT(error(kKvInt4), 10 * error(kKvInt4Channel));
+  EXPECT_GT(error(kKvInt4), 2 * error(kKvInt2Channel));
+  EXPECT_GT(error(kKvInt2Channel), 3 * error(kKvInt4Channel));
+}
+
+// What no grid holds must still be something.
+TEST(KvFormat, HugeKeysStayFinite) {
+  for (const auto& [format, last_code] : kChannels) {
+    const Group g = through(format, 32, std::vector<float>(32, 1e30f));
+    for (const float v : g.back) EXPECT_TRUE(std::isfinite(v));
+  }
+}
+
 TEST(KvFormat, Sizes) {
+  EXPECT_EQ(kKvInt4Channel.vector_bytes(64), 40u);
+  EXPECT_EQ(kKvInt2Channel.vector_bytes(80), 36u);
   EXPECT_EQ(kKvInt4.vector_bytes(64), 40u);
   EXPECT_EQ(kKvInt4.vector_bytes(80), 60u);
   EXPECT_EQ(kKvF32.vector_bytes(64), 256u);
@@ -94,7 +197,8 @@ TEST(KvFormat, ZerosStayZero) {
       f->store(std::vector<float>(16, tiny), stored.data());
       std::vector<float> back(16, 1);
       f->load(stored.data(), back);
-      for (float v : back) EXPECT_NEAR(v, tiny, f == &kKvInt4 ? 1e-7 : 1e-40) << f->name;
+      const bool half = f == &kKvInt4 || f->window > 0;  // f16 minima
+      for (float v : back) EXPECT_NEAR(v, tiny, half ? 1e-7 : 1e-40) << f->name;
     }
   }
 }
