@@ -209,7 +209,7 @@ class Traffic {
   // Some bound of a per-request metric is missed whatever the other requests do.
   bool hopeless() const { return hopeless_; }
 
-  LoadRun result() {
+  LoadRun result(std::vector<RequestTimes>* finished_requests) {
     for (const Request& request : requests_) engine_.cancel(request.id);  // the tail
     LoadRun run{.offered_rate = level_.rate.value_or(0),
                 .concurrency = level_.rate ? 0 : level_.concurrency,
@@ -243,6 +243,7 @@ class Traffic {
       run.meets_slo = false;
       run.missed = missed_;
     }
+    if (finished_requests) *finished_requests = std::move(finished);
     return run;
   }
 
@@ -309,7 +310,7 @@ class Traffic {
 
 LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
                  std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
-                 bool stop_when_missed) {
+                 bool stop_when_missed, std::vector<RequestTimes>* finished) {
   Traffic traffic(engine, workload, level, seed, vocabulary);  // prompts are made before time runs
   engine.clear_prefix_cache();
   const EngineStats before = engine.stats();
@@ -328,7 +329,7 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
     for (const TokenEvent& event : events) traffic.take(event, now);
   }
 
-  LoadRun run = traffic.result();
+  LoadRun run = traffic.result(finished);
   const EngineStats after = engine.stats();
   run.prefix_cache_queries = after.prefix_cache_queries - before.prefix_cache_queries;
   run.prefix_cache_hits = after.prefix_cache_hits - before.prefix_cache_hits;

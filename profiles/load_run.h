@@ -28,20 +28,22 @@ struct LoadLevel {
 // The workload's own load; nullopt where it leaves the rate to the tuner.
 std::optional<LoadLevel> workload_level(const Workload& workload);
 
+struct RequestTimes {
+  double arrival = 0, first = 0, last = 0;  // seconds since the run began
+  std::vector<double> gaps_ms;              // between its tokens
+  int output_tokens = 0;
+};
+
 // Runs workload.num_requests counted requests drawn with `seed`; prompts are of ordinary tokens
 // (`vocabulary`). Every config of a study sees the same requests for the same seed, only arrival
 // times scale with the rate. stop_when_missed: ends as soon as so many requests are beyond a limit
 // that no outcome of the others can keep the SLO; the run is then judged by those that finished.
+// finished: gets the counted requests that did, in the order of arrival.
 LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& level,
                  std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
-                 bool stop_when_missed = false);
+                 bool stop_when_missed = false, std::vector<RequestTimes>* finished = nullptr);
 
 // What the SLO says about a run: fills goodput, slo_attainment, meets_slo and missed.
-struct RequestTimes {
-  double arrival = 0, first = 0, last = 0;  // seconds
-  std::vector<double> gaps_ms;              // between its tokens
-  int output_tokens = 0;
-};
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests);
 
 // True if requests pile up: those waiting in the last quarter of the run are more than twice those

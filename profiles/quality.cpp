@@ -72,7 +72,7 @@ struct Answer {
 // all in one batched run.
 std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& config,
                                const QualityPlan& plan) {
-  Engine engine(*model.model, config, *model.pool);
+  Engine engine(model_runner(*model.model, *model.pool), config);
   std::vector<StreamDecoder> decoders(plan.questions.size(), StreamDecoder(*model.tokenizer));
   std::vector<Answer> answers(plan.questions.size());
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {

@@ -29,7 +29,7 @@ std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& con
   const TokenizerData& tokenizer = source.tokenizer();
   const int length = std::min(kTokens, source.shape().max_seq_len);
   std::vector<std::vector<int>> sequences(kSequences);
-  Engine engine(model, config, pool);
+  Engine engine(model_runner(model, pool), config);
   for (int i = 0; i < kSequences; ++i) {
     // A first token of its own for each, spread over the vocabulary, after BOS where there is one.
     std::vector<int>& tokens = sequences[static_cast<std::size_t>(i)];

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "runtime/engine/kv_pool.h"
-#include "runtime/engine/model.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/engine/scheduler.h"
 
@@ -34,16 +33,22 @@ struct Sequence {
 }  // namespace
 
 struct Engine::State {
-  State(const Model& m, const DeployConfig& c, ThreadPool& p)
-      : model(m),
+  State(std::unique_ptr<StepRunner> r, const DeployConfig& c)
+      : runner(std::move(r)),
         config(c),
-        pool(p),
-        kv(m.shape(), *c.kv_cache, c.kv_page_tokens, c.kv_cache_tokens) {}
+        kv(cached_shape(), *c.kv_cache, c.kv_page_tokens, c.kv_cache_tokens) {}
+
+  const ModelShape& shape() const { return runner->shape(); }
+  ModelShape cached_shape() const {
+    ModelShape cached = shape();
+    cached.n_layers = runner->cached_layers();
+    return cached;
+  }
 
   int tokens_at_most(const Request& request) const {
     const auto prompt = static_cast<std::int64_t>(request.prompt.size());
     return static_cast<int>(
-        std::min<std::int64_t>(prompt + request.sampling.max_tokens, model.shape().max_seq_len));
+        std::min<std::int64_t>(prompt + request.sampling.max_tokens, shape().max_seq_len));
   }
   void admit();
   bool try_admit(Request& request);
@@ -52,11 +57,9 @@ struct Engine::State {
   void release(Sequence& sequence);
   FinishReason append(Sequence& sequence, int token);
 
-  const Model& model;
+  std::unique_ptr<StepRunner> runner;
   DeployConfig config;
-  ThreadPool& pool;
   KvPool kv;
-  Workspace workspace;
   std::deque<Request> waiting;
   std::vector<Sequence> running;  // in the order of admission
   int promised_pages = 0;         // reserved by running sequences, not yet allocated
@@ -64,12 +67,12 @@ struct Engine::State {
   EngineStats stats;
 };
 
-Engine::Engine(const Model& model, const DeployConfig& config, ThreadPool& pool)
-    : state_(std::make_unique<State>(model, config, pool)) {}
+Engine::Engine(std::unique_ptr<StepRunner> runner, const DeployConfig& config)
+    : state_(std::make_unique<State>(std::move(runner), config)) {}
 Engine::~Engine() = default;
 
 std::string Engine::refuse_reason(const Request& request) const {
-  const ModelShape& shape = state_->model.shape();
+  const ModelShape& shape = state_->shape();
   const auto prompt = request.prompt.size();
   if (prompt == 0) return "the prompt is empty";
   if (request.sampling.max_tokens < 1) return "max_tokens must be at least 1";
@@ -136,7 +139,7 @@ bool Engine::State::try_admit(Request& request) {
   Sequence sequence{.request = std::move(request), .sampler = Sampler({}), .max_pages = max_pages};
   sequence.sampler = Sampler(sequence.request.sampling);
   sequence.tokens = sequence.request.prompt;
-  sequence.layer_pages.resize(static_cast<std::size_t>(model.shape().n_layers));
+  sequence.layer_pages.resize(static_cast<std::size_t>(runner->cached_layers()));
   if (config.prefix_caching) {
     // At least one prompt token is computed, for its logits.
     const int full = (sequence.prompt_size() - 1) / kv.page_tokens();
@@ -164,7 +167,7 @@ bool Engine::State::try_admit(Request& request) {
 
 void Engine::State::add_page(Sequence& sequence, KvPool::PageId page) {
   sequence.pages.push_back(page);
-  for (int layer = 0; layer < model.shape().n_layers; ++layer) {
+  for (int layer = 0; layer < runner->cached_layers(); ++layer) {
     sequence.layer_pages[static_cast<std::size_t>(layer)].push_back(kv.layer(page, layer));
   }
 }
@@ -196,11 +199,11 @@ FinishReason Engine::State::append(Sequence& sequence, int token) {
   sequence.tokens.push_back(token);
   ++sequence.generated;
   ++stats.generated_tokens;
-  const auto& ends = model.source().tokenizer().eog_ids;
-  if (!sequence.request.sampling.ignore_eos && std::ranges::binary_search(ends, token))
+  if (!sequence.request.sampling.ignore_eos &&
+      std::ranges::binary_search(runner->end_tokens(), token))
     return FinishReason::stop;
   if (sequence.generated >= sequence.request.sampling.max_tokens ||
-      static_cast<int>(sequence.tokens.size()) >= model.shape().max_seq_len) {
+      static_cast<int>(sequence.tokens.size()) >= shape().max_seq_len) {
     return FinishReason::length;
   }
   return FinishReason::none;
@@ -241,10 +244,9 @@ std::span<const TokenEvent> Engine::step() {
                         .layer_windows = sequence.layer_windows});
     if (!sequence.decoding()) phase = Phase::prefill;
   }
-  std::span<const float> logits = s.model.forward(segments, phase, s.pool, s.workspace);
+  s.runner->run(segments, phase);
   ++s.stats.steps;
 
-  const auto vocab = static_cast<std::size_t>(s.model.shape().vocab_size);
   std::vector<bool> finished(s.running.size());
   for (std::size_t i = 0; i < plan.size(); ++i) {
     Sequence& sequence = s.running[static_cast<std::size_t>(plan[i].sequence)];
@@ -254,8 +256,7 @@ std::span<const TokenEvent> Engine::step() {
       s.publish_prompt_pages(sequence);
     }
     if (segments[i].logits_from == plan[i].tokens) continue;
-    const Sampler::Choice choice = sequence.sampler.pick(logits.first(vocab));
-    logits = logits.subspan(vocab);
+    const Sampler::Choice choice = s.runner->next_token(sequence.sampler);
     const FinishReason finish = s.append(sequence, choice.token);
     s.events.push_back({sequence.request.id, choice.token, choice.logprob, finish});
     finished[static_cast<std::size_t>(plan[i].sequence)] = finish != FinishReason::none;

@@ -12,11 +12,9 @@
 
 #include "runtime/deploy_config.h"
 #include "runtime/engine/request.h"
+#include "runtime/engine/step_runner.h"
 
 namespace paretune {
-
-class Model;
-class ThreadPool;
 
 struct EngineStats {
   int running = 0;
@@ -32,8 +30,8 @@ struct EngineStats {
 
 class Engine {
  public:
-  // model and pool must outlive the engine. config is the one the model was loaded with.
-  Engine(const Model& model, const DeployConfig& config, ThreadPool& pool);
+  // config is the one that the runner's model was loaded with.
+  Engine(std::unique_ptr<StepRunner> runner, const DeployConfig& config);
   ~Engine();
 
   // Reads only what never changes, so any thread may ask.

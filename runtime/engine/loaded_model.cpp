@@ -81,7 +81,7 @@ LoadedModel load_model(std::unique_ptr<ModelSource> source, const DeployConfig& 
 }
 
 std::unique_ptr<Engine> LoadedModel::engine(const DeployConfig& config) const {
-  return std::make_unique<Engine>(*model, config, *pool);
+  return std::make_unique<Engine>(model_runner(*model, *pool), config);
 }
 
 }  // namespace paretune

@@ -21,23 +21,12 @@
 #include "runtime/engine/matmul_plan.h"
 #include "runtime/engine/pack_cache.h"
 #include "runtime/engine/recent_tokens.h"
+#include "runtime/engine/segment.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/engine/weight_packer.h"
 #include "runtime/model/model_source.h"
 
 namespace paretune {
-
-enum class Phase { prefill, decode };  // decode: every segment is one token
-
-// Consecutive tokens of one sequence. The cache already holds positions 0 … past - 1 and has pages
-// for all of these.
-struct Segment {
-  std::span<const int> tokens;
-  int past = 0;
-  int logits_from = 0;  // tokens from this index on want logits; tokens.size(): none
-  std::span<const std::vector<std::byte*>> layer_pages;  // [layer][page]
-  std::span<std::byte* const> layer_windows = {};        // [layer] of KvPool::open_window
-};
 
 // Buffers of a forward pass, kept by the caller from step to step. They grow to the largest step
 // seen.

@@ -1,0 +1,48 @@
+// Measures what the cost model learns from: operators alone, then short load runs of real configs,
+// step by step.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "profiles/clock.h"
+#include "profiles/cost_model/cost_model.h"
+#include "workloads/workload.h"
+
+namespace paretune {
+
+struct CostCalibration {
+  OperatorTimes times;
+  std::vector<CalibrationRun> runs;
+  double operator_s = 0, run_s = 0;  // spent on each
+};
+
+// candidates: configs of the space that will be asked about, a few hundred drawn at random; those
+// that together have the most of what differs between them are run. budget_s: of `clock`, loosely.
+// vocabulary: as run_load's. A config that does not load is left out.
+CostCalibration calibrate_costs(const std::filesystem::path& model, const Target& target,
+                                std::span<const DeployConfig> candidates, const Workload& workload,
+                                const KernelTable& kernels,
+                                std::span<const std::int32_t> vocabulary, Clock& clock,
+                                double budget_s, std::uint64_t seed);
+
+// The workload of a calibration run: closed loop, this many requests.
+Workload calibration_workload(const Workload& workload, int requests);
+
+// The model that the calibration supports, and what it would have predicted of each of its runs had
+// it not seen it, beside what was measured.
+struct FittedCosts {
+  CostModel model;
+  PredictionErrors errors;
+};
+FittedCosts fit_cost_model(const Target& target, const KernelTable& kernels,
+                           const CostCalibration& calibration, const Workload& workload,
+                           std::span<const std::int32_t> vocabulary, std::uint64_t seed);
+
+// The same speed, sooner loaded: weights rounded to nearest, nothing pruned, compensated, smoothed
+// or removed.
+DeployConfig quickly_loaded(DeployConfig config);
+
+}  // namespace paretune

@@ -1,0 +1,55 @@
+// The numbers of a load run that the cost model predicts, and how far predictions of them are off.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "profiles/measurement.h"
+
+namespace paretune {
+
+struct LoadMetric {
+  std::string_view name;
+  double (*of)(const LoadRun& run);
+};
+
+// kPercentiles[0] is the median, [2] p95.
+inline constexpr std::array kLoadMetrics{
+    LoadMetric{"output tokens/s", [](const LoadRun& r) { return r.output_tokens_per_s; }},
+    LoadMetric{"requests/s", [](const LoadRun& r) { return r.request_rate; }},
+    LoadMetric{"TPOT p50 ms",
+               [](const LoadRun& r) { return r.latency.tpot_ms.percentiles[0].value; }},
+    LoadMetric{"TPOT p95 ms",
+               [](const LoadRun& r) { return r.latency.tpot_ms.percentiles[2].value; }},
+    LoadMetric{"E2E p95 ms",
+               [](const LoadRun& r) { return r.latency.e2e_latency_ms.percentiles[2].value; }},
+    LoadMetric{"TTFT p50 ms",
+               [](const LoadRun& r) { return r.latency.ttft_ms.percentiles[0].value; }},
+    LoadMetric{"TTFT p95 ms",
+               [](const LoadRun& r) { return r.latency.ttft_ms.percentiles[2].value; }},
+};
+using LoadMetrics = std::array<double, kLoadMetrics.size()>;  // in the order of kLoadMetrics
+LoadMetrics metrics_of(const LoadRun& run);
+
+// Of predictions beside what was then measured, of configs that the predictor had not seen.
+struct PredictionError {
+  int configs = 0;
+  double median = 0, p90 = 0;   // of |predicted / measured - 1|
+  double bias = 1;              // median of predicted / measured
+  double rank_correlation = 0;  // Spearman's
+};
+using PredictionErrors = std::array<PredictionError, kLoadMetrics.size()>;
+
+// Pairs with a value that is not positive count for nothing.
+PredictionError prediction_error(std::span<const double> predicted,
+                                 std::span<const double> measured);
+PredictionErrors prediction_errors(std::span<const LoadMetrics> predicted,
+                                   std::span<const LoadMetrics> measured);
+
+// Spearman's rho: the correlation of ranks, equal values sharing theirs. 0 where either is
+// constant.
+double rank_correlation(std::span<const double> x, std::span<const double> y);
+
+}  // namespace paretune

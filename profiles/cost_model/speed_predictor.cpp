@@ -1,0 +1,156 @@
+#include "profiles/cost_model/speed_predictor.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "profiles/cost_model/simulation.h"
+#include "workloads/requests.h"
+
+namespace paretune {
+namespace {
+
+// Shares of capacity at which open loops are traced.
+constexpr std::array kLoads{0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.15, 1.4, 2.0, 4.0, 10.0};
+constexpr std::size_t kFullLoad = 7;
+
+LoadMetrics metrics_of(TracedRun& run) {
+  LoadMetrics values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string_view name = kLoadMetrics[i].name;
+    const double q = name.find("p95") != name.npos ? 0.95 : 0.5;
+    values[i] = name.starts_with("output") ? run.output_tokens_per_s
+                : name.starts_with("req")  ? run.request_rate
+                : name.starts_with("TPOT") ? quantile(run.tpot_ms, q)
+                : name.starts_with("E2E")  ? quantile(run.e2e_ms, q)
+                                           : quantile(run.ttft_ms, q);
+  }
+  return values;
+}
+
+}  // namespace
+
+SpeedPredictor::SpeedPredictor(CostModel model, Workload workload, std::uint64_t seed,
+                               std::span<const std::int32_t> vocabulary)
+    : model_(std::move(model)),
+      workload_(std::move(workload)),
+      seed_(seed),
+      vocabulary_(vocabulary) {
+  for (const RequestSpec& request :
+       make_requests(workload_, seed_, workload_.warmup_requests + 2 * workload_.num_requests)) {
+    prefixes_ |= request.prefix_group >= 0 || !request.prefix_blocks.empty();
+    longest_ = std::max(longest_, request.input_tokens + request.output_tokens);
+  }
+}
+
+LoadLevel SpeedPredictor::saturation(const DeployConfig& config) const {
+  return {.concurrency = 2 * config.max_batch_size};
+}
+
+LoadMetrics SpeedPredictor::simulate(const DeployConfig& config, const LoadLevel& level) {
+  return paretune::metrics_of(simulate_load(model_.target().model, config, model_.step_cost(config),
+                                            workload_, level, seed_, vocabulary_));
+}
+
+SpeedPredictor::Schedule SpeedPredictor::schedule_of(const DeployConfig& config) const {
+  // Pages matter where they may run short or be shared.
+  const bool roomy =
+      std::int64_t(config.max_batch_size) * (longest_ + 64) <= config.kv_cache_tokens;
+  const bool shared = prefixes_ && config.prefix_caching;
+  const bool pages = !roomy || shared;
+  return {config.max_batch_size,
+          config.prefill_chunk,
+          config.schedule.name,
+          pages ? config.kv_page_tokens : 0,
+          pages ? config.kv_cache_tokens : 0,
+          shared};
+}
+
+SpeedPredictor::Traces& SpeedPredictor::traces_of(const DeployConfig& config) {
+  const auto [found, is_new] = by_schedule_.try_emplace(schedule_of(config));
+  Traces& traces = found->second;
+  if (is_new) {
+    // Traced under costs that do not depend on who asked first.
+    traces.config = config;
+    traces.cost = model_.step_cost(default_config(model_.target()));
+    traces.saturated.emplace(model_.target().model, traces.config, traces.cost, workload_,
+                             saturation(config), seed_, vocabulary_);
+  }
+  return traces;
+}
+
+const LoadTrace& SpeedPredictor::open_trace(Traces& traces, std::size_t load) {
+  const auto found = traces.open.find(load);
+  if (found != traces.open.end()) return found->second;
+  const LoadLevel level{.rate = kLoads[load] * traces.saturated->run().request_rate};
+  return traces.open
+      .emplace(load, LoadTrace(model_.target().model, traces.config, traces.cost, workload_, level,
+                               seed_, vocabulary_))
+      .first->second;
+}
+
+LoadMetrics SpeedPredictor::traced(Traces& traces, const StepCost& cost, double capacity,
+                                   double share) {
+  std::size_t high = 0;
+  while (high + 1 < kLoads.size() && kLoads[high] < share) ++high;
+  const std::size_t low = high == 0 || share > kLoads[high] ? high : high - 1;
+  const double stretch = traces.saturated->run().request_rate / capacity;
+  open_trace(traces, low).recost(cost, stretch, scratch_);
+  LoadMetrics result = metrics_of(scratch_);
+  if (low == high) return result;
+  open_trace(traces, high).recost(cost, stretch, scratch_);
+  const LoadMetrics above = metrics_of(scratch_);
+  const double part = (share - kLoads[low]) / (kLoads[high] - kLoads[low]);
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] += part * (above[i] - result[i]);
+  return result;
+}
+
+bool SpeedPredictor::meets(Traces& traces, const StepCost& cost, double capacity, std::size_t load,
+                           TracedRun& run) {
+  open_trace(traces, load).recost(cost, traces.saturated->run().request_rate / capacity, run);
+  for (const SloBound& bound : workload_.slo.bounds) {
+    // A gap between tokens is taken for the mean gap of its request.
+    std::vector<float>& values = bound.metric == &kTtft  ? run.ttft_ms
+                                 : bound.metric == &kE2e ? run.e2e_ms
+                                                         : run.tpot_ms;
+    if (quantile(values, bound.percentile.percent / 100) > bound.max_ms) return false;
+  }
+  return true;
+}
+
+SpeedEstimate SpeedPredictor::estimate(const DeployConfig& config, double rate) {
+  const StepCost cost = model_.step_cost(config);
+  Traces& traces = traces_of(config);
+  SpeedEstimate result;
+  traces.saturated->recost(cost, 1, scratch_);
+  result.capacity = scratch_.request_rate;
+  result.saturated = metrics_of(scratch_);
+  result.at_rate = traced(traces, cost, result.capacity, rate / result.capacity);
+  result.output_tokens_per_s = result.at_rate[0];
+  if (workload_.slo.bounds.empty()) {
+    result.max_rate = result.capacity;
+    result.output_tokens_per_s = result.saturated[0];
+    return result;
+  }
+  // Loads up to the last one that keeps the limits; most configs keep them at all or at none.
+  std::size_t kept = 0, missed = kFullLoad + 1;  // kept: how many of the first loads do
+  for (std::size_t look = kFullLoad; kept < missed; look = (kept + missed - 1) / 2) {
+    if (meets(traces, cost, result.capacity, look, scratch_)) {
+      kept = look + 1;
+      result.max_rate = scratch_.request_rate;
+      result.output_tokens_per_s = scratch_.output_tokens_per_s;
+    } else {
+      missed = look;
+    }
+    if (kept >= missed) break;
+  }
+  return result;
+}
+
+std::size_t SpeedPredictor::traces() const {
+  std::size_t sum = 0;
+  for (const auto& [schedule, traces] : by_schedule_) sum += 1 + traces.open.size();
+  return sum;
+}
+
+}  // namespace paretune
