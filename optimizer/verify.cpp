@@ -125,7 +125,7 @@ GateMargins margins_of(const Workload& workload) {
 }
 
 double gate_budget_s(const Workload& workload) {
-  return std::max(10.0, 0.1 * 60 * workload.budget.minutes);
+  return std::max(15.0, 0.15 * 60 * workload.budget.minutes);
 }
 
 std::string percent(double ratio) {

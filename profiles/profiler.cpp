@@ -232,6 +232,7 @@ bool Profiler::prepare_sensitivity(double budget_s) {
 
 std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& config,
                                                        const QualityPlan& plan) {
+  if (plan.questions.empty()) return std::vector<double>();
   const std::string memo =
       digest({"scores", model_key(), quality_signature(config), plan.hash(), build_});
   std::optional<std::string> text = store_.find_blob(memo);
@@ -262,33 +263,37 @@ std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& confi
 
 std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
                                          double budget_s) {
-  if (gate_plans_.empty()) {
+  if (gate_questions_.empty()) {
     const Tokenizer tokenizer(source_->tokenizer());
     const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
-    gate_plans_ = plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
+    gate_questions_ =
+        plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
   }
   const double deadline = clock_.now() + budget_s;
   struct Asked {
     QualityPlan questions;
     std::vector<double> scores, reference_scores;
-    Capability result;
+    GateCapability result;
     bool decided = false;
   };
   std::map<std::string, Asked> capabilities;
   const auto verdict = [&] {
-    std::vector<Capability> results;
+    std::vector<GateCapability> results;
     for (const auto& [name, asked] : capabilities) results.push_back(asked.result);
-    return judge_gate(std::move(results), margins);
+    return judge_gate(results, margins);
   };
-  int looks = 0;
-  for (const QualityPlan& look : gate_plans_) {
-    if (looks > 0 && clock_.now() > deadline) break;
+  for (int look = 0; look < kGateLooks; ++look) {
+    if (look > 0 && clock_.now() > deadline) break;
     QualityPlan plan;
-    for (const QualityQuestion& question : look.questions) {
-      const std::string& name = question.item.capability;
-      if (margins.of(name) && !capabilities[name].decided) plan.questions.push_back(question);
+    for (const auto& [name, questions] : gate_questions_) {
+      const std::optional<double> margin = margins.of(name);
+      if (!margin || capabilities[name].decided) continue;
+      const std::size_t from = capabilities[name].questions.questions.size();
+      const std::size_t to =
+          std::min(questions.size(), static_cast<std::size_t>(gate_questions(*margin, look)));
+      for (std::size_t i = from; i < to; ++i) plan.questions.push_back(questions[i]);
     }
-    if (plan.questions.empty()) break;
+    if (plan.questions.empty() && look > 1) break;
     const auto before = scores_of(full_precision_config(target_), plan);
     if (!before) return std::nullopt;
     const auto now = scores_of(config, plan);
@@ -299,19 +304,17 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
       asked.scores.push_back((*now)[i]);
       asked.reference_scores.push_back((*before)[i]);
     }
-    ++looks;
     for (auto& [name, asked] : capabilities) {
-      if (asked.decided) continue;
+      if (asked.decided || asked.questions.questions.empty()) continue;
       Quality quality;
       summarize_scores(asked.questions, asked.scores, asked.reference_scores, quality);
-      asked.result = quality.capabilities.front();
-      asked.decided = gate_verdict(asked.result, *margins.of(name)) != GateVerdict::undecided;
+      asked.result = {quality.capabilities.front(), look + 1};
+      asked.decided =
+          gate_verdict(asked.result.capability, *margins.of(name), look) != GateVerdict::undecided;
     }
     if (verdict().verdict != GateVerdict::undecided) break;
   }
-  GateResult result = verdict();
-  result.looks = looks;
-  return result;
+  return verdict();
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -117,7 +118,7 @@ class Profiler {
   const Workload workload_;
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
-  std::vector<QualityPlan> gate_plans_;  // by look; made when first needed
+  std::map<std::string, std::vector<QualityQuestion>> gate_questions_;  // made when first needed
   QualityReference reference_;
   KernelTable kernels_;
   std::vector<Sensitivity> sensitivity_;

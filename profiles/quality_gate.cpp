@@ -1,8 +1,10 @@
 #include "profiles/quality_gate.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <numbers>
 
 namespace paretune {
 namespace {
@@ -31,21 +33,33 @@ std::string_view verdict_name(GateVerdict verdict) {
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
-GateVerdict gate_verdict(const Capability& c, double margin) {
-  const double reach = kGateSigmas * c.drop_standard_error;
-  if (c.drop - reach > margin) return GateVerdict::failed;
-  return c.drop + reach <= margin ? GateVerdict::passed : GateVerdict::undecided;
+int gate_questions(double margin, int look) {
+  // Of n answers none of which changes, the standard error is sqrt(2) / (n + 2) (paired_drop).
+  const double enough = std::ceil(kGateSigmas * std::numbers::sqrt2 / std::max(margin, 1e-3));
+  const double wanted = look == 0 ? std::min(50.0, enough) : enough * (1 << (look - 1));
+  return static_cast<int>(std::min<double>(wanted, kMostGateQuestions));
 }
 
-GateResult judge_gate(std::vector<Capability> capabilities, const GateMargins& margins) {
-  GateResult result{.verdict = GateVerdict::passed, .capabilities = std::move(capabilities)};
+GateVerdict gate_verdict(const Capability& c, double margin, int look) {
+  const double reach = kGateSigmas * c.drop_standard_error;
+  if (c.drop - reach > margin) return GateVerdict::failed;
+  return look > 0 && c.drop + reach <= margin ? GateVerdict::passed : GateVerdict::undecided;
+}
+
+GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins) {
+  GateResult result{.verdict = GateVerdict::passed};
+  for (const GateCapability& c : capabilities) {
+    result.capabilities.push_back(c.capability);
+    result.looks = std::max(result.looks, c.looks);
+  }
   int tested = 0;
   const Capability* widest = nullptr;  // of those undecided
-  for (const Capability& c : result.capabilities) {
+  for (std::size_t i = 0; i < capabilities.size(); ++i) {
+    const Capability& c = result.capabilities[i];
     const std::optional<double> margin = margins.of(c.name);
     if (!margin) continue;
     ++tested;
-    const GateVerdict verdict = gate_verdict(c, *margin);
+    const GateVerdict verdict = gate_verdict(c, *margin, capabilities[i].looks - 1);
     if (verdict == GateVerdict::failed) {
       result.verdict = verdict;
       result.reason = interval(c) + ", allowed: " + points(*margin);
@@ -60,7 +74,9 @@ GateResult judge_gate(std::vector<Capability> capabilities, const GateMargins& m
   }
   if (widest) {
     result.reason = "not proven within " + points(*margins.of(widest->name)) +
-                    " points: " + interval(*widest) + "; more questions would tell";
+                    " points: " + interval(*widest) + "; that takes at least " +
+                    std::to_string(gate_questions(*margins.of(widest->name), 1)) +
+                    " fresh questions, or a larger max_drop";
   } else {
     result.reason = tested == 0 ? "no capability has a margin"
                                 : "every capability is within its margin of full precision";

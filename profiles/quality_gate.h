@@ -2,9 +2,10 @@
 // that the user sets, on questions that the search never used.
 //
 // Looks at growing samples, so that what is clear is decided early and only the capabilities that
-// are not are asked on; each look tests at a Bonferroni share of 5 %, so that looking more than
-// once does not make a pass more likely by chance. That all must pass needs no further correction
-// (Berger 1982, doi:10.2307/1267823).
+// are not are asked on. The first look only refuses. Each of the others may let pass, at a
+// Bonferroni share of 5 %, so that looking more than once does not make a pass more likely by
+// chance; the first of them is at as many questions as prove the margin if no answer changes. That
+// all capabilities must pass needs no further correction (Berger 1982, doi:10.2307/1267823).
 #pragma once
 
 #include <map>
@@ -27,9 +28,12 @@ struct GateMargins {
 enum class GateVerdict { passed, failed, undecided };
 std::string_view verdict_name(GateVerdict verdict);
 
-// Questions of each capability at each look, those of earlier looks included.
-inline constexpr std::array<int, 6> kGateLooks{50, 100, 200, 400, 800, 1600};
-inline constexpr double kGateSigmas = 2.3940;  // one-sided 5 % / 6 looks
+inline constexpr int kGateLooks = 4;           // the first, which only refuses, and three more
+inline constexpr double kGateSigmas = 2.1280;  // one-sided 5 % / 3 looks
+// Questions of a capability at a look (0 …), those of earlier looks included; at most
+// kMostGateQuestions.
+inline constexpr int kMostGateQuestions = 1200;
+int gate_questions(double margin, int look);
 
 struct GateResult {
   GateVerdict verdict = GateVerdict::undecided;
@@ -38,17 +42,24 @@ struct GateResult {
   int looks = 0;
 };
 
-// Of one capability: failed where even the best end of the interval of its drop is above the
-// margin, passed where the worst end is not.
-GateVerdict gate_verdict(const Capability& capability, double margin);
+// Of one capability at a look: failed where even the best end of the interval of its drop is above
+// the margin, passed where the worst end is not.
+GateVerdict gate_verdict(const Capability& capability, double margin, int look);
 
-// Of all that have a margin. Failed: one did. Passed: all did (also where there are none).
-GateResult judge_gate(std::vector<Capability> capabilities, const GateMargins& margins);
+// Of all that have a margin, looks being how often each was looked at. Failed: one did. Passed: all
+// did (also where there are none).
+struct GateCapability {
+  Capability capability;
+  int looks = kGateLooks;
+};
+GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins);
 
-// The questions that each look adds; their documents are empty. used: what the search measures on,
-// which is left out.
-std::vector<QualityPlan> plan_gate(const Workload& workload, const ModelShape& shape,
-                                   const Tokenizer& tokenizer, const ChatTemplate* chat,
-                                   const QualityPlan& used);
+// Of every capability up to kMostGateQuestions, in an order drawn by the seed; used: what the
+// search measures on, which is left out.
+std::map<std::string, std::vector<QualityQuestion>> plan_gate(const Workload& workload,
+                                                              const ModelShape& shape,
+                                                              const Tokenizer& tokenizer,
+                                                              const ChatTemplate* chat,
+                                                              const QualityPlan& used);
 
 }  // namespace paretune

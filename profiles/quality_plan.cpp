@@ -54,30 +54,20 @@ class Planner {
     return plan;
   }
 
-  // The fresh questions of every capability, in an order of the seed's, shared out to the looks.
-  std::vector<QualityPlan> gate(const QualityPlan& used) const {
+  // The fresh questions of every capability, in an order of the seed's.
+  std::map<std::string, std::vector<QualityQuestion>> gate(const QualityPlan& used) const {
     std::set<std::string> prompts;
     for (const QualityQuestion& question : used.questions) prompts.insert(question.item.prompt);
     std::map<std::string, std::vector<QualityQuestion>> fresh;
     for (auto& [name, candidates] : candidates_of(false)) {
       for (Candidate& candidate : candidates) {
         if (prompts.contains(candidate.item.prompt)) continue;
-        if (static_cast<int>(fresh[name].size()) == kGateLooks.back()) break;
+        if (static_cast<int>(fresh[name].size()) == kMostGateQuestions) break;
         if (auto question = encode(candidate.item, candidate.as_chat))
           fresh[name].push_back(std::move(*question));
       }
     }
-    std::vector<QualityPlan> looks;
-    for (std::size_t look = 0; look < kGateLooks.size(); ++look) {
-      const auto from = static_cast<std::size_t>(look == 0 ? 0 : kGateLooks[look - 1]);
-      QualityPlan plan;
-      for (const auto& [name, questions] : fresh) {
-        const std::size_t to = std::min(questions.size(), std::size_t(kGateLooks[look]));
-        for (std::size_t i = from; i < to; ++i) plan.questions.push_back(questions[i]);
-      }
-      if (!plan.questions.empty()) looks.push_back(std::move(plan));
-    }
-    return looks;
+    return fresh;
   }
 
   std::vector<std::vector<int>> calibration() const {
@@ -303,9 +293,11 @@ std::string QualityPlan::hash() const {
   return digest({all});
 }
 
-std::vector<QualityPlan> plan_gate(const Workload& workload, const ModelShape& shape,
-                                   const Tokenizer& tokenizer, const ChatTemplate* chat,
-                                   const QualityPlan& used) {
+std::map<std::string, std::vector<QualityQuestion>> plan_gate(const Workload& workload,
+                                                              const ModelShape& shape,
+                                                              const Tokenizer& tokenizer,
+                                                              const ChatTemplate* chat,
+                                                              const QualityPlan& used) {
   return Planner(workload, shape, tokenizer, chat, {}).gate(used);
 }
 

@@ -60,12 +60,15 @@ class PlantedFaults : public testing::Test {
                                         {.text_tokens = 1024, .questions = 24}));
     const DeployConfig full = full_precision_config(*target);
     reference = new QualityReference(measure_reference(*model, full, *plan));
-    looks = new std::vector<QualityPlan>(
-        plan_gate(*workload, target->model, *model->tokenizer, &*model->chat, *plan));
-    gate_reference = new std::vector<double>(score_questions(*model, full, looks->front()));
+    asked = new QualityPlan;
+    for (const auto& [name, questions] :
+         plan_gate(*workload, target->model, *model->tokenizer, &*model->chat, *plan)) {
+      asked->questions.insert(asked->questions.end(), questions.begin(), questions.begin() + 60);
+    }
+    gate_reference = new std::vector<double>(score_questions(*model, full, *asked));
   }
   static void TearDownTestSuite() {
-    delete gate_reference, delete looks, delete reference, delete plan, delete workload;
+    delete gate_reference, delete asked, delete reference, delete plan, delete workload;
     delete model, delete target;
   }
 
@@ -84,9 +87,10 @@ class PlantedFaults : public testing::Test {
   }
   static GateResult gated(const LoadedModel& loaded, const DeployConfig& config) {
     Quality quality;
-    summarize_scores(looks->front(), score_questions(loaded, config, looks->front()),
-                     *gate_reference, quality);
-    return judge_gate(quality.capabilities, {.every = 0.05});
+    summarize_scores(*asked, score_questions(loaded, config, *asked), *gate_reference, quality);
+    std::vector<GateCapability> capabilities;
+    for (Capability& c : quality.capabilities) capabilities.push_back({std::move(c), 2});
+    return judge_gate(capabilities, {.every = 0.05});
   }
   static std::string words(const Trial& trial) {
     std::string all;
@@ -99,7 +103,7 @@ class PlantedFaults : public testing::Test {
   static inline Workload* workload;
   static inline QualityPlan* plan;
   static inline QualityReference* reference;
-  static inline std::vector<QualityPlan>* looks;
+  static inline QualityPlan* asked;
   static inline std::vector<double>* gate_reference;
 };
 

@@ -89,8 +89,8 @@ TEST_F(QualityPlanTest, TheTrainingSplitIsKeptOutOfTheQuestions) {
   EXPECT_EQ(sequences, plan_calibration(workload, source_->shape(), tokenizer_, &chat_));
 
   const QualityPlan p = plan(workload, {.text_tokens = 100'000, .questions = 600});
-  for (const auto& look : plan_gate(workload, source_->shape(), tokenizer_, &chat_, p))
-    EXPECT_TRUE(look.questions.empty());
+  for (const auto& [name, left] : plan_gate(workload, source_->shape(), tokenizer_, &chat_, p))
+    EXPECT_TRUE(left.empty()) << name;
   EXPECT_EQ(p.questions.size() + sequences.size(), 600u);
   for (const QualityQuestion& question : p.questions)
     EXPECT_FALSE(in_training_split(question.item.prompt));
