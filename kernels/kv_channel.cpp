@@ -49,6 +49,12 @@ void load_key(const std::byte* group, int index, std::span<float> key) {
   }
 }
 
+// Demo model, 6,000 tokens in short texts (`./dev bench quality --policies all=f32 --kv
+// int4_channel,int2_channel`) and in texts of 512: windows of 32, 64 and 128 give a mean KL of
+// 0.000031, 0.000003, 0.000001 and 0.0035, 0.0022, 0.0017 with 4 bits, of 0.028, 0.0095, 0.0098 and
+// 0.20, 0.15, 0.11 with 2. Rejected: a window that slides with the reader, its last 32 tokens
+// always exact as KIVI's values are (0.000002 and 0.0016, 0.0012 and 0.11): a shared prefix would
+// have to stay exact wherever another prompt may leave it.
 constexpr int kWindow = 64;
 
 }  // namespace

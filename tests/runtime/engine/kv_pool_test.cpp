@@ -69,6 +69,22 @@ TEST(KvPoolTest, EvictsTheLeastRecentlyUsedAndNeverAnOwnedPage) {
   EXPECT_EQ(p.find(11, kFirst), a);
 }
 
+TEST(KvPoolTest, WindowsAreOfTheirOwnerAloneAndUsedAgain) {
+  const ModelShape shape{.n_layers = 2, .n_kv_heads = 1, .head_dim = 32};
+  KvPool p(shape, kKvInt4Channel, 64, 128);
+  const std::vector<std::byte*> a = p.open_window(), b = p.open_window();
+  ASSERT_EQ(a.size(), 2u);
+  const std::ptrdiff_t layer = 2 * 64 * 32 * 2;  // keys and values of 64 tokens in bf16
+  EXPECT_EQ(a[1] - a[0], layer);
+  EXPECT_GE(std::abs(b[0] - a[0]), 2 * layer);
+  EXPECT_EQ(p.allocated_bytes(), static_cast<std::size_t>(4 * layer));
+  p.close_window(a);
+  EXPECT_EQ(p.open_window(), a);
+  EXPECT_EQ(p.allocated_bytes(), static_cast<std::size_t>(4 * layer));
+  EXPECT_EQ(p.available(), 2);
+  EXPECT_TRUE(pool(16).open_window().empty());
+}
+
 TEST(KvPoolTest, ClearingKeepsOwnedPages) {
   KvPool p = pool(8);
   const int a = p.allocate();
