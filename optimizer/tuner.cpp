@@ -23,7 +23,7 @@ namespace {
 // as long as so many trials.
 constexpr double kVerificationTrials = 3;
 // Of the budget, for measuring the front again.
-constexpr double kConfirmationShare = 0.15;
+constexpr double kConfirmationShare = 0.12;
 
 std::string minutes_text(double minutes) {
   char text[32];
@@ -298,7 +298,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (interrupted) study.stop_reason = "interrupted";
   }
   if (study.feasible && !interrupted)
-    verify(study, trials.rated(), profiler, trials.timeout(), observer, stop);
+    verify(study, trials.rated(), profiler, clock, trials.timeout(), observer, stop);
   if (!study.verification.done && study.verification.verdict.empty()) {
     study.verification.verdict =
         interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";

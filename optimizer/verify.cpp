@@ -124,6 +124,7 @@ GateMargins margins_of(const Workload& workload) {
   return margins;
 }
 
+// Of all gates together.
 double gate_budget_s(const Workload& workload) {
   return std::max(15.0, 0.15 * 60 * workload.budget.minutes);
 }
@@ -134,7 +135,7 @@ std::string percent(double ratio) {
 
 }  // namespace
 
-void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s,
+void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
             TuneObserver& observer, const std::atomic<bool>& stop) {
   Verifier verifier(study, rated, profiler, timeout_s, stop);
   Verification& out = study.verification;
@@ -143,6 +144,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
   std::erase(candidates, 0);
   if (base.feasible) candidates.push_back(0);
   const GateMargins margins = margins_of(study.workload);
+  double gate_s = gate_budget_s(study.workload);
   int launched = 0;
   out.verdict = "no config passes the quality gate";
 
@@ -159,8 +161,9 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, double time
     if (launched >= kCandidates && id != 0) continue;
     if (proven_only) {
       observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
-      const std::optional<GateResult> gate =
-          profiler.gate(candidate.config, margins, gate_budget_s(study.workload));
+      const double gate_begin = clock.now();
+      const std::optional<GateResult> gate = profiler.gate(candidate.config, margins, gate_s);
+      gate_s = std::max(0.0, gate_s - (clock.now() - gate_begin));
       if (!gate) {
         out.verdict = "not verified: interrupted";
         return;

@@ -15,7 +15,7 @@ namespace paretune {
 // recommended. A config that misses the SLOs at its promised rate is tried again at lower ones, and
 // the cost that is verified is that of the rate that held. Fills study.verification and
 // study.picks. rated: the workload with its rate settled.
-void verify(Study& study, const Workload& rated, Profiler& profiler, double timeout_s,
+void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
             TuneObserver& observer, const std::atomic<bool>& stop);
 
 }  // namespace paretune

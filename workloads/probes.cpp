@@ -277,7 +277,9 @@ std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed)
       prompt += "Question: " + pair.question + "\nAnswer: " + pair.answer + "\n\n";
     }
     const Probe::Pair pair = probe.make(rng);
-    if (!asked.insert(pair.question).second) continue;
+    std::string whole = pair.question;  // other wrong choices make another question
+    for (const std::string& choice : pair.choices) whole += '\n' + choice;
+    if (!asked.insert(whole).second) continue;
     EvalItem item{.id = std::string(probe.name) + "-" + std::to_string(items.size()),
                   .capability = std::string(probe.name),
                   .prompt = prompt + "Question: " + pair.question + "\nAnswer:",
