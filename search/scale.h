@@ -7,7 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "search/sequential.h"
+#include "search/rng.h"
+#include "search/trial_log.h"
 
 namespace paretune {
 

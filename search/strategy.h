@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -33,11 +34,26 @@ class Strategy {
   virtual void tell(const Point& point, const std::optional<Scores>& scores) = 0;
 };
 
-// n_objectives >= 1. Throws std::runtime_error where the space is malformed (check_space).
-using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, int n_objectives,
-                                               std::uint64_t seed);
+// What is known before the first trial, beside the space.
+struct Setup {
+  int n_objectives = 1;  // >= 1
+  std::uint64_t seed = 1;
 
-MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_surrogate;
+  // Predicted scores, in the units of the scores; nullopt: nothing is known there, and a component
+  // that is not finite says nothing. May be biased, or plain wrong: how far it is believed is
+  // learned from the trials. Pure. Empty: there is none.
+  std::function<std::optional<Scores>(const Point&)> prior;
+
+  // Expected seconds of a trial, > 0. Pure. Empty: all trials take alike.
+  std::function<double(const Point&)> seconds;
+
+  std::vector<bool> exact;  // per objective: trials carry no noise; empty: all do
+};
+
+// Throws std::runtime_error where the space is malformed (check_space).
+using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, const Setup& setup);
+
+MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_portfolio;
 
 struct StrategyRow {
   std::string_view name;
@@ -46,8 +62,8 @@ struct StrategyRow {
 };
 
 inline constexpr std::array kStrategies{
-    StrategyRow{"surrogate", "models the scores by random forests and tries what promises most",
-                make_surrogate},
+    StrategyRow{"portfolio", "models the scores in several ways and tries what promises most",
+                make_portfolio},
     StrategyRow{"nsga2", "evolves a population spread over the Pareto front", make_nsga2},
     StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
                 make_coordinate},
