@@ -1,22 +1,24 @@
 // How soon each search strategy finds the front of a space that others measured in full
 // (measured_space.h): a convolution kernel on six GPUs.
 //
-//   search_bench [--space FOLDER] [--seeds N] [--case NAME]... [--strategy NAME]...
+//   search_bench [--space FOLDER] [--seeds N] [--case NAME]... [--strategy NAME]... [--regret]
 //
 // Per case and strategy: the hypervolume of what it would return after so many trials, as a share
 // of the exact front's, and the trials it takes to 95 and 99 %: median over seeds [10 %, 90 %].
 // What it returns is the front of the scores it was told; what that is worth is told by the true
-// medians.
+// medians. --regret: how often the regret that the portfolio reports covers the true one.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 
 #include "bench/measured_space.h"
+#include "bench/search_rivals.h"
 #include "search/indicators.h"
 #include "search/pareto.h"
 #include "search/rng.h"
@@ -98,10 +100,15 @@ class Run {
       told_.push_back(*scores);
       true_.push_back(row->second);
     }
-    std::vector<Scores> returned;
-    for (std::size_t i : pareto_front(told_)) returned.push_back(true_[i]);
-    shares_.push_back(hypervolume(returned, measured_.reference) /
+    shares_.push_back(hypervolume(returned(), measured_.reference) /
                       hypervolume(measured_.front, measured_.reference));
+    return scores;
+  }
+
+  // True scores of the front of what was told.
+  std::vector<Scores> returned() const {
+    std::vector<Scores> scores;
+    for (std::size_t i : pareto_front(told_)) scores.push_back(true_[i]);
     return scores;
   }
 
@@ -153,7 +160,7 @@ void print_row(const std::string& name, const std::vector<Run>& runs, double ms)
                 trials_text(quantile(trials, 0.1)).c_str(),
                 trials_text(quantile(trials, 0.9)).c_str());
   }
-  std::printf(" %.1f |\n", ms);
+  std::isfinite(ms) ? std::printf(" %.1f |\n", ms) : std::printf(" |\n");
   std::fflush(stdout);
 }
 
@@ -162,7 +169,7 @@ void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row
   double ms = 0;
   int n_trials = 0;
   for (int seed = 1; seed <= n_seeds; ++seed) {
-    Setup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
+    SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
     if (c.prior) setup.prior = prior_of(measured, c.inverted);
     Run& run = runs.emplace_back(measured, c, setup.seed);
     const auto strategy = row.make(measured.space, setup);
@@ -178,6 +185,71 @@ void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row
   print_row(std::string(row.name), runs, ms / n_trials);
 }
 
+void replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int n_seeds) {
+  std::vector<Run> runs;
+  for (int seed = 1; seed <= n_seeds; ++seed) {
+    Run& run = runs.emplace_back(measured, c, std::uint64_t(seed));
+    rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), kBudget,
+              [&](const Point& point) { return run.trial(point); });
+  }
+  print_row(rival.name, runs, NAN);
+}
+
+// How often the true regret is at most the reported one.
+void check_regret(const MeasuredSpace& measured, const Case& c, int n_seeds) {
+  constexpr int kEvery = 10;
+  struct Report {
+    double reported, real;
+  };
+  std::map<int, std::vector<Report>> reports;
+  for (int seed = 1; seed <= n_seeds; ++seed) {
+    SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
+    if (c.prior) setup.prior = prior_of(measured, c.inverted);
+    Run run(measured, c, setup.seed);
+    const auto strategy = find_strategy("portfolio").make(measured.space, setup);
+    while (run.n_trials() < kBudget) {
+      const std::vector<Point> asked = strategy->ask(1);
+      if (asked.empty()) break;
+      strategy->tell(asked[0], run.trial(asked[0]));
+      if (run.n_trials() % kEvery != 0) continue;
+      const std::optional<Regret> regret = strategy->regret();
+      if (!regret) continue;
+      Scores reference;
+      for (double time : regret->reference) reference.push_back(std::log(time));
+      std::vector<Scores> all;
+      for (const auto& [point, scores] : measured.scores) all.push_back(scores);
+      const double real = 1 - hypervolume(run.returned(), reference) / hypervolume(all, reference);
+      reports[run.n_trials()].push_back({regret->share, real});
+    }
+  }
+  std::printf(
+      "| trials | runs | true <= reported | reported: median [10 %% 90 %%] | true: median "
+      "[10 %% 90 %%] | factor that covers 90 %% |\n|---|---|---|---|---|---|\n");
+  int n_all = 0, n_covered = 0;
+  std::vector<double> all_factors;
+  for (const auto& [n_trials, of_mark] : reports) {
+    int covered = 0;
+    std::vector<double> reported, real, factors;
+    for (const Report& report : of_mark) {
+      covered += report.real <= report.reported;
+      reported.push_back(report.reported);
+      real.push_back(report.real);
+      const auto odds = [](double share) { return share / std::max(1 - share, 1e-9); };
+      factors.push_back(odds(report.real) / std::max(odds(report.reported), 1e-6));
+    }
+    all_factors.insert(all_factors.end(), factors.begin(), factors.end());
+    n_all += int(of_mark.size());
+    n_covered += covered;
+    std::printf("| %d | %zu | %.0f %% | %.3f [%.3f %.3f] | %.3f [%.3f %.3f] | %.2f |\n", n_trials,
+                of_mark.size(), 100.0 * covered / double(of_mark.size()), quantile(reported, 0.5),
+                quantile(reported, 0.1), quantile(reported, 0.9), quantile(real, 0.5),
+                quantile(real, 0.1), quantile(real, 0.9), quantile(factors, 0.9));
+  }
+  std::printf("\ncovered: %d of %d, %.1f %%; the odds times %.2f cover 90 %%\n", n_covered, n_all,
+              100.0 * n_covered / n_all, quantile(all_factors, 0.9));
+  std::fflush(stdout);
+}
+
 struct Devices {
   std::vector<std::string> objectives, priors;
 };
@@ -187,9 +259,16 @@ struct Devices {
 int main(int argc, char** argv) try {
   std::string folder = "../shared/search-spaces/convolution";
   int n_seeds = 20;
+  bool regret = false;
   std::vector<std::string> cases, strategies;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i], value = argv[i + 1];
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--regret") {
+      regret = true;
+      continue;
+    }
+    if (++i == argc) throw std::runtime_error(flag + ": a value is missing");
+    const std::string value = argv[i];
     if (flag == "--space") {
       folder = value;
     } else if (flag == "--seeds") {
@@ -199,13 +278,18 @@ int main(int argc, char** argv) try {
     } else if (flag == "--strategy") {
       strategies.push_back(value);
     } else {
-      throw std::runtime_error(flag + ": unknown; known are --space, --seeds, --case, --strategy");
+      throw std::runtime_error(flag +
+                               ": unknown; known are --space, --seeds, --case, --strategy, "
+                               "--regret");
     }
   }
   if (!std::filesystem::exists(folder)) {
     std::printf("skipped: %s is not here\n", folder.c_str());
     return 0;
   }
+  std::vector<std::string> missing;
+  const std::vector<Rival> rivals = find_rivals(missing);
+  for (const std::string& line : missing) std::printf("%s\n", line.c_str());
   const auto wanted = [](const std::vector<std::string>& names, std::string_view name) {
     return names.empty() || std::ranges::find(names, name) != names.end();
   };
@@ -219,16 +303,26 @@ int main(int argc, char** argv) try {
       if (c.failing > 0) fail(used, failing_points(used, c.failing));
       std::printf(
           "\n%s: %s. Objectives %s, %s, %s; priors %s, %s, %s; %zu configurations, %zu of "
-          "them succeed, front of %zu; %d seeds.\n\n| strategy |",
+          "them succeed, front of %zu; %d seeds.\n\n",
           c.name, c.summary, devices.objectives[0].c_str(), devices.objectives[1].c_str(),
           devices.objectives[2].c_str(), devices.priors[0].c_str(), devices.priors[1].c_str(),
           devices.priors[2].c_str(), n, used.scores.size(), used.front.size(), n_seeds);
+      if (regret) {
+        check_regret(used, c, n_seeds);
+        continue;
+      }
+      std::printf("| strategy |");
       for (int mark : kMarks) std::printf(" @%d |", mark);
       std::printf(" to 95 %% | to 99 %% | CPU ms/ask |\n|---|");
       for (std::size_t i = 0; i < std::size(kMarks) + 3; ++i) std::printf("---|");
       std::printf("\n");
       for (const StrategyRow& row : kStrategies) {
+        // What takes no prior does as it does without.
+        if (c.prior && row.name != "portfolio") continue;
         if (wanted(strategies, row.name)) replay(used, c, row, n_seeds);
+      }
+      for (const Rival& rival : rivals) {
+        if (!c.prior && wanted(strategies, rival.name)) replay(used, c, rival, n_seeds);
       }
     }
   }

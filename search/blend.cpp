@@ -129,6 +129,12 @@ void Blend::weigh() {
   for (Member& member : members_) member.weight /= kept;
 }
 
+std::vector<double> Blend::correlations(std::span<const Point> points, const Priors& priors) const {
+  if (!process_with_prior_ || members_[0].error <= members_[2].error)
+    return process_->correlations(points);
+  return process_with_prior_->correlations(with_levels(points, priors));
+}
+
 std::vector<Moments> Blend::predict(std::span<const Point> points, const Priors& priors) const {
   assert(!process_with_prior_ || priors.size() == points.size());
   std::vector<Moments> blend(points.size());  // variance: of squares first

@@ -36,6 +36,9 @@ class Blend {
 
   std::vector<Moments> predict(std::span<const Point> points, const Priors& priors) const;
 
+  // Of what is uncertain at n points: (n, n), row-major. Those of the process that weighs more.
+  std::vector<double> correlations(std::span<const Point> points, const Priors& priors) const;
+
   // The values as the models see them, less what they take for noise.
   const std::vector<double>& denoised() const { return denoised_; }
 

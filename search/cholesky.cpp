@@ -48,6 +48,14 @@ std::vector<double> Cholesky::solve(std::span<const double> b) const {
   return x;
 }
 
+std::vector<double> Cholesky::multiply_lower(std::span<const double> x) const {
+  std::vector<double> product(n_);
+  for (std::size_t i = 0; i < n_; ++i) {
+    for (std::size_t k = 0; k <= i; ++k) product[i] += lower_[i * n_ + k] * x[k];
+  }
+  return product;
+}
+
 std::vector<double> Cholesky::inverse_factor() const {
   std::vector<double> inverse(n_ * n_, 0.0);
   for (std::size_t i = 0; i < n_; ++i) {

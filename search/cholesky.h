@@ -15,9 +15,10 @@ class Cholesky {
   Cholesky(std::vector<double> matrix, std::size_t n);
 
   std::size_t size() const { return n_; }
-  double log_determinant() const;                              // of the matrix
-  void solve_lower(std::span<double> x) const;                 // x becomes inverse(L) x
-  std::vector<double> solve(std::span<const double> b) const;  // inverse(matrix) b
+  double log_determinant() const;                                       // of the matrix
+  void solve_lower(std::span<double> x) const;                          // x becomes inverse(L) x
+  std::vector<double> solve(std::span<const double> b) const;           // inverse(matrix) b
+  std::vector<double> multiply_lower(std::span<const double> x) const;  // L x
   std::vector<double> inverse_factor() const;  // inverse(L): (n, n), lower triangular, row-major
 
  private:

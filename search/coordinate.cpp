@@ -7,7 +7,7 @@ namespace {
 
 class Coordinate final : public SequentialStrategy {
  public:
-  Coordinate(const Space& space, const Setup& setup)
+  Coordinate(const Space& space, const SearchSetup& setup)
       : SequentialStrategy(space, setup), descents_(log(), setup.n_objectives, setup.seed) {}
 
  private:
@@ -23,7 +23,7 @@ class Coordinate final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_coordinate(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_coordinate(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Coordinate>(space, setup);
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 class Exhaustive final : public SequentialStrategy {
  public:
-  Exhaustive(const Space& space, const Setup& setup)
+  Exhaustive(const Space& space, const SearchSetup& setup)
       : SequentialStrategy(space, setup),
         sweep_(space.n_choices, Point(space.n_choices.size(), 0)) {}
 
@@ -20,7 +20,7 @@ class Exhaustive final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_exhaustive(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_exhaustive(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Exhaustive>(space, setup);
 }
 

@@ -309,6 +309,54 @@ void GaussianProcess::fit(std::span<const double> values) {
   }
 }
 
+std::vector<double> GaussianProcess::correlations(std::span<const Point> points) const {
+  const std::size_t n = points_.size(), n_points = points.size();
+  const auto squared_distance = [&](const std::vector<std::vector<double>>& squares, const Point& a,
+                                    const Point& b) {
+    double sum = 0;
+    for (std::size_t d = 0; d < a.size(); ++d)
+      sum += squares[d][std::size_t(a[d] * space_.n_choices[d] + b[d])];
+    return sum;
+  };
+  std::vector<std::vector<double>> squares;
+  for (std::size_t d = 0; d < space_.n_choices.size(); ++d) squares.push_back(scaled_squares(d));
+
+  // Per point: inverse(L) k, and what the unknown mean adds.
+  std::vector<double> whitened(n_points * n), rest(n_points, 1.0);
+  for (std::size_t p = 0; p < n_points; ++p) {
+    std::vector<double> kernel;
+    for (const Point& seen : points_) kernel.push_back(squared_distance(squares, seen, points[p]));
+    correlate(kernel);
+    for (std::size_t i = 0; i < n; ++i) {
+      double& w = whitened[p * n + i];
+      for (std::size_t k = 0; k <= i; ++k) w += inverse_factor_[i * n + k] * kernel[k];
+      rest[p] -= w * whitened_ones_[i];
+    }
+  }
+  std::vector<double> covariances(n_points * n_points);
+  for (std::size_t p = 0; p < n_points; ++p) {
+    const std::span row(&covariances[p * n_points], p + 1);
+    for (std::size_t q = 0; q <= p; ++q) row[q] = squared_distance(squares, points[p], points[q]);
+    correlate(row);
+    for (std::size_t q = 0; q <= p; ++q) {
+      row[q] += rest[p] * rest[q] / ones_;
+      for (std::size_t i = 0; i < n; ++i) row[q] -= whitened[p * n + i] * whitened[q * n + i];
+    }
+  }
+  std::vector<double> correlations(n_points * n_points);
+  for (std::size_t p = 0; p < n_points; ++p) {
+    correlations[p * n_points + p] = 1;
+    for (std::size_t q = 0; q < p; ++q) {
+      const double variances = covariances[p * n_points + p] * covariances[q * n_points + q];
+      if (variances <= 1e-16) continue;
+      const double correlation = covariances[p * n_points + q] / std::sqrt(variances);
+      correlations[p * n_points + q] = correlations[q * n_points + p] =
+          std::clamp(correlation, -1.0, 1.0);
+    }
+  }
+  return correlations;
+}
+
 std::vector<Moments> GaussianProcess::predict(std::span<const Point> points) const {
   const std::size_t n = points_.size();
   std::vector<std::vector<double>> squares;

@@ -33,6 +33,10 @@ class GaussianProcess {
   // Of the value without its noise.
   std::vector<Moments> predict(std::span<const Point> points) const;
 
+  // (n, n), row-major: of what is uncertain at n points, once the values are known. 1 on the
+  // diagonal, and where a point is certain 0 beside it.
+  std::vector<double> correlations(std::span<const Point> points) const;
+
   // Per value: what the process foretells of it, its noise included, when it is left out.
   const std::vector<Moments>& left_out() const { return left_out_; }
 

@@ -24,7 +24,7 @@ constexpr int kAttempts = 64;       // children bred for one that is new
 
 class Nsga2 final : public SequentialStrategy {
  public:
-  Nsga2(const Space& space, const Setup& setup) : SequentialStrategy(space, setup) {
+  Nsga2(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {
     for (int n : space.n_choices) n_searched_ += n > 1;
   }
 
@@ -128,7 +128,7 @@ class Nsga2 final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_nsga2(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_nsga2(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Nsga2>(space, setup);
 }
 

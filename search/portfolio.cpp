@@ -4,7 +4,9 @@
 // descents, so that a wrong model cannot starve a region.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 
 #include "search/blend.h"
@@ -12,23 +14,57 @@
 #include "search/improvement.h"
 #include "search/pareto.h"
 #include "search/pool.h"
+#include "search/regret.h"
 #include "search/scale.h"
 #include "search/sequential.h"
 
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1;  // keys of draws
-constexpr double kChance = 0.05;                      // share of moves left to chance
+constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
+constexpr double kChance = 0.05;  // share of moves left to chance
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
 
+constexpr std::size_t kSampled = 200;  // points whose scores are sampled for the regret
+constexpr double kInflation = 1;
+
 class Portfolio final : public SequentialStrategy {
  public:
-  Portfolio(const Space& space, const Setup& setup)
+  Portfolio(const Space& space, const SearchSetup& setup)
       : SequentialStrategy(space, setup),
         descents_(log(), setup.n_objectives, setup.seed),
         pool_(space) {}
+
+  std::optional<Regret> regret() override {
+    if (trials().size() < design_size() || none_is_feasible()) return std::nullopt;
+    if (!model_) model_ = fit();
+    Rng draws = rng(kRegret);
+    const std::vector<Scores> front = thinned(model_->front_scores);
+    const Scores reference = reference_of(front);
+    const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
+    const std::vector<Promise> promise = promises(candidates, front);
+    std::vector<std::size_t> order(candidates.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::greater{},
+                             [&](std::size_t i) { return promise[i].gain * promise[i].feasible; });
+    order.resize(std::min(order.size(), kSampled));
+    std::vector<Point> points;
+    std::vector<double> feasible;
+    for (std::size_t i : order) {
+      points.push_back(candidates[i]);
+      feasible.push_back(promise[i].feasible);
+    }
+    const std::vector<Priors> priors = priors_of(points, *model_);
+    std::vector<Foretold> foretold;
+    for (std::size_t j = 0; j < priors.size(); ++j) {
+      const Blend& blend = model_->objectives[j];
+      foretold.push_back({blend.predict(points, priors[j]), blend.correlations(points, priors[j])});
+    }
+    const double share = hypervolume_regret(front, reference, foretold, feasible, draws);
+    const double inflated = kInflation * share / (1 - share + kInflation * share);
+    return Regret{inflated, model_->scale.inverse(reference)};
+  }
 
  private:
   struct Model {
@@ -76,14 +112,13 @@ class Portfolio final : public SequentialStrategy {
       }
       return fresh_sobol();
     }
-    const auto is_feasible = [](const Observation& trial) { return trial.scores.has_value(); };
-    if (std::ranges::none_of(trials(), is_feasible)) return fresh_random();
+    if (none_is_feasible()) return fresh_random();
     if (!model_) model_ = fit();
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
     const double share =
-        std::clamp(descent_.rate() / (descent_.rate() + model_credit_.rate()), 0.1, 0.6);
+        std::clamp(descent_.rate() / (descent_.rate() + model_credit_.rate()), 0.35, 0.65);
     if (move < kChance + share) {
       const std::vector<Point> wanted = descents_.wanted();
       if (!wanted.empty()) return most_promising(wanted);
@@ -91,6 +126,11 @@ class Portfolio final : public SequentialStrategy {
     const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
     if (candidates.empty()) return fresh_random();
     return most_promising(candidates);
+  }
+
+  bool none_is_feasible() const {
+    const auto is_feasible = [](const Observation& trial) { return trial.scores.has_value(); };
+    return std::ranges::none_of(trials(), is_feasible);
   }
 
   const std::optional<Scores>& prior_of(const Point& point) const {
@@ -202,6 +242,27 @@ class Portfolio final : public SequentialStrategy {
     return moments;
   }
 
+  // Per point: what its trial is expected to add to the front, and its chance of being feasible.
+  struct Promise {
+    double gain, feasible;
+  };
+
+  std::vector<Promise> promises(const std::vector<Point>& points,
+                                const std::vector<Scores>& front) const {
+    const Improvement improvement(front, reference_of(front));
+    const std::vector<std::vector<Moments>> predicted = predict(points);
+    std::vector<Promise> promises;
+    std::vector<Moments> moments(predicted.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      for (std::size_t j = 0; j < moments.size(); ++j) moments[j] = predicted[j][i];
+      double feasible = 1;
+      for (const Forest& forest : model_->feasible)
+        feasible = std::max(forest.predict(points[i]).mean, 1e-3);
+      promises.push_back({improvement.expected(moments), feasible});
+    }
+    return promises;
+  }
+
   Point most_promising(const std::vector<Point>& points) const {
     // What is pending counts as found where it is predicted ("kriging believer", Ginsbourger et al.
     // 2010).
@@ -212,20 +273,14 @@ class Portfolio final : public SequentialStrategy {
       Scores& scores = front.emplace_back();
       for (const std::vector<Moments>& of_one : believed) scores.push_back(of_one[i].mean);
     }
-    front = thinned(front);
-    const Improvement improvement(front, reference_of(front));
-    const std::vector<std::vector<Moments>> predicted = predict(points);
+    const std::vector<Promise> promise = promises(points, thinned(front));
     std::size_t best = 0;
-    double best_gain = -1;
-    std::vector<Moments> moments(predicted.size());
+    double best_rate = -1;
     for (std::size_t i = 0; i < points.size(); ++i) {
-      for (std::size_t j = 0; j < moments.size(); ++j) moments[j] = predicted[j][i];
-      double gain = improvement.expected(moments);
-      for (const Forest& forest : model_->feasible)
-        gain *= std::max(forest.predict(points[i]).mean, 1e-3);
-      if (setup().seconds) gain /= setup().seconds(points[i]);
-      if (gain > best_gain) {
-        best_gain = gain;
+      const double seconds = setup().seconds ? setup().seconds(points[i]) : 1;
+      const double rate = promise[i].gain * promise[i].feasible / seconds;
+      if (rate > best_rate) {
+        best_rate = rate;
         best = i;
       }
     }
@@ -268,7 +323,7 @@ class Portfolio final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_portfolio(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_portfolio(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Portfolio>(space, setup);
 }
 

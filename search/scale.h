@@ -18,6 +18,7 @@ class Scale {
         int n_objectives);  // infeasible trials are passed over
 
   Scores operator()(const Scores& scores) const;
+  Scores inverse(const Scores& scaled) const;
 
  private:
   struct Axis {

@@ -23,7 +23,7 @@ Point sweep_start(const Space& space, std::uint64_t seed) {
 
 }  // namespace
 
-SequentialStrategy::SequentialStrategy(const Space& space, const Setup& setup)
+SequentialStrategy::SequentialStrategy(const Space& space, const SearchSetup& setup)
     : log_(space), setup_(setup), sweep_(space.n_choices, sweep_start(space, setup.seed)) {
   assert(setup.n_objectives >= 1);
   assert(setup.exact.empty() || int(setup.exact.size()) == setup.n_objectives);

@@ -19,7 +19,7 @@ class SequentialStrategy : public Strategy {
   void tell(const Point& point, const std::optional<Scores>& scores) final;
 
  protected:
-  SequentialStrategy(const Space& space, const Setup& setup);
+  SequentialStrategy(const Space& space, const SearchSetup& setup);
 
   // The next point; nullopt: none is left. Must depend on the trials, the pending points and the
   // seed alone: what it caches may only be what these imply.
@@ -34,7 +34,7 @@ class SequentialStrategy : public Strategy {
   std::optional<Point> fresh(const Point& point) const { return log_.fresh(point); }
   std::size_t n_decided() const { return log_.trials().size() + log_.n_pending(); }
 
-  const Setup& setup() const { return setup_; }
+  const SearchSetup& setup() const { return setup_; }
   int n_objectives() const { return setup_.n_objectives; }
   std::uint64_t seed() const { return setup_.seed; }
 
@@ -53,7 +53,7 @@ class SequentialStrategy : public Strategy {
   std::optional<Point> fresh_sweep() const;
 
   TrialLog log_;
-  const Setup setup_;
+  const SearchSetup setup_;
   mutable Sweep sweep_;
   std::uint32_t sobol_index_ = 0;  // all Sobol points before it are used up
 };

@@ -6,7 +6,7 @@ namespace {
 
 class Random final : public SequentialStrategy {
  public:
-  Random(const Space& space, const Setup& setup) : SequentialStrategy(space, setup) {}
+  Random(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {}
 
  private:
   std::optional<Point> next() override { return fresh_random(); }
@@ -14,7 +14,7 @@ class Random final : public SequentialStrategy {
 
 class Sobol final : public SequentialStrategy {
  public:
-  Sobol(const Space& space, const Setup& setup) : SequentialStrategy(space, setup) {}
+  Sobol(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {}
 
  private:
   std::optional<Point> next() override { return fresh_sobol(); }
@@ -22,11 +22,11 @@ class Sobol final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_random(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_random(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Random>(space, setup);
 }
 
-std::unique_ptr<Strategy> make_sobol(const Space& space, const Setup& setup) {
+std::unique_ptr<Strategy> make_sobol(const Space& space, const SearchSetup& setup) {
   return std::make_unique<Sobol>(space, setup);
 }
 

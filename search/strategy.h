@@ -20,6 +20,16 @@ namespace paretune {
 
 using Scores = std::vector<double>;  // one per objective, smaller is better
 
+// What the best points found may still lack, by a strategy's models.
+struct Regret {
+  // 95 % quantile of the share of the hypervolume of all points together that the front of the
+  // trials lacks.
+  double share = 1;
+  // Of that hypervolume, in the units of the scores. Its axes are logarithmic where no score is
+  // negative.
+  Scores reference;
+};
+
 class Strategy {
  public:
   virtual ~Strategy() = default;
@@ -32,10 +42,13 @@ class Strategy {
   // default config, an older study's trials) are welcome; of a point told twice the last scores
   // count.
   virtual void tell(const Point& point, const std::optional<Scores>& scores) = 0;
+
+  // nullopt: not known, or not yet. Changes no decision.
+  virtual std::optional<Regret> regret() { return std::nullopt; }
 };
 
 // What is known before the first trial, beside the space.
-struct Setup {
+struct SearchSetup {
   int n_objectives = 1;  // >= 1
   std::uint64_t seed = 1;
 
@@ -51,7 +64,7 @@ struct Setup {
 };
 
 // Throws std::runtime_error where the space is malformed (check_space).
-using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, const Setup& setup);
+using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, const SearchSetup& setup);
 
 MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_portfolio;
 

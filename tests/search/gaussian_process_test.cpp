@@ -83,6 +83,24 @@ TEST(GaussianProcess, LeavesOutAsRefittingDoes) {
   }
 }
 
+// The joint of two points, from what the one says of the other once it is told.
+TEST(GaussianProcess, CorrelationsAreThoseOfThePosterior) {
+  const std::vector<Point> points = design(0, 10);
+  const Kernel kernel{.lengths = {0.5, 1, 1, 2}, .noise = 1e-8};
+  const GaussianProcess process(kSpace, points, values_of(points), kernel);
+  const std::vector<Point> pair{{5, 3, 1, 4}, {6, 3, 1, 5}};
+  const double correlation = process.correlations(pair)[1];
+  EXPECT_GT(correlation, 0.1);
+  std::vector<Point> more = points;
+  more.push_back(pair[0]);
+  const GaussianProcess told(kSpace, more, values_of(more), kernel);
+  const double before = process.predict(pair)[1].variance / process.noise_variance(),
+               after = told.predict(pair)[1].variance / told.noise_variance();
+  EXPECT_NEAR(after / before, 1 - correlation * correlation, 1e-4);
+  EXPECT_EQ(process.correlations(pair)[0], 1);
+  EXPECT_EQ(process.correlations(pair)[2], correlation);
+}
+
 TEST(GaussianProcess, SmoothsNoise) {
   std::vector<Point> points = design(0, 60);
   std::vector<double> values = values_of(points);
