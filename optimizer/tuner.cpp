@@ -244,7 +244,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   study.knobs = space.knobs();
   study.space = space.sizes();
   const std::unique_ptr<Strategy> strategy =
-      find_strategy(options.strategy).make(space.space(), 3, options.seed);
+      find_strategy(options.strategy)
+          .make(space.space(), {.n_objectives = 3, .seed = options.seed});
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds() +

@@ -6,8 +6,8 @@ namespace {
 
 class Exhaustive final : public SequentialStrategy {
  public:
-  Exhaustive(const Space& space, int n_objectives, std::uint64_t seed)
-      : SequentialStrategy(space, n_objectives, seed),
+  Exhaustive(const Space& space, const SearchSetup& setup)
+      : SequentialStrategy(space, setup),
         sweep_(space.n_choices, Point(space.n_choices.size(), 0)) {}
 
  private:
@@ -20,9 +20,8 @@ class Exhaustive final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_exhaustive(const Space& space, int n_objectives,
-                                          std::uint64_t seed) {
-  return std::make_unique<Exhaustive>(space, n_objectives, seed);
+std::unique_ptr<Strategy> make_exhaustive(const Space& space, const SearchSetup& setup) {
+  return std::make_unique<Exhaustive>(space, setup);
 }
 
 }  // namespace paretune

@@ -37,10 +37,19 @@ Forest::Forest(const Space& space, std::span<const Point> points, std::span<cons
   for (std::size_t d = 0; d < n_choices_.size(); ++d) ordinal_.push_back(is_ordinal(space, d));
   const Data data{points, values};
   std::vector<int> rows(points.size());
+  std::vector<Sums> unseen(points.size());
   for (int tree = 0; tree < kTrees; ++tree) {
-    for (int& row : rows) row = rng.below(int(points.size()));  // a bootstrap sample
+    std::vector<bool> shown(points.size());
+    for (int& row : rows) {
+      row = rng.below(int(points.size()));  // a bootstrap sample
+      shown[std::size_t(row)] = true;
+    }
     roots_.push_back(grow(data, rows, rng));
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (!shown[i]) unseen[i].add(leaf_of(roots_.back(), points[i]).mean);
+    }
   }
+  for (const Sums& sums : unseen) out_of_bag_.push_back(sums.sum / sums.n);
 }
 
 int Forest::grow(const Data& data, std::span<int> rows, Rng& rng) {
@@ -52,14 +61,15 @@ int Forest::grow(const Data& data, std::span<int> rows, Rng& rng) {
   const Split split = best_split(data, rows, rng);
   if (split.dimension < 0) return index;
   nodes_[index].dimension = split.dimension;
-  nodes_[index].choice = split.choice;
+  nodes_[index].first = ordinal_[std::size_t(split.dimension)] ? 0 : split.choice;
+  nodes_[index].last = split.choice;
   const auto right = std::ranges::partition(
       rows, [&](int row) { return goes_left(nodes_[index], data.points[row]); });
   const auto n_left = rows.size() - right.size();
   const int left_child = grow(data, rows.first(n_left), rng);
   const int right_child = grow(data, rows.subspan(n_left), rng);
-  nodes_[index].left = left_child;
-  nodes_[index].right = right_child;
+  nodes_[index].children[1] = left_child;
+  nodes_[index].children[0] = right_child;
   return index;
 }
 
@@ -94,19 +104,24 @@ Forest::Split Forest::best_split(const Data& data, std::span<const int> rows, Rn
   return best;
 }
 
-bool Forest::goes_left(const Node& node, const Point& point) const {
+bool Forest::goes_left(const Node& node, const Point& point) {
   const int choice = point[std::size_t(node.dimension)];
-  return ordinal_[std::size_t(node.dimension)] ? choice <= node.choice : choice == node.choice;
+  return (choice >= node.first) & (choice <= node.last);
+}
+
+const Moments& Forest::leaf_of(int root, const Point& point) const {
+  const Node* node = &nodes_[root];
+  while (node->dimension >= 0) node = &nodes_[node->children[goes_left(*node, point)]];
+  return node->leaf;
 }
 
 Moments Forest::predict(const Point& point) const {
   Sums means;
   double within = 0;
   for (int root : roots_) {
-    const Node* node = &nodes_[root];
-    while (node->dimension >= 0) node = &nodes_[goes_left(*node, point) ? node->left : node->right];
-    means.add(node->leaf.mean);
-    within += node->leaf.variance;
+    const Moments& leaf = leaf_of(root, point);
+    means.add(leaf.mean);
+    within += leaf.variance;
   }
   return {means.sum / means.n, (means.variance_times_n() + within) / means.n};
 }

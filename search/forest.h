@@ -10,14 +10,11 @@
 #include <span>
 #include <vector>
 
+#include "search/moments.h"
 #include "search/rng.h"
 #include "search/space.h"
 
 namespace paretune {
-
-struct Moments {
-  double mean = 0, variance = 0;
-};
 
 class Forest {
  public:
@@ -27,11 +24,14 @@ class Forest {
 
   Moments predict(const Point& point) const;
 
+  // Per value: the mean of the trees that were not shown it; NaN where all were.
+  const std::vector<double>& out_of_bag() const { return out_of_bag_; }
+
  private:
   struct Node {
-    int dimension = -1;       // -1: a leaf
-    int choice = 0;           // goes left: at most it (ordinal), or it (else)
-    int left = 0, right = 0;  // indices into nodes_
+    int dimension = -1;        // -1: a leaf
+    int first = 0, last = -1;  // goes left: the choices from first to last
+    int children[2] = {0, 0};  // right, left: indices into nodes_
     Moments leaf;
   };
   struct Data;
@@ -39,12 +39,14 @@ class Forest {
 
   int grow(const Data& data, std::span<int> rows, Rng& rng);  // returns the node's index
   Split best_split(const Data& data, std::span<const int> rows, Rng& rng) const;
-  bool goes_left(const Node& node, const Point& point) const;
+  static bool goes_left(const Node& node, const Point& point);
+  const Moments& leaf_of(int root, const Point& point) const;
 
   std::vector<int> n_choices_;
   std::vector<bool> ordinal_;
   std::vector<Node> nodes_;  // of all trees
   std::vector<int> roots_;
+  std::vector<double> out_of_bag_;
 };
 
 }  // namespace paretune

@@ -24,8 +24,7 @@ constexpr int kAttempts = 64;       // children bred for one that is new
 
 class Nsga2 final : public SequentialStrategy {
  public:
-  Nsga2(const Space& space, int n_objectives, std::uint64_t seed)
-      : SequentialStrategy(space, n_objectives, seed) {
+  Nsga2(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {
     for (int n : space.n_choices) n_searched_ += n > 1;
   }
 
@@ -129,8 +128,8 @@ class Nsga2 final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_nsga2(const Space& space, int n_objectives, std::uint64_t seed) {
-  return std::make_unique<Nsga2>(space, n_objectives, seed);
+std::unique_ptr<Strategy> make_nsga2(const Space& space, const SearchSetup& setup) {
+  return std::make_unique<Nsga2>(space, setup);
 }
 
 }  // namespace paretune

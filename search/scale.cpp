@@ -23,13 +23,26 @@ Scale::Scale(std::span<const Observation> trials, int n_objectives)
   }
 }
 
-double Scale::Axis::of(double score) const { return offset > 0 ? std::log(score + offset) : score; }
+double Scale::Axis::of(double score) const {
+  // Only a prediction may be negative where no score is.
+  return offset > 0 ? std::log(std::max(score, 0.0) + offset) : score;
+}
 
 Scores Scale::operator()(const Scores& scores) const {
   Scores scaled(scores.size());
   for (std::size_t j = 0; j < scores.size(); ++j)
     scaled[j] = (axes_[j].of(scores[j]) - axes_[j].low) / axes_[j].range;
   return scaled;
+}
+
+Scores Scale::inverse(const Scores& scaled) const {
+  Scores scores(scaled.size());
+  for (std::size_t j = 0; j < scaled.size(); ++j) {
+    const Axis& axis = axes_[j];
+    const double score = axis.low + axis.range * scaled[j];
+    scores[j] = axis.offset > 0 ? std::exp(score) - axis.offset : score;
+  }
+  return scores;
 }
 
 std::vector<double> random_weights(Rng& rng, int n_objectives) {

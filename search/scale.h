@@ -7,7 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "search/sequential.h"
+#include "search/rng.h"
+#include "search/trial_log.h"
 
 namespace paretune {
 
@@ -17,6 +18,7 @@ class Scale {
         int n_objectives);  // infeasible trials are passed over
 
   Scores operator()(const Scores& scores) const;
+  Scores inverse(const Scores& scaled) const;
 
  private:
   struct Axis {

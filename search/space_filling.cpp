@@ -6,8 +6,7 @@ namespace {
 
 class Random final : public SequentialStrategy {
  public:
-  Random(const Space& space, int n_objectives, std::uint64_t seed)
-      : SequentialStrategy(space, n_objectives, seed) {}
+  Random(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {}
 
  private:
   std::optional<Point> next() override { return fresh_random(); }
@@ -15,8 +14,7 @@ class Random final : public SequentialStrategy {
 
 class Sobol final : public SequentialStrategy {
  public:
-  Sobol(const Space& space, int n_objectives, std::uint64_t seed)
-      : SequentialStrategy(space, n_objectives, seed) {}
+  Sobol(const Space& space, const SearchSetup& setup) : SequentialStrategy(space, setup) {}
 
  private:
   std::optional<Point> next() override { return fresh_sobol(); }
@@ -24,12 +22,12 @@ class Sobol final : public SequentialStrategy {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_random(const Space& space, int n_objectives, std::uint64_t seed) {
-  return std::make_unique<Random>(space, n_objectives, seed);
+std::unique_ptr<Strategy> make_random(const Space& space, const SearchSetup& setup) {
+  return std::make_unique<Random>(space, setup);
 }
 
-std::unique_ptr<Strategy> make_sobol(const Space& space, int n_objectives, std::uint64_t seed) {
-  return std::make_unique<Sobol>(space, n_objectives, seed);
+std::unique_ptr<Strategy> make_sobol(const Space& space, const SearchSetup& setup) {
+  return std::make_unique<Sobol>(space, setup);
 }
 
 }  // namespace paretune

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -18,6 +19,16 @@
 namespace paretune {
 
 using Scores = std::vector<double>;  // one per objective, smaller is better
+
+// What the best points found may still lack, by a strategy's models.
+struct Regret {
+  // 95 % quantile of the share of the hypervolume of all points together that the front of the
+  // trials lacks.
+  double share = 1;
+  // Of that hypervolume, in the units of the scores. Its axes are logarithmic where no score is
+  // negative.
+  Scores reference;
+};
 
 class Strategy {
  public:
@@ -31,13 +42,31 @@ class Strategy {
   // default config, an older study's trials) are welcome; of a point told twice the last scores
   // count.
   virtual void tell(const Point& point, const std::optional<Scores>& scores) = 0;
+
+  // nullopt: not known, or not yet. Changes no decision.
+  virtual std::optional<Regret> regret() { return std::nullopt; }
 };
 
-// n_objectives >= 1. Throws std::runtime_error where the space is malformed (check_space).
-using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, int n_objectives,
-                                               std::uint64_t seed);
+// What is known before the first trial, beside the space.
+struct SearchSetup {
+  int n_objectives = 1;  // >= 1
+  std::uint64_t seed = 1;
 
-MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_surrogate;
+  // Predicted scores, in the units of the scores; nullopt: nothing is known there, and a component
+  // that is not finite says nothing. May be biased, or plain wrong: how far it is believed is
+  // learned from the trials. Pure. Empty: there is none.
+  std::function<std::optional<Scores>(const Point&)> prior;
+
+  // Expected seconds of a trial, > 0. Pure. Empty: all trials take alike.
+  std::function<double(const Point&)> seconds;
+
+  std::vector<bool> exact;  // per objective: trials carry no noise; empty: all do
+};
+
+// Throws std::runtime_error where the space is malformed (check_space).
+using MakeStrategy = std::unique_ptr<Strategy>(const Space& space, const SearchSetup& setup);
+
+MakeStrategy make_exhaustive, make_random, make_sobol, make_coordinate, make_nsga2, make_portfolio;
 
 struct StrategyRow {
   std::string_view name;
@@ -46,8 +75,8 @@ struct StrategyRow {
 };
 
 inline constexpr std::array kStrategies{
-    StrategyRow{"surrogate", "models the scores by random forests and tries what promises most",
-                make_surrogate},
+    StrategyRow{"portfolio", "models the scores in several ways and tries what promises most",
+                make_portfolio},
     StrategyRow{"nsga2", "evolves a population spread over the Pareto front", make_nsga2},
     StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
                 make_coordinate},

@@ -59,6 +59,24 @@ TEST(Forest, OfOneOrEqualValuesIsThatValue) {
   EXPECT_EQ(equal.predict({7, 4, 2, 5}).mean, 3);
 }
 
+// The error on values that trees were not shown is that on points nobody has seen.
+TEST(Forest, OutOfBagErrorIsThatOnUnseenPoints) {
+  const std::vector<Point> points = design(64);
+  std::vector<double> values;
+  Rng noise{4};
+  for (const Point& point : points) values.push_back(cliff(point) + 4 * noise.uniform());
+  const Forest forest(kSpace, points, values, Rng{1});
+  double out_of_bag = 0, in_bag = 0, unseen = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    out_of_bag += std::pow(forest.out_of_bag()[i] - values[i], 2) / 64;
+    in_bag += std::pow(forest.predict(points[i]).mean - values[i], 2) / 64;
+    const Point point = sobol_point(kSpace, std::uint32_t(64 + i), 3);
+    unseen += std::pow(forest.predict(point).mean - cliff(point) - 4 * noise.uniform(), 2) / 64;
+  }
+  EXPECT_GT(out_of_bag, 1.5 * in_bag);
+  EXPECT_NEAR(out_of_bag / unseen, 1, 0.35);
+}
+
 TEST(Forest, SameSeedSameForest) {
   const auto points = design(32);
   const Point probe{3, 1, 2, 4};

@@ -53,5 +53,13 @@ TEST(RandomWeights, SumToOne) {
   EXPECT_NEAR(first, 1.0 / 3, 0.03);  // 4 standard errors: a weight's deviation is sqrt(1/18)
 }
 
+TEST(Scale, InverseGivesTheScoresBack) {
+  const std::vector<Observation> trials{{{0}, Scores{1, -2}}, {{1}, Scores{9, 5}}};
+  const Scale scale(trials, 2);
+  const Scores scores{3, 1}, back = scale.inverse(scale(scores));
+  EXPECT_NEAR(back[0], 3, 1e-12);
+  EXPECT_NEAR(back[1], 1, 1e-12);
+}
+
 }  // namespace
 }  // namespace paretune

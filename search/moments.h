@@ -1,0 +1,9 @@
+#pragma once
+
+namespace paretune {
+
+struct Moments {
+  double mean = 0, variance = 0;
+};
+
+}  // namespace paretune

@@ -1,0 +1,330 @@
+// Bayesian optimization: each objective is foretold by a blend of models, and of many candidates
+// the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
+// being feasible and by what the trial costs. Some moves are kept for chance and for coordinate
+// descents, so that a wrong model cannot starve a region.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <unordered_map>
+
+#include "search/blend.h"
+#include "search/descents.h"
+#include "search/improvement.h"
+#include "search/pareto.h"
+#include "search/pool.h"
+#include "search/regret.h"
+#include "search/scale.h"
+#include "search/sequential.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
+constexpr double kChance = 0.05;  // share of moves left to chance
+// Boxes grow with the front's size to the power of the objectives less one.
+constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
+
+constexpr std::size_t kSampled = 200;  // points whose scores are sampled for the regret
+constexpr double kInflation = 1;
+
+class Portfolio final : public SequentialStrategy {
+ public:
+  Portfolio(const Space& space, const SearchSetup& setup)
+      : SequentialStrategy(space, setup),
+        descents_(log(), setup.n_objectives, setup.seed),
+        pool_(space) {}
+
+  std::optional<Regret> regret() override {
+    if (trials().size() < design_size() || none_is_feasible()) return std::nullopt;
+    if (!model_) model_ = fit();
+    Rng draws = rng(kRegret);
+    const std::vector<Scores> front = thinned(model_->front_scores);
+    const Scores reference = reference_of(front);
+    const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
+    const std::vector<Promise> promise = promises(candidates, front);
+    std::vector<std::size_t> order(candidates.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::greater{},
+                             [&](std::size_t i) { return promise[i].gain * promise[i].feasible; });
+    order.resize(std::min(order.size(), kSampled));
+    std::vector<Point> points;
+    std::vector<double> feasible;
+    for (std::size_t i : order) {
+      points.push_back(candidates[i]);
+      feasible.push_back(promise[i].feasible);
+    }
+    const std::vector<Priors> priors = priors_of(points, *model_);
+    std::vector<Foretold> foretold;
+    for (std::size_t j = 0; j < priors.size(); ++j) {
+      const Blend& blend = model_->objectives[j];
+      foretold.push_back({blend.predict(points, priors[j]), blend.correlations(points, priors[j])});
+    }
+    const double share = hypervolume_regret(front, reference, foretold, feasible, draws);
+    const double inflated = kInflation * share / (1 - share + kInflation * share);
+    return Regret{inflated, model_->scale.inverse(reference)};
+  }
+
+ private:
+  struct Model {
+    Scale scale;
+    Scores limit;
+    std::vector<Blend> objectives;
+    std::vector<Forest> feasible;  // none while nothing has failed
+    std::vector<Point> front;
+    std::vector<Scores> front_scores;  // scaled, denoised
+  };
+
+  void learn(std::size_t index) override {
+    model_.reset();
+    credit(index);
+    descents_.learn();
+  }
+
+  // Whose move a trial was follows from the trial, not from who asked for it: a resumed study is
+  // only told.
+  void credit(std::size_t index) {
+    if (index < design_size() || index + 1 < trials().size()) return;
+    const Observation& trial = trials()[index];
+    Credit& of = descents_.waits_for(trial.point) ? descent_ : model_credit_;
+    bool joins = trial.scores.has_value();
+    for (const Observation& other : trials()) {
+      if (joins && other.scores && dominates(*other.scores, *trial.scores)) joins = false;
+    }
+    of.add(joins);
+  }
+
+  struct Credit {
+    double successes = 1, trials = 2;
+    void add(bool success) {
+      const double decay = 0.95;
+      successes = decay * successes + success;
+      trials = decay * trials + 1;
+    }
+    double rate() const { return successes / trials; }
+  };
+
+  std::optional<Point> next() override {
+    if (n_decided() < design_size()) {
+      if (setup().prior && n_decided() % 2 == 0) {
+        if (std::optional<Point> point = best_by_prior()) return point;
+      }
+      return fresh_sobol();
+    }
+    if (none_is_feasible()) return fresh_random();
+    if (!model_) model_ = fit();
+    Rng draws = rng(kMove);
+    const double move = draws.uniform();
+    if (move < kChance) return fresh_random();
+    const double share =
+        std::clamp(descent_.rate() / (descent_.rate() + model_credit_.rate()), 0.35, 0.65);
+    if (move < kChance + share) {
+      const std::vector<Point> wanted = descents_.wanted();
+      if (!wanted.empty()) return most_promising(wanted);
+    }
+    const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
+    if (candidates.empty()) return fresh_random();
+    return most_promising(candidates);
+  }
+
+  bool none_is_feasible() const {
+    const auto is_feasible = [](const Observation& trial) { return trial.scores.has_value(); };
+    return std::ranges::none_of(trials(), is_feasible);
+  }
+
+  const std::optional<Scores>& prior_of(const Point& point) const {
+    const auto [entry, is_new] = priors_.try_emplace(point);
+    if (is_new && setup().prior) entry->second = setup().prior(point);
+    return entry->second;
+  }
+
+  // Per objective, the points' priors on the scale of the trials.
+  std::vector<Priors> priors_of(const std::vector<Point>& points, const Model& model) const {
+    std::vector<Priors> priors(static_cast<std::size_t>(n_objectives()));
+    if (!setup().prior) return priors;
+    const Scores unknown(priors.size(), NAN);
+    for (const Point& point : points) {
+      const std::optional<Scores>& prior = prior_of(point);
+      Scores scaled = prior ? model.scale(*prior) : unknown;
+      compress(scaled, model.limit);
+      for (std::size_t j = 0; j < priors.size(); ++j) priors[j].push_back(scaled[j]);
+    }
+    return priors;
+  }
+
+  // Where the prior alone expects the most improvement on what is tried or pending.
+  std::optional<Point> best_by_prior() const {
+    Rng draws{seed(), kMove};
+    const std::vector<Point> points =
+        pool_.whole() ? *pool_.whole() : pool_.candidates(TrialLog(space()), {}, draws);
+    std::vector<Observation> predicted;
+    for (const Point& point : points) {
+      const std::optional<Scores>& prior = prior_of(point);
+      if (prior) predicted.push_back({point, prior});
+    }
+    if (predicted.empty()) return std::nullopt;
+    const Scale scale(predicted, n_objectives());
+    std::vector<Scores> all, believed;
+    for (const Observation& o : predicted) all.push_back(scale(*o.scores));
+    const std::vector<std::size_t> front = pareto_front(all);
+    std::vector<Scores> front_scores;
+    for (std::size_t i : front) front_scores.push_back(all[i]);
+    const Scores reference = reference_of(front_scores);
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      if (!log().is_fresh(predicted[i].point)) believed.push_back(all[i]);
+    }
+    const Improvement improvement(thinned(believed), reference);
+    const Point* best = nullptr;
+    double best_gain = -1;
+    for (std::size_t i : front) {
+      if (!log().is_fresh(predicted[i].point)) continue;
+      std::vector<Moments> moments;
+      for (double score : all[i]) moments.push_back({score, 1e-4});
+      const double gain = improvement.expected(moments);
+      if (gain > best_gain) best_gain = gain, best = &predicted[i].point;
+    }
+    return best ? std::optional(*best) : std::nullopt;
+  }
+
+  static void compress(Scores& scores, const Scores& limit) {
+    constexpr double width = 0.1;
+    for (std::size_t j = 0; j < scores.size(); ++j) {
+      if (scores[j] > limit[j])
+        scores[j] = limit[j] + width * std::log1p((scores[j] - limit[j]) / width);
+    }
+  }
+
+  Model fit() const {
+    Model model{.scale = Scale(trials(), n_objectives())};
+    std::vector<Point> points, tried;
+    std::vector<Scores> scores;
+    std::vector<double> feasible;
+    for (const Observation& trial : trials()) {
+      tried.push_back(trial.point);
+      feasible.push_back(trial.scores ? 1 : 0);
+      if (!trial.scores) continue;
+      points.push_back(trial.point);
+      scores.push_back(model.scale(*trial.scores));
+    }
+    {
+      std::vector<Scores> f;
+      for (std::size_t i : pareto_front(scores)) f.push_back(scores[i]);
+      model.limit = reference_of(f);
+    }
+    for (Scores& s : scores) compress(s, model.limit);
+    const std::vector<Priors> priors = priors_of(points, model);
+    for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
+      std::vector<double> values;
+      for (const Scores& s : scores) values.push_back(s[j]);
+      const Blend& blend = model.objectives.emplace_back(space(), points, values, priors[j],
+                                                         !setup().exact.empty() && setup().exact[j],
+                                                         Rng{seed(), kModel, j, trials().size()});
+      for (std::size_t i = 0; i < scores.size(); ++i) scores[i][j] = blend.denoised()[i];
+    }
+    if (points.size() < tried.size()) {
+      model.feasible.emplace_back(space(), tried, feasible,
+                                  Rng{seed(), kModel, ~0ull, trials().size()});
+    }
+    for (std::size_t i : pareto_front(scores)) {
+      model.front.push_back(points[i]);
+      model.front_scores.push_back(scores[i]);
+    }
+    return model;
+  }
+
+  // Per objective, per point.
+  std::vector<std::vector<Moments>> predict(const std::vector<Point>& points) const {
+    const std::vector<Priors> priors = priors_of(points, *model_);
+    std::vector<std::vector<Moments>> moments;
+    for (std::size_t j = 0; j < priors.size(); ++j)
+      moments.push_back(model_->objectives[j].predict(points, priors[j]));
+    return moments;
+  }
+
+  // Per point: what its trial is expected to add to the front, and its chance of being feasible.
+  struct Promise {
+    double gain, feasible;
+  };
+
+  std::vector<Promise> promises(const std::vector<Point>& points,
+                                const std::vector<Scores>& front) const {
+    const Improvement improvement(front, reference_of(front));
+    const std::vector<std::vector<Moments>> predicted = predict(points);
+    std::vector<Promise> promises;
+    std::vector<Moments> moments(predicted.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      for (std::size_t j = 0; j < moments.size(); ++j) moments[j] = predicted[j][i];
+      double feasible = 1;
+      for (const Forest& forest : model_->feasible)
+        feasible = std::max(forest.predict(points[i]).mean, 1e-3);
+      promises.push_back({improvement.expected(moments), feasible});
+    }
+    return promises;
+  }
+
+  Point most_promising(const std::vector<Point>& points) const {
+    // What is pending counts as found where it is predicted ("kriging believer", Ginsbourger et al.
+    // 2010).
+    std::vector<Scores> front = model_->front_scores;
+    const std::vector<Point> pending = log().pending();
+    const std::vector<std::vector<Moments>> believed = predict(pending);
+    for (std::size_t i = 0; i < pending.size(); ++i) {
+      Scores& scores = front.emplace_back();
+      for (const std::vector<Moments>& of_one : believed) scores.push_back(of_one[i].mean);
+    }
+    const std::vector<Promise> promise = promises(points, thinned(front));
+    std::size_t best = 0;
+    double best_rate = -1;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const double seconds = setup().seconds ? setup().seconds(points[i]) : 1;
+      const double rate = promise[i].gain * promise[i].feasible / seconds;
+      if (rate > best_rate) {
+        best_rate = rate;
+        best = i;
+      }
+    }
+    return points[best];
+  }
+
+  std::vector<Scores> thinned(const std::vector<Scores>& scores) const {
+    std::vector<Scores> front;
+    for (std::size_t i : pareto_front(scores)) front.push_back(scores[i]);
+    const std::size_t limit = n_objectives() <= 3 ? kFrontOf3 : kFrontOfMore;
+    while (front.size() > limit) {
+      const std::vector<double> crowding = crowding_distances(front);
+      front.erase(front.begin() + (std::ranges::min_element(crowding) - crowding.begin()));
+    }
+    return front;
+  }
+
+  // The front's worst plus a tenth of its range (Ishibuchi et al. 2018, doi:10.1162/evco_a_00226),
+  // at least a tenth of the range of all trials, so that a front of one point can still be
+  // extended.
+  static Scores reference_of(const std::vector<Scores>& front) {
+    Scores reference;
+    for (std::size_t j = 0; j < front[0].size(); ++j) {
+      double low = std::numeric_limits<double>::infinity(), high = -low;
+      for (const Scores& s : front) {
+        low = std::min(low, s[j]);
+        high = std::max(high, s[j]);
+      }
+      reference.push_back(high + std::max(0.1 * (high - low), 0.1));
+    }
+    return reference;
+  }
+
+  Descents descents_;
+  Pool pool_;
+  Credit descent_, model_credit_;
+  mutable std::unordered_map<Point, std::optional<Scores>, PointHash> priors_;
+  std::optional<Model> model_;  // of all trials; none: not fitted yet
+};
+
+}  // namespace
+
+std::unique_ptr<Strategy> make_portfolio(const Space& space, const SearchSetup& setup) {
+  return std::make_unique<Portfolio>(space, setup);
+}
+
+}  // namespace paretune
