@@ -54,11 +54,11 @@ struct Cheapest {
   double cost = std::numeric_limits<double>::infinity();
 };
 
-Cheapest cheapest(const Study& study, const Workload& workload, bool again) {
+Cheapest cheapest(const Study& study, const Workload& workload) {
   Cheapest best;
   for (Trial trial : study.trials) {
     if (trial.measurement.outcome != Outcome::ok) continue;
-    if (again) judge_again(trial, workload);
+    judge_again(trial, workload);
     if (trial.feasible && trial.objectives.usd_per_million_output_tokens < best.cost)
       best = {trial.id, trial.objectives.usd_per_million_output_tokens};
   }
@@ -90,9 +90,10 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
   if (study.trials.empty()) return prices;
   Workload base = study.workload;
   base.quality.floors = floors_of(study.workload);
-  const Cheapest now = cheapest(study, base, false);
+  // By the search's rates, as what is judged again: those of fresh runs are others' luck.
+  const Cheapest now = cheapest(study, base);
   const auto add = [&](std::string limit, double from, double to, const Workload& relaxed) {
-    const Cheapest then = cheapest(study, relaxed, true);
+    const Cheapest then = cheapest(study, relaxed);
     LimitPrice price{.limit = std::move(limit) + ' ' + number(from),
                      .relaxed = number(to),
                      .trial = then.trial,
