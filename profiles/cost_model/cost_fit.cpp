@@ -150,8 +150,9 @@ CostFit fit_costs(const CostTerms& terms, std::span<const CalibrationRun> calibr
         std::ranges::nth_element(sorted, sorted.begin() + std::ptrdiff_t(sorted.size() / 2));
         const double middle = std::max(sorted[sorted.size() / 2], 1e-12);
         for (std::size_t i = 0; i < rows.size(); ++i) {
-          const double off = std::fabs(ratios[i] / middle - 1);
-          rows[i].weight = off > kFarOff ? kFarOff / off : 1;
+          const double ratio = std::max(ratios[i], 1e-12) / middle;
+          const double off = std::max(ratio, 1 / ratio) - 1;
+          rows[i].weight = off > kFarOff ? std::pow(kFarOff / off, 2) : 1;
         }
       }
     }

@@ -24,7 +24,7 @@ std::vector<double> ranks(std::span<const double> values) {
   return result;
 }
 
-double quantile(std::vector<double> values, double q) {
+double nearest_rank(std::vector<double> values, double q) {
   std::ranges::sort(values);
   return percentile(values, q).value;
 }
@@ -33,7 +33,11 @@ double quantile(std::vector<double> values, double q) {
 
 LoadMetrics metrics_of(const LoadRun& run) {
   LoadMetrics values{};
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = kLoadMetrics[i].of(run);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const LoadMetric& metric = kLoadMetrics[i];
+    values[i] = metric.rate ? run.*metric.rate
+                            : run.latency.of(*metric.latency).percentiles[metric.percentile].value;
+  }
   return values;
 }
 
@@ -63,9 +67,9 @@ PredictionError prediction_error(std::span<const double> predicted,
   }
   if (p.empty()) return {};
   return {.configs = static_cast<int>(p.size()),
-          .median = quantile(errors, 0.5),
-          .p90 = quantile(errors, 0.9),
-          .bias = quantile(ratios, 0.5),
+          .median = nearest_rank(errors, 0.5),
+          .p90 = nearest_rank(errors, 0.9),
+          .bias = nearest_rank(ratios, 0.5),
           .rank_correlation = rank_correlation(p, m)};
 }
 

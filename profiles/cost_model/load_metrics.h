@@ -10,25 +10,22 @@
 
 namespace paretune {
 
+// A rate, or a percentile of a latency in milliseconds.
 struct LoadMetric {
   std::string_view name;
-  double (*of)(const LoadRun& run);
+  double LoadRun::*rate = nullptr;
+  const LatencyMetric* latency = nullptr;
+  std::size_t percentile = 0;  // index into kPercentiles
 };
 
-// kPercentiles[0] is the median, [2] p95.
 inline constexpr std::array kLoadMetrics{
-    LoadMetric{"output tokens/s", [](const LoadRun& r) { return r.output_tokens_per_s; }},
-    LoadMetric{"requests/s", [](const LoadRun& r) { return r.request_rate; }},
-    LoadMetric{"TPOT p50 ms",
-               [](const LoadRun& r) { return r.latency.tpot_ms.percentiles[0].value; }},
-    LoadMetric{"TPOT p95 ms",
-               [](const LoadRun& r) { return r.latency.tpot_ms.percentiles[2].value; }},
-    LoadMetric{"E2E p95 ms",
-               [](const LoadRun& r) { return r.latency.e2e_latency_ms.percentiles[2].value; }},
-    LoadMetric{"TTFT p50 ms",
-               [](const LoadRun& r) { return r.latency.ttft_ms.percentiles[0].value; }},
-    LoadMetric{"TTFT p95 ms",
-               [](const LoadRun& r) { return r.latency.ttft_ms.percentiles[2].value; }},
+    LoadMetric{"output tokens/s", &LoadRun::output_tokens_per_s},
+    LoadMetric{"requests/s", &LoadRun::request_rate},
+    LoadMetric{"TPOT p50 ms", nullptr, &kTpot, 0},
+    LoadMetric{"TPOT p95 ms", nullptr, &kTpot, 2},
+    LoadMetric{"E2E p95 ms", nullptr, &kE2e, 2},
+    LoadMetric{"TTFT p50 ms", nullptr, &kTtft, 0},
+    LoadMetric{"TTFT p95 ms", nullptr, &kTtft, 2},
 };
 using LoadMetrics = std::array<double, kLoadMetrics.size()>;  // in the order of kLoadMetrics
 LoadMetrics metrics_of(const LoadRun& run);

@@ -14,16 +14,22 @@ namespace {
 constexpr std::array kLoads{0.05, 0.2, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.15, 1.4, 2.0, 4.0, 10.0};
 constexpr std::size_t kFullLoad = 7;
 
+// A gap between tokens is taken for the mean gap of its request.
+std::vector<float>& values_of(TracedRun& run, const LatencyMetric& metric) {
+  return &metric == &kTtft ? run.ttft_ms : &metric == &kE2e ? run.e2e_ms : run.tpot_ms;
+}
+
 LoadMetrics metrics_of(TracedRun& run) {
   LoadMetrics values{};
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::string_view name = kLoadMetrics[i].name;
-    const double q = name.find("p95") != name.npos ? 0.95 : 0.5;
-    values[i] = name.starts_with("output") ? run.output_tokens_per_s
-                : name.starts_with("req")  ? run.request_rate
-                : name.starts_with("TPOT") ? quantile(run.tpot_ms, q)
-                : name.starts_with("E2E")  ? quantile(run.e2e_ms, q)
-                                           : quantile(run.ttft_ms, q);
+    const LoadMetric& metric = kLoadMetrics[i];
+    if (metric.latency) {
+      values[i] =
+          quantile(values_of(run, *metric.latency), kPercentiles[metric.percentile].percent / 100);
+    } else {
+      values[i] =
+          metric.rate == &LoadRun::request_rate ? run.request_rate : run.output_tokens_per_s;
+    }
   }
   return values;
 }
@@ -89,31 +95,36 @@ const LoadTrace& SpeedPredictor::open_trace(Traces& traces, std::size_t load) {
       .first->second;
 }
 
-LoadMetrics SpeedPredictor::traced(Traces& traces, const StepCost& cost, double capacity,
-                                   double share) {
+void SpeedPredictor::look_at_rate(Traces& traces, const StepCost& cost, double rate,
+                                  SpeedEstimate& result) {
+  const double share = rate / result.capacity;
+  const double stretch = traces.saturated->run().request_rate / result.capacity;
   std::size_t high = 0;
   while (high + 1 < kLoads.size() && kLoads[high] < share) ++high;
   const std::size_t low = high == 0 || share > kLoads[high] ? high : high - 1;
-  const double stretch = traces.saturated->run().request_rate / capacity;
-  open_trace(traces, low).recost(cost, stretch, scratch_);
-  LoadMetrics result = metrics_of(scratch_);
-  if (low == high) return result;
-  open_trace(traces, high).recost(cost, stretch, scratch_);
-  const LoadMetrics above = metrics_of(scratch_);
+  const auto look = [&](std::size_t load, LoadMetrics& metrics, double& objective_ms) {
+    open_trace(traces, load).recost(cost, stretch, scratch_);
+    metrics = metrics_of(scratch_);
+    objective_ms = quantile(values_of(scratch_, *workload_.objective.metric),
+                            workload_.objective.percentile.percent / 100);
+  };
+  look(low, result.at_rate, result.objective_ms);
+  if (low == high) return;
+  LoadMetrics above;
+  double objective_above = 0;
+  look(high, above, objective_above);
   const double part = (share - kLoads[low]) / (kLoads[high] - kLoads[low]);
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] += part * (above[i] - result[i]);
-  return result;
+  for (std::size_t i = 0; i < above.size(); ++i)
+    result.at_rate[i] += part * (above[i] - result.at_rate[i]);
+  result.objective_ms += part * (objective_above - result.objective_ms);
 }
 
 bool SpeedPredictor::meets(Traces& traces, const StepCost& cost, double capacity, std::size_t load,
                            TracedRun& run) {
   open_trace(traces, load).recost(cost, traces.saturated->run().request_rate / capacity, run);
   for (const SloBound& bound : workload_.slo.bounds) {
-    // A gap between tokens is taken for the mean gap of its request.
-    std::vector<float>& values = bound.metric == &kTtft  ? run.ttft_ms
-                                 : bound.metric == &kE2e ? run.e2e_ms
-                                                         : run.tpot_ms;
-    if (quantile(values, bound.percentile.percent / 100) > bound.max_ms) return false;
+    const double value = quantile(values_of(run, *bound.metric), bound.percentile.percent / 100);
+    if (value > bound.max_ms) return false;
   }
   return true;
 }
@@ -125,7 +136,7 @@ SpeedEstimate SpeedPredictor::estimate(const DeployConfig& config, double rate) 
   traces.saturated->recost(cost, 1, scratch_);
   result.capacity = scratch_.request_rate;
   result.saturated = metrics_of(scratch_);
-  result.at_rate = traced(traces, cost, result.capacity, rate / result.capacity);
+  look_at_rate(traces, cost, rate, result);
   result.output_tokens_per_s = result.at_rate[0];
   if (workload_.slo.bounds.empty()) {
     result.max_rate = result.capacity;

@@ -18,6 +18,7 @@ struct SpeedEstimate {
   double capacity = 0;      // requests/s, the engine never without a waiting request
   LoadMetrics saturated{};  // at capacity
   LoadMetrics at_rate{};    // under the rate that was asked
+  double objective_ms = 0;  // of the workload's latency objective, under that rate
   double max_rate = 0;  // requests/s, the highest that meets the SLO's limits; 0: none was found to
   double output_tokens_per_s = 0;  // at that rate; where it is 0, under the rate that was asked
 };
@@ -52,8 +53,8 @@ class SpeedPredictor {
   Schedule schedule_of(const DeployConfig& config) const;
   Traces& traces_of(const DeployConfig& config);
   const LoadTrace& open_trace(Traces& traces, std::size_t load);
-  // Under a share of the config's own capacity.
-  LoadMetrics traced(Traces& traces, const StepCost& cost, double capacity, double share);
+  // Fills at_rate and objective_ms from the traces at the nearest shares of the config's capacity.
+  void look_at_rate(Traces& traces, const StepCost& cost, double rate, SpeedEstimate& result);
   bool meets(Traces& traces, const StepCost& cost, double capacity, std::size_t load,
              TracedRun& run);
 

@@ -1,0 +1,64 @@
+#include "profiles/cost_model/calibrate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "profiles/cost_model/speed_predictor.h"
+#include "profiles/speed.h"
+#include "tests/profiles/cost_model/planted_times.h"
+#include "tests/profiles/demo_model.h"
+
+namespace paretune {
+namespace {
+
+// Every look takes a tenth of a millisecond.
+class ManualClock : public Clock {
+ public:
+  double now() override { return time_ += 1e-4; }
+  void wait_until(double seconds) override { time_ = std::max(time_, seconds); }
+  std::string utc() override { return ""; }
+
+ private:
+  double time_ = 0;
+};
+
+TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
+  const Target target{this_machine(), open_model(kDemoModel)->shape()};
+  std::vector<std::int32_t> vocabulary(100);
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) vocabulary[i] = static_cast<int>(i);
+  Workload w;
+  w.traffic = {{.name = "t", .input_seq_len = {.value = 20}, .output_seq_len = {.value = 6}}};
+  ManualClock clock;
+  const CostCalibration calibration = calibrate_costs(kDemoModel, target, planted_configs(target),
+                                                      w, {}, vocabulary, clock, 1.0, 1);
+  EXPECT_GT(calibration.times.points(), 50u);
+  ASSERT_GE(calibration.runs.size(), 2u);
+  for (const CalibrationRun& run : calibration.runs) {
+    EXPECT_GT(run.requests, 0);
+    ASSERT_FALSE(run.steps.empty());
+    for (const MeasuredStep& step : run.steps) {
+      EXPECT_GT(step.seconds, 0);
+      EXPECT_GT(step.shape.rows, 0);
+    }
+    for (const double value : run.measured) EXPECT_GT(value, 0);
+  }
+  FittedCosts fitted = fit_cost_model(target, {}, calibration, w, vocabulary, 1);
+  EXPECT_EQ(fitted.errors[0].configs, static_cast<int>(calibration.runs.size()));
+  for (const DeployConfig& config : planted_configs(target)) {
+    const double seconds = fitted.model.step_cost(config).seconds(
+        {.phase = Phase::decode, .rows = 1, .sequences = 1, .logit_rows = 1});
+    EXPECT_TRUE(std::isfinite(seconds));
+    EXPECT_GT(seconds, 0);
+  }
+}
+
+TEST(CalibrateTest, QuicklyLoadedConfigsKeepTheirFormats) {
+  DeployConfig config;
+  config.weights = parse_policy("all=int4_g32:gptq:rank16,output=int8", "test");
+  const DeployConfig quick = quickly_loaded(config);
+  EXPECT_EQ(quick.weights, parse_policy("all=int4_g32,output=int8", "test"));
+}
+
+}  // namespace
+}  // namespace paretune
