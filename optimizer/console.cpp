@@ -173,6 +173,7 @@ void Console::summary(const Study& study, const std::string& folder) {
     line(format("  %-32s promised %-12.5g verified %-12.5g difference %+.1f %%",
                 metric.name.c_str(), metric.promised, metric.verified, 100 * metric.difference()));
   }
+  if (folder.empty()) return;
   line("reports    " + folder + "/report.html, report.md, front.json, front.csv");
   if (study.find_pick("recommended")) line("next       ./dev serve " + folder + "/deploy.json");
 }

@@ -20,6 +20,7 @@ class Console : public TuneObserver {
 
   void plan(const Study& study,
             double seconds_per_trial);  // what is about to happen; 0: no trial's time is known yet
+  // folder: where the reports are; "": nowhere yet.
   void summary(const Study& study, const std::string& folder);
 
  private:

@@ -151,6 +151,8 @@ bool workload_limits(const Workload& workload) {
   return !workload.slo.bounds.empty() || workload.slo.attainment_fraction.has_value();
 }
 
+double distance_to_limits(const Trial& trial) { return distance(trial); }
+
 std::optional<Scores> search_scores(const Trial& trial) {
   if (trial.measurement.outcome != Outcome::ok) return std::nullopt;
   const double penalty = 10 * distance(trial) + (trial.feasible ? 0 : 1);

@@ -25,6 +25,10 @@ QualityFloors floors_of(const Workload& workload);
 // Whether the workload sets any limit on latency.
 bool workload_limits(const Workload& workload);
 
+// How far a trial is from meeting the workload's limits: the sum of the logarithms of all excesses,
+// as ratios; 0 where it meets them.
+double distance_to_limits(const Trial& trial);
+
 // What a strategy is told: log cost, log latency, log of (KL + 1e-6), each raised by how far the
 // trial is from meeting its limits, so that a miss is dominated by what meets them and still points
 // the way. nullopt: it did not run.

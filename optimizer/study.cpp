@@ -10,6 +10,11 @@ const Trial* Study::find_pick(std::string_view name) const {
   return pick == picks.end() ? nullptr : &trials[static_cast<std::size_t>(pick->trial)];
 }
 
+std::string latency_objective_name(const Workload& workload) {
+  return std::string(workload.objective.metric->name) + " " +
+         std::string(workload.objective.percentile.name);
+}
+
 std::vector<TrialColumn> trial_columns() {
   return {
       {"usd_per_million_output_tokens", "$/M output tokens",

@@ -166,6 +166,9 @@ struct Study {
   const Trial* find_pick(std::string_view name) const;  // nullptr: there is none
 };
 
+// Study::latency_objective of a study of this workload.
+std::string latency_objective_name(const Workload& workload);
+
 // Columns that tables of trials share: name, unit, value.
 struct TrialColumn {
   std::string_view name;   // JSON and CSV key, with unit

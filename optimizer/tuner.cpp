@@ -206,8 +206,7 @@ Study plan_study(const Workload& workload, const TuneOptions& options, const Pro
       .command = options.command};
   study.strategy = find_strategy(options.strategy).name;
   study.seed = options.seed;
-  study.latency_objective = std::string(workload.objective.metric->name) + " " +
-                            std::string(workload.objective.percentile.name);
+  study.latency_objective = latency_objective_name(workload);
   study.knobs = space.knobs();
   study.space = space.sizes();
   return study;

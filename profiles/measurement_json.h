@@ -1,11 +1,8 @@
 // Measurements as JSON text, for the store and for handing a result from a child process to its
 // parent.
 //
-// The round trip is exact: finite numbers are written as the shortest decimal that reads back the
-// same; "inf", "-inf" and "nan" are written as strings, as JSON has no numbers for them. One line,
-// keys as the fields are called. Read strictly: a missing, unknown or mistyped key throws
-// std::runtime_error that names `where` and the JSON path. Texts are kept with the build that wrote
-// them, so there is no reading of older ones.
+// Exact and strict, as field_json.h says; one line, keys as the fields are called. Texts are kept
+// with the build that wrote them, so there is no reading of older ones.
 #pragma once
 
 #include <string>
@@ -21,6 +18,10 @@ Measurement parse_measurement(std::string_view json, const std::string& where);
 // A part of it, for the memo of qualities.
 std::string to_json(const Quality& quality);
 Quality parse_quality(std::string_view json, const std::string& where);
+
+// Likewise, for what a quality gate found of one capability.
+std::string to_json(const Capability& capability);
+Capability parse_capability(std::string_view json, const std::string& where);
 
 // Likewise, for single runs under load.
 std::string to_json(const LoadRun& run);

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <array>
+#include <cassert>
 #include <mutex>
 #include <stdexcept>
 
@@ -11,10 +13,11 @@
 namespace paretune {
 namespace {
 
-constexpr int kSchemaVersion = 1;  // PRAGMA user_version
 constexpr int kApplicationId =
     0x5054554E;  // "PTUN"; tells our files from other programs' databases
-constexpr const char* kSchema = R"(
+// What brings a file from each PRAGMA user_version to the next; the last one's successor is ours.
+constexpr std::array kSteps{
+    R"(
   CREATE TABLE measurement(
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, machine TEXT NOT NULL, config TEXT NOT NULL,
     workload TEXT NOT NULL, build TEXT NOT NULL, seed TEXT NOT NULL, json TEXT NOT NULL, measured_at TEXT NOT NULL
@@ -23,7 +26,18 @@ constexpr const char* kSchema = R"(
   CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT NOT NULL, json TEXT NOT NULL);
   CREATE INDEX event_by_study ON event(study, id);
   CREATE TABLE model_hash(path TEXT PRIMARY KEY, stat TEXT NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
-)";
+)",
+    R"(
+  DROP TABLE event;  -- nothing was ever written to it
+  CREATE TABLE study(
+    id TEXT PRIMARY KEY, workload TEXT NOT NULL, model TEXT NOT NULL, started_at TEXT NOT NULL,
+    saved_at TEXT NOT NULL, finished INTEGER NOT NULL, json TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE study_trial(
+    study TEXT NOT NULL, trial INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY(study, trial)
+  ) WITHOUT ROWID;
+)"};
+constexpr int kSchemaVersion = kSteps.size();
 
 std::string remedy(int code) {
   switch (code & 0xff) {
@@ -149,28 +163,37 @@ struct Store::State {
                                "); use that one, or name another file");
   }
 
-  // Of two processes that come first at once, one creates the tables and the other waits and finds
-  // them.
-  void create_tables() const {
-    if (number("PRAGMA user_version") == kSchemaVersion) return;
-    run("BEGIN IMMEDIATE");
+  // All of body or nothing. kind: IMMEDIATE to write, DEFERRED to read one moment's state.
+  template <class Body>
+  void transaction(const char* kind, Body&& body) const {
+    run((std::string("BEGIN ") + kind).c_str());
     try {
-      if (number("PRAGMA user_version") == 0) {
-        char* message = nullptr;
-        if (const int code = sqlite3_exec(db, kSchema, nullptr, nullptr, &message);
-            code != SQLITE_OK) {
-          const std::string copy = message ? message : "unknown error";
-          sqlite3_free(message);
-          fail(file, code, copy.c_str());
-        }
-        run(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
-        run(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
-      }
+      body();
       run("COMMIT");
     } catch (...) {
       sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
       throw;
     }
+  }
+
+  // Of two processes that come first at once, one creates the tables and the other waits and finds
+  // them.
+  void create_tables() const {
+    if (number("PRAGMA user_version") == kSchemaVersion) return;
+    transaction("IMMEDIATE", [&] {
+      for (int version = number("PRAGMA user_version"); version < kSchemaVersion; ++version) {
+        char* message = nullptr;
+        if (const int code = sqlite3_exec(db, kSteps[static_cast<std::size_t>(version)], nullptr,
+                                          nullptr, &message);
+            code != SQLITE_OK) {
+          const std::string copy = message ? message : "unknown error";
+          sqlite3_free(message);
+          fail(file, code, copy.c_str());
+        }
+      }
+      run(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+      run(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
+    });
   }
 
   // SQLite does not wait by itself for the others that use the file to let it change the mode.
@@ -235,17 +258,64 @@ void Store::put_blob(std::string_view key, std::string_view text) {
   state_->run("INSERT OR REPLACE INTO blob VALUES(?,?)", {key, text});
 }
 
-void Store::append_event(std::string_view study_id, std::string_view json) {
-  const std::lock_guard lock(state_->mutex);
-  state_->run("INSERT INTO event(study, json) VALUES(?,?)", {study_id, json});
+namespace {
+
+constexpr std::string_view kStudyColumns =
+    "SELECT id, workload, model, started_at, saved_at, finished, "
+    "(SELECT count(*) FROM study_trial WHERE study = id)";
+
+StudyRow study_row(const Query& q) {
+  return {.id = q.text(0),
+          .workload = q.text(1),
+          .model = q.text(2),
+          .started_at = q.text(3),
+          .saved_at = q.text(4),
+          .finished = q.number(5) != 0,
+          .trials = q.number(6)};
 }
 
-std::vector<std::string> Store::events(std::string_view study_id) const {
+}  // namespace
+
+void Store::put_study(const StudyRow& row, int kept, std::span<const std::string> trials) {
+  assert(row.trials == kept + static_cast<int>(trials.size()) && "all trials of the study");
   const std::lock_guard lock(state_->mutex);
-  Query q = state_->query("SELECT json FROM event WHERE study = ? ORDER BY id", {study_id});
-  std::vector<std::string> events;
-  while (q.next()) events.push_back(q.text(0));
-  return events;
+  state_->transaction("IMMEDIATE", [&] {
+    state_->run("INSERT OR REPLACE INTO study VALUES(?,?,?,?,?,CAST(? AS INTEGER),?)",
+                {row.id, row.workload, row.model, row.started_at, row.saved_at,
+                 row.finished ? "1" : "0", row.json});
+    int trial = kept;
+    state_->run("DELETE FROM study_trial WHERE study = ? AND trial >= CAST(? AS INTEGER)",
+                {row.id, std::to_string(trial)});
+    for (const std::string& json : trials) {
+      state_->run("INSERT INTO study_trial VALUES(?,CAST(? AS INTEGER),?)",
+                  {row.id, std::to_string(trial++), json});
+    }
+  });
+}
+
+std::vector<StudyRow> Store::studies() const {
+  const std::lock_guard lock(state_->mutex);
+  Query q = state_->query(
+      (std::string(kStudyColumns) + " FROM study ORDER BY saved_at DESC, id").c_str());
+  std::vector<StudyRow> rows;
+  while (q.next()) rows.push_back(study_row(q));
+  return rows;
+}
+
+std::optional<Store::StudyTexts> Store::find_study(std::string_view id) const {
+  const std::lock_guard lock(state_->mutex);
+  std::optional<StudyTexts> found;
+  state_->transaction("DEFERRED", [&] {
+    Query q = state_->query((std::string(kStudyColumns) + ", json FROM study WHERE id = ?").c_str(),
+                            {id});
+    if (!q.next()) return;
+    found.emplace(StudyTexts{.row = study_row(q), .trials = {}});
+    found->row.json = q.text(7);
+    Query trials =
+        state_->query("SELECT json FROM study_trial WHERE study = ? ORDER BY trial", {id});
+    while (trials.next()) found->trials.push_back(trials.text(0));
+  });
+  return found;
 }
 
 std::string Store::model_hash(const ModelSource& source) {

@@ -3,20 +3,25 @@
 //
 //   measurement  one row a trial: the parts of its key as text, the measurement as JSON
 //   blob         texts by key: qualities, shared by all configs with the same quality knobs
-//   event        the logs of studies, in order
-//   model_hash   content hashes of models, valid while size, times and inode of their files stay
+//   study        one row a study: what a list of studies shows, and the study but its trials as
+//   JSON study_trial  its trials, one row each, so that a finished trial is written once model_hash
+//   content hashes of models, valid while size, times and inode of their files stay
 //
 // The one door to SQLite. Every method is one transaction, committed when it returns: WAL with
 // synchronous=FULL, so neither kill -9 nor a power cut loses it (a trial takes seconds, the fsync
 // milliseconds). Any number of processes and threads may use one file, and threads one Store; a
 // forked child opens its own. Whatever SQLite reports throws std::runtime_error with the file and
 // the remedy.
+//
+// A file of an older schema is brought to this one when it is opened, in one transaction; one of a
+// newer schema is refused.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +46,18 @@ struct TrialKey {
   std::string digest() const;  // 32 hex digits
 };
 
+// A study as it is kept (optimizer/study_store.h writes and reads it).
+struct StudyRow {
+  std::string id;
+  std::string workload;    // its name
+  std::string model;       // path
+  std::string started_at;  // UTC, ISO 8601, as saved_at
+  std::string saved_at;
+  bool finished = false;
+  int trials = 0;
+  std::string json;  // all but the trials
+};
+
 class Store {
  public:
   // Opens the file, or creates it and its folders. Throws where it is damaged, of another program
@@ -58,9 +75,16 @@ class Store {
   std::optional<std::string> find_blob(std::string_view key) const;
   void put_blob(std::string_view key, std::string_view text);
 
-  // A study's log: events come back in the order in which they were appended.
-  void append_event(std::string_view study_id, std::string_view json);
-  std::vector<std::string> events(std::string_view study_id) const;
+  // row replaces that of its id; of the trials, the first `kept` stay as they are and `trials`
+  // follow. row.trials is their number together.
+  void put_study(const StudyRow& row, int kept, std::span<const std::string> trials);
+  std::vector<StudyRow> studies() const;  // the newest first; without their JSON
+  // With the trials as one moment saw both.
+  struct StudyTexts {
+    StudyRow row;
+    std::vector<std::string> trials;
+  };
+  std::optional<StudyTexts> find_study(std::string_view id) const;
 
   // source.content_hash(), reading the files only if they changed since they were last read.
   std::string model_hash(const ModelSource& source);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
@@ -63,12 +64,28 @@ class TemporaryFile {
 
 }  // namespace
 
+void write_whole(const fs::path& place, std::string_view text) {
+  // Two studies may write into one folder at once: the process id keeps their files apart.
+  TemporaryFile file(place.parent_path() / cat({".", place.filename().string(), ".",
+                                                std::to_string(::getpid()), ".tmp"}));
+  file.write(text);
+  file.rename_to(place);
+}
+
 std::vector<fs::path> write_reports(const Study& study, const fs::path& folder) {
+  std::vector<std::string_view> names;
+  for (const Report& report : kReports) names.push_back(report.name);
+  return write_reports(study, folder, names);
+}
+
+std::vector<fs::path> write_reports(const Study& study, const fs::path& folder,
+                                    std::span<const std::string_view> names) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail(folder, "make the folder", error.value());
   std::vector<fs::path> written;
   for (const Report& report : kReports) {
+    if (std::ranges::find(names, report.name) == names.end()) continue;
     const fs::path place = folder / report.file_name;
     const std::string text = report.write(study);
     if (text.empty()) {
@@ -76,11 +93,7 @@ std::vector<fs::path> write_reports(const Study& study, const fs::path& folder) 
       if (error) fail(place, "remove the outdated file", error.value());
       continue;
     }
-    // Two studies may write into one folder at once: the process id keeps their files apart.
-    TemporaryFile file(folder /
-                       cat({".", report.file_name, ".", std::to_string(::getpid()), ".tmp"}));
-    file.write(text);
-    file.rename_to(place);
+    write_whole(place, text);
     written.push_back(place);
   }
   return written;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,11 +44,18 @@ inline constexpr std::array kReports{
     Report{"deploy_json", "deploy.json", "the recommended config, for `serve`", deploy_json},
 };
 
+// Whole or not at all: the file is written beside its place under another name, flushed, and
+// renamed. Throws std::runtime_error naming file and reason.
+void write_whole(const std::filesystem::path& place, std::string_view text);
+
 // Writes every row of kReports into the folder, which is made where it is missing, and returns the
-// files' paths. A file appears whole or not at all: it is written beside its place under another
-// name, flushed, and renamed. A report with nothing to say leaves no file, not even one of an
-// earlier study. Throws std::runtime_error naming file and reason.
+// files' paths, each by write_whole. A report with nothing to say leaves no file, not even one of
+// an earlier study.
 std::vector<std::filesystem::path> write_reports(const Study& study,
                                                  const std::filesystem::path& folder);
+// Those of these names alone.
+std::vector<std::filesystem::path> write_reports(const Study& study,
+                                                 const std::filesystem::path& folder,
+                                                 std::span<const std::string_view> names);
 
 }  // namespace paretune

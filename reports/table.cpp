@@ -1,5 +1,6 @@
 #include "reports/table.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -30,6 +31,20 @@ std::string html_cell(const Column& column, const Cell& cell, bool names_row) {
               tag, ">"});
 }
 
+// Characters that take a place: not the bytes that go on with one.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+std::string terminal_text(const Cell& cell) {
+  std::string text =
+      clean_utf8(cell.note.empty() ? cell.text : cat({cell.text, " (", cell.note, ")"}));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 }  // namespace
 
 std::string html_table(const Table& table) {
@@ -51,6 +66,30 @@ std::string html_table(const Table& table) {
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
+}
+
+std::string text_table(const Table& table) {
+  std::vector<std::vector<std::string>> lines(1);
+  for (const Column& column : table.columns) lines[0].push_back(column.title);
+  for (const Row& row : table.rows) {
+    lines.emplace_back();
+    for (const Cell& cell : row.cells) lines.back().push_back(terminal_text(cell));
+  }
+  std::vector<std::size_t> widths(table.columns.size(), 0);
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
+  }
+  std::string out;
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::string gap(widths[i] - width(line[i]), ' ');
+      text += cat({i ? "  " : "", table.columns[i].numeric ? gap : "", line[i],
+                   table.columns[i].numeric ? "" : gap});
+    }
+    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
 }
 
 std::string markdown_table(const Table& table) {

@@ -35,5 +35,7 @@ struct Table {
 
 std::string html_table(const Table& table);
 std::string markdown_table(const Table& table);  // without the caption
+// For a terminal: columns as wide as their widest cell, without the caption.
+std::string text_table(const Table& table);
 
 }  // namespace paretune

@@ -286,7 +286,11 @@ Workload parse_workload(std::string_view json_text, const std::filesystem::path&
 }
 
 Workload load_workload(const std::filesystem::path& file) {
-  Workload workload = parse_workload(read_text_file(file, JsonLimits{}.bytes), file);
+  return load_workload(read_text_file(file, JsonLimits{}.bytes), file);
+}
+
+Workload load_workload(std::string_view json_text, const std::filesystem::path& file) {
+  Workload workload = parse_workload(json_text, file);
   if (workload.arrival.process != &kTrace) return workload;
   const TraceSpec& spec = workload.arrival.trace;
   workload.trace = load_trace(spec.file, spec.format);

@@ -25,6 +25,8 @@ Workload parse_workload(std::string_view json_text, const std::filesystem::path&
 
 // Reads the file, and the trace that it names.
 Workload load_workload(const std::filesystem::path& file);
+// Likewise of a text that was read before.
+Workload load_workload(std::string_view json_text, const std::filesystem::path& file);
 
 // One line, sorted keys, aliases resolved, defaults left out: parse_workload(canonical_json(w),
 // w.file) == w (but for the trace's rows). Of other files it has the paths, not the content: who

@@ -71,9 +71,6 @@ TEST_F(StoreTest, GivesBackWhatWasPut) {
     store.put(sample_key(), m);
     store.put_blob("a", std::string("zero \0 byte", 11));
     store.put_blob("empty", "");
-    store.append_event("s", "1");
-    store.append_event("t", "other");
-    store.append_event("s", "2");
   }
   Store store(file_);
   ASSERT_TRUE(store.find(sample_key()));
@@ -81,8 +78,43 @@ TEST_F(StoreTest, GivesBackWhatWasPut) {
   EXPECT_EQ(store.find_blob("a"), std::string("zero \0 byte", 11));
   EXPECT_EQ(store.find_blob("empty"), "");
   EXPECT_EQ(store.find_blob("b"), std::nullopt);
-  EXPECT_EQ(store.events("s"), (std::vector<std::string>{"1", "2"}));
-  EXPECT_TRUE(store.events("u").empty());
+}
+
+TEST_F(StoreTest, StudyIsKeptWithItsTrials) {
+  const StudyRow row{.id = "a1",
+                     .workload = "chat",
+                     .model = "/m.gguf",
+                     .started_at = "2026-01-01",
+                     .saved_at = "2026-01-02",
+                     .trials = 2,
+                     .json = "{}"};
+  {
+    Store store(file_);
+    store.put_study(row, 0, std::vector<std::string>{"t0", "t1"});
+    StudyRow other = row;
+    other.id = "b2", other.saved_at = "2026-01-03", other.trials = 0;
+    store.put_study(other, 0, {});
+  }
+  Store store(file_);
+  ASSERT_EQ(store.studies().size(), 2u);
+  EXPECT_EQ(store.studies()[0].id, "b2") << "the newest first";
+  EXPECT_EQ(store.studies()[1].trials, 2);
+  EXPECT_FALSE(store.find_study("a"));
+  ASSERT_TRUE(store.find_study("a1"));
+  EXPECT_EQ(store.find_study("a1")->row.json, "{}");
+  EXPECT_EQ(store.find_study("a1")->row.workload, "chat");
+  EXPECT_EQ(store.find_study("a1")->row.model, "/m.gguf");
+  EXPECT_EQ(store.find_study("a1")->row.started_at, "2026-01-01");
+
+  // One more trial; then as many as there were, but others; then fewer.
+  StudyRow next = row;
+  next.trials = 3, next.finished = true;
+  store.put_study(next, 2, std::vector<std::string>{"t2"});
+  EXPECT_EQ(store.find_study("a1")->trials, (std::vector<std::string>{"t0", "t1", "t2"}));
+  EXPECT_TRUE(store.find_study("a1")->row.finished);
+  store.put_study(row, 1, std::vector<std::string>{"u1"});
+  EXPECT_EQ(store.find_study("a1")->trials, (std::vector<std::string>{"t0", "u1"}));
+  EXPECT_FALSE(store.find_study("a1")->row.finished);
 }
 
 TEST_F(StoreTest, PutReplaces) {
@@ -131,7 +163,8 @@ TEST_F(StoreTest, ManyWriteAtOnce) {
             store.put_blob("shared" + std::to_string(t) + "." + std::to_string(i), "x");
         });
         for (int i = 0; i < kEach; ++i)
-          store.append_event("s", std::to_string(t) + "." + std::to_string(i));
+          store.put_study({.id = std::to_string(t) + "." + std::to_string(i % 5), .trials = 1}, 0,
+                          std::vector<std::string>{std::to_string(i)});
         sharing.join();
       } catch (const std::exception& e) {
         complaints[t] = e.what();
@@ -140,8 +173,7 @@ TEST_F(StoreTest, ManyWriteAtOnce) {
   for (std::thread& thread : threads) thread.join();
   for (const std::string& complaint : complaints) EXPECT_EQ(complaint, "");
   Store store(file_);
-  const std::vector<std::string> events = store.events("s");
-  EXPECT_EQ(std::set<std::string>(events.begin(), events.end()).size(), 3u * kEach);
+  EXPECT_EQ(store.studies().size(), 3u * 5);
   for (int t = 0; t < 3; ++t)
     for (int i = 0; i < kEach; ++i)
       EXPECT_TRUE(store.find_blob("shared" + std::to_string(t) + "." + std::to_string(i)));
@@ -194,11 +226,27 @@ TEST_F(StoreTest, KillLosesNothingThatWasPut) {
 
 TEST_F(StoreTest, NewerSchemaIsRefused) {
   Store{file_};
-  raw_sql("PRAGMA user_version=2");
+  raw_sql("PRAGMA user_version=3");
   EXPECT_EQ(complaint(),
             file_.string() +
-                ": written by a newer Paretune (schema 2, this one knows 1); use that one, "
+                ": written by a newer Paretune (schema 3, this one knows 2); use that one, "
                 "or name another file");
+}
+
+// As schema 1 had it: measurements, and no studies.
+TEST_F(StoreTest, OlderSchemaIsBroughtToThisOne) {
+  Store{file_}.put_blob("kept", "text");
+  raw_sql(
+      "DROP TABLE study; DROP TABLE study_trial; PRAGMA user_version=1;"
+      "CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT NOT NULL, json TEXT);"
+      "CREATE INDEX event_by_study ON event(study, id);");
+  {
+    Store store(file_);
+    EXPECT_EQ(store.find_blob("kept"), "text");
+    EXPECT_TRUE(store.studies().empty());
+    store.put_study({.id = "a"}, 0, {});
+  }
+  EXPECT_EQ(Store{file_}.studies().size(), 1u);
 }
 
 TEST_F(StoreTest, OtherProgramsDatabaseIsLeftAlone) {

@@ -1,0 +1,231 @@
+#include "optimizer/study_json.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "optimizer/judge.h"
+#include "profiles/field_json.h"
+#include "profiles/measurement_json.h"
+#include "runtime/deployment.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+// The parts of a study that are stored in another shape.
+struct StoredStudy {
+  std::string workload_file;  // as typed
+  std::optional<int> recommended;
+  Study study;
+  RunOptions options;
+};
+
+struct StoredTrial {
+  int id = 0;
+  DeployConfig config;
+  Measurement measurement;
+};
+
+}  // namespace
+
+// Types with a text of their own.
+
+static FieldJson write_leaf(Is<DeployConfig> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, DeployConfig& v) {
+  v = parse_config(json.dump(), where, {});
+}
+
+static FieldJson write_leaf(Is<Measurement> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, Measurement& v) {
+  v = parse_measurement(json.dump(), where);
+}
+
+static FieldJson write_leaf(Is<Capability> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, Capability& v) {
+  v = parse_capability(json.dump(), where);
+}
+
+static FieldJson write_leaf(Is<Sensitivity> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, Sensitivity& v) {
+  v = parse_sensitivity(json.dump(), where);
+}
+
+static FieldJson write_leaf(Is<KernelTable> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, KernelTable& v) {
+  v = kernel_table_from_json(json.dump(), where);
+}
+
+static FieldJson write_leaf(Is<Policy> auto& v) { return to_text(v); }
+static void read_leaf(const FieldJson& json, const std::string& where, Policy& v) {
+  if (!json.is_string())
+    throw std::runtime_error(where + ": found " + json.dump() + ", allowed: a policy");
+  v = parse_policy(json.get<std::string>(), where);
+}
+
+static FieldJson write_leaf(Is<GateVerdict> auto& v) { return verdict_name(v); }
+static void read_leaf(const FieldJson& json, const std::string& where, GateVerdict& v) {
+  for (const GateVerdict verdict :
+       {GateVerdict::passed, GateVerdict::failed, GateVerdict::undecided}) {
+    if (json == verdict_name(verdict)) return void(v = verdict);
+  }
+  throw std::runtime_error(where + ": found " + json.dump() +
+                           ", allowed: passed, failed, undecided");
+}
+
+// Structs, field by field (profiles/field_json.h).
+
+static void fields(Is<PolicyPrediction> auto& s, auto&& visit) {
+  auto& [policy, kl_divergence, seconds, weight_bytes] = s;
+  visit("policy", policy), visit("kl_divergence", kl_divergence), visit("seconds", seconds);
+  visit("weight_bytes", weight_bytes);
+}
+
+static void fields(Is<ModelShape> auto& s, auto&& visit) {
+  auto& [architecture, n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, vocab_size,
+         max_seq_len, n_experts, n_experts_used, renormalized_experts, rms_epsilon, rope_theta,
+         rope_inverse_frequencies, qkv_bias, qk_norm, tied_output] = s;
+  visit("architecture", architecture), visit("n_layers", n_layers), visit("d_model", d_model);
+  visit("n_heads", n_heads), visit("n_kv_heads", n_kv_heads), visit("head_dim", head_dim);
+  visit("d_ff", d_ff), visit("vocab_size", vocab_size), visit("max_seq_len", max_seq_len);
+  visit("n_experts", n_experts), visit("n_experts_used", n_experts_used);
+  visit("renormalized_experts", renormalized_experts), visit("rms_epsilon", rms_epsilon);
+  visit("rope_theta", rope_theta), visit("rope_inverse_frequencies", rope_inverse_frequencies);
+  visit("qkv_bias", qkv_bias), visit("qk_norm", qk_norm), visit("tied_output", tied_output);
+}
+
+static void fields(Is<Machine> auto& s, auto&& visit) {
+  auto& [cpu, cores, physical_cores, memory_bytes, isa, fingerprint] = s;
+  visit("cpu", cpu), visit("cores", cores), visit("physical_cores", physical_cores);
+  visit("memory_bytes", memory_bytes), visit("isa", isa), visit("fingerprint", fingerprint);
+}
+
+static void fields(Is<KnobDomain> auto& s, auto&& visit) {
+  auto& [name, effect, help, choices] = s;
+  visit("name", name), visit("effect", effect), visit("help", help), visit("choices", choices);
+}
+
+static void fields(Is<SpaceSize> auto& s, auto&& visit) {
+  auto& [after, reason, configs, exact] = s;
+  visit("after", after), visit("reason", reason), visit("configs", configs);
+  visit("exact", exact);
+}
+
+static void fields(Is<GateResult> auto& s, auto&& visit) {
+  auto& [verdict, capabilities, reason, looks] = s;
+  visit("verdict", verdict), visit("capabilities", capabilities), visit("reason", reason);
+  visit("looks", looks);
+}
+
+static void fields(Is<GateTrial> auto& s, auto&& visit) {
+  auto& [trial, result] = s;
+  visit("trial", trial), visit("result", result);
+}
+
+static void fields(Is<VerifiedMetric> auto& s, auto&& visit) {
+  auto& [name, promised, verified] = s;
+  visit("name", name), visit("promised", promised), visit("verified", verified);
+}
+
+static void fields(Is<Verification> auto& s, auto&& visit) {
+  auto& [done, seed, measurement, default_measurement, metrics, meets_slo, not_worse_than_default,
+         verdict] = s;
+  visit("done", done), visit("seed", seed), visit("measurement", measurement);
+  visit("default_measurement", default_measurement), visit("metrics", metrics);
+  visit("meets_slo", meets_slo), visit("not_worse_than_default", not_worse_than_default);
+  visit("verdict", verdict);
+}
+
+// Not visited: what parse_study judges anew, the trials (texts of their own), and the workload,
+// which is read from workload_json.
+static void fields(Is<Study> auto& s, auto&& visit) {
+  auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
+         machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
+         kernels, latency_objective, knobs, space, trials, front, picks, feasible,
+         binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
+         resumed_trials, stop_reason] = s;
+  visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
+  visit("model_hash", model_hash), visit("calibration", calibration);
+  visit("model_format", model_format), visit("model", model), visit("machine", machine);
+  visit("build", build), visit("command", command), visit("started_at", started_at);
+  visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
+  visit("sensitivity", sensitivity), visit("proposals", proposals), visit("kernels", kernels);
+  visit("knobs", knobs), visit("space", space), visit("gates", gates);
+  visit("verification", verification), visit("seconds", seconds);
+  visit("resumed_trials", resumed_trials), visit("stop_reason", stop_reason);
+}
+
+static void fields(Is<RunOptions> auto& s, auto&& visit) {
+  auto& [workload_file, workload_text, out, kernel_seconds] = s;
+  visit("workload_file", workload_file), visit("workload_text", workload_text), visit("out", out);
+  visit("kernel_seconds", kernel_seconds);
+}
+
+namespace {
+
+void fields(Is<StoredStudy> auto& s, auto&& visit) {
+  auto& [workload_file, recommended, study, options] = s;
+  visit("workload_file", workload_file), visit("recommended", recommended);
+  visit("study", study), visit("options", options);
+}
+
+void fields(Is<StoredTrial> auto& s, auto&& visit) {
+  auto& [id, config, measurement] = s;
+  visit("id", id), visit("config", config), visit("measurement", measurement);
+}
+
+// " (kept by <build>)", where the text still tells.
+std::string writer(std::string_view text) {
+  const FieldJson json = FieldJson::parse(text, nullptr, false);
+  const FieldJson::json_pointer build("/study/build");
+  if (json.is_discarded() || !json.contains(build) || !json[build].is_string()) return "";
+  return " (kept by " + json[build].get<std::string>() + ")";
+}
+
+}  // namespace
+
+std::string study_json(const Study& study, const RunOptions& options) {
+  StoredStudy stored{.workload_file = study.workload.file.string(),
+                     .recommended = std::nullopt,
+                     .study = study,
+                     .options = options};
+  const auto recommended = std::ranges::find(study.picks, "recommended", &Pick::name);
+  if (recommended != study.picks.end()) stored.recommended = recommended->trial;
+  return fields_text(stored);
+}
+
+std::string trial_json(const Trial& trial) {
+  return fields_text(StoredTrial{trial.id, trial.config, trial.measurement});
+}
+
+StudyRecord parse_study(std::string_view text, std::span<const std::string> trials,
+                        const std::string& where) {
+  const std::string place = where + writer(text);
+  StoredStudy stored = parse_fields<StoredStudy>(text, place);
+  StudyRecord record{.study = std::move(stored.study), .options = std::move(stored.options)};
+  Study& study = record.study;
+  study.workload = parse_workload(study.workload_json, stored.workload_file);
+  study.latency_objective = latency_objective_name(study.workload);
+  for (const std::string& trial_text : trials) {
+    const std::string trial_place = place + ", trial " + std::to_string(study.trials.size());
+    StoredTrial kept = parse_fields<StoredTrial>(trial_text, trial_place);
+    if (kept.id != static_cast<int>(study.trials.size()))
+      throw std::runtime_error(trial_place + ": found the id " + std::to_string(kept.id));
+    Trial trial{.id = kept.id,
+                .config = std::move(kept.config),
+                .measurement = std::move(kept.measurement)};
+    judge_trial(trial, study.workload);
+    study.trials.push_back(std::move(trial));
+  }
+  if (study.trials.empty()) return record;
+  conclude(study);
+  if (stored.recommended) {
+    if (*stored.recommended >= static_cast<int>(study.trials.size()))
+      throw std::runtime_error(place + ": $.recommended: found " +
+                               std::to_string(*stored.recommended) + ", allowed: below " +
+                               std::to_string(study.trials.size()));
+    study.picks = make_picks(study, *stored.recommended);
+  }
+  return record;
+}
+
+}  // namespace paretune
