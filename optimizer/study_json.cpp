@@ -24,6 +24,7 @@ struct StoredTrial {
   int id = 0;
   DeployConfig config;
   Measurement measurement;
+  std::optional<Objectives> searched;
 };
 
 }  // namespace
@@ -104,6 +105,12 @@ static void fields(Is<KnobDomain> auto& s, auto&& visit) {
   visit("name", name), visit("effect", effect), visit("help", help), visit("choices", choices);
 }
 
+static void fields(Is<Objectives> auto& s, auto&& visit) {
+  auto& [usd_per_million_output_tokens, latency_ms, kl_divergence] = s;
+  visit("usd_per_million_output_tokens", usd_per_million_output_tokens);
+  visit("latency_ms", latency_ms), visit("kl_divergence", kl_divergence);
+}
+
 static void fields(Is<SpaceSize> auto& s, auto&& visit) {
   auto& [after, reason, configs, exact] = s;
   visit("after", after), visit("reason", reason), visit("configs", configs);
@@ -142,7 +149,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
          machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
          kernels, latency_objective, knobs, space, trials, front, picks, feasible,
          binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
-         resumed_trials, stop_reason] = s;
+         regret, resumed_trials, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
@@ -150,7 +157,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
   visit("sensitivity", sensitivity), visit("proposals", proposals), visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
-  visit("verification", verification), visit("seconds", seconds);
+  visit("verification", verification), visit("seconds", seconds), visit("regret", regret);
   visit("resumed_trials", resumed_trials), visit("stop_reason", stop_reason);
 }
 
@@ -169,8 +176,9 @@ void fields(Is<StoredStudy> auto& s, auto&& visit) {
 }
 
 void fields(Is<StoredTrial> auto& s, auto&& visit) {
-  auto& [id, config, measurement] = s;
+  auto& [id, config, measurement, searched] = s;
   visit("id", id), visit("config", config), visit("measurement", measurement);
+  visit("searched", searched);
 }
 
 // " (kept by <build>)", where the text still tells.
@@ -194,7 +202,7 @@ std::string study_json(const Study& study, const RunOptions& options) {
 }
 
 std::string trial_json(const Trial& trial) {
-  return fields_text(StoredTrial{trial.id, trial.config, trial.measurement});
+  return fields_text(StoredTrial{trial.id, trial.config, trial.measurement, trial.searched});
 }
 
 StudyRecord parse_study(std::string_view text, std::span<const std::string> trials,
@@ -212,7 +220,8 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
       throw std::runtime_error(trial_place + ": found the id " + std::to_string(kept.id));
     Trial trial{.id = kept.id,
                 .config = std::move(kept.config),
-                .measurement = std::move(kept.measurement)};
+                .measurement = std::move(kept.measurement),
+                .searched = kept.searched};
     judge_trial(trial, study.workload);
     study.trials.push_back(std::move(trial));
   }

@@ -14,7 +14,7 @@ namespace {
 
 // Steps of every size, timed as `truth` says, by the hand of `rng` a few per cent off.
 CalibrationRun planted_run(const CostTerms& terms, const DeployConfig& config, const CostFit& truth,
-                           double factor, double noise, Rng& rng) {
+                           double factor, double noise, RandomEngine& rng) {
   CalibrationRun run{.config = config};
   CostModel model(terms, truth);
   const StepCost cost = model.step_cost(config);
@@ -51,7 +51,7 @@ class CostFitTest : public testing::Test {
 };
 
 TEST_F(CostFitTest, RecoversPlantedAmountsUnderNoiseAndInterruptions) {
-  Rng rng(1);
+  RandomEngine rng(1);
   std::vector<CalibrationRun> runs;
   for (const DeployConfig& config : configs_) {
     runs.push_back(planted_run(terms_, config, planted_fit(), 1, 0.02, rng));
@@ -71,7 +71,7 @@ TEST_F(CostFitTest, RecoversPlantedAmountsUnderNoiseAndInterruptions) {
 }
 
 TEST_F(CostFitTest, WhatOneKindOfConfigPaysMoreIsLearnedAsItsFactor) {
-  Rng rng(2);
+  RandomEngine rng(2);
   std::vector<CalibrationRun> runs;
   for (int round = 0; round < 3; ++round) {
     for (const DeployConfig& config : configs_) {
@@ -92,7 +92,7 @@ TEST_F(CostFitTest, WhatOneKindOfConfigPaysMoreIsLearnedAsItsFactor) {
 
 // Leaving a run out forgets what only it could teach, and nothing else.
 TEST_F(CostFitTest, AFitThatLeftARunOutHasNotSeenIt) {
-  Rng rng(3);
+  RandomEngine rng(3);
   std::vector<CalibrationRun> runs;
   for (const DeployConfig& config : configs_)
     runs.push_back(planted_run(terms_, config, planted_fit(), 1, 0, rng));
@@ -108,7 +108,7 @@ TEST_F(CostFitTest, AFitThatLeftARunOutHasNotSeenIt) {
 }
 
 TEST_F(CostFitTest, MoreTokensAndLongerContextsAreNeverCheaper) {
-  Rng rng(4);
+  RandomEngine rng(4);
   std::vector<CalibrationRun> runs;
   for (const DeployConfig& config : configs_)
     runs.push_back(planted_run(terms_, config, planted_fit(), 1, 0.3, rng));
