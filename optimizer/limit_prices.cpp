@@ -66,21 +66,23 @@ Cheapest cheapest(const Study& study, const Workload& workload) {
 }
 
 // What the last tenth of the time brought: all that is known of what more of it would bring.
-LimitPrice price_of_time(const Study& study, const Cheapest& now) {
-  LimitPrice price{.limit = "budget of " + number(study.workload.budget.minutes) + " minutes",
-                   .relaxed = "what its last tenth brought",
-                   .trial = now.trial,
-                   .cost = now.cost,
-                   .relaxed_cost = now.cost};
+LimitPrice price_of_time(const Study& study) {
   const double end = study.progress.empty() ? 0 : study.progress.back().seconds;
-  double before = std::numeric_limits<double>::infinity();
+  Cheapest now, before;
   for (const Trial& trial : study.trials) {
+    if (!trial.feasible) continue;
+    const double cost = trial.objectives.usd_per_million_output_tokens;
+    if (cost < now.cost) now = {trial.id, cost};
     const auto step = std::ranges::find(study.progress, trial.id, &FrontStep::trial);
-    if (trial.feasible && step != study.progress.end() && step->seconds <= end / (1 + kRelaxed))
-      before = std::min(before, trial.objectives.usd_per_million_output_tokens);
+    if (step != study.progress.end() && step->seconds <= end / (1 + kRelaxed) && cost < before.cost)
+      before = {trial.id, cost};
   }
-  price.saving = before > now.cost && before < 1e300 ? 1 - now.cost / before : 0;
-  return price;
+  return {.limit = "budget of " + number(study.workload.budget.minutes) + " minutes",
+          .relaxed = "what its last tenth brought",
+          .trial = now.trial,
+          .cost = now.cost,
+          .relaxed_cost = now.cost,
+          .saving = before.trial >= 0 ? 1 - now.cost / before.cost : 0};
 }
 
 }  // namespace
@@ -139,7 +141,7 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
     floor("accuracy of " + name, of(&CapabilityFloor::min_accuracy), 1 - kRelaxed);
     floor("accuracy lost on " + name, of(&CapabilityFloor::max_drop), 1 + kRelaxed);
   }
-  if (now.trial >= 0) prices.push_back(price_of_time(study, now));
+  if (study.feasible) prices.push_back(price_of_time(study));
   return prices;
 }
 

@@ -148,8 +148,8 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
          machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
          kernels, latency_objective, knobs, space, trials, front, picks, feasible,
-         binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
-         regret, resumed_trials, stop_reason] = s;
+         binding_constraint, ties, prices, effects, gates, verification, progress, seconds, regret,
+         resumed_trials, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
