@@ -133,12 +133,6 @@ void Console::summary(const Study& study, const std::string& folder) {
   line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(),
               duration(study.seconds).c_str(), study.resumed_trials, study.stop_reason.c_str()));
   if (study.trials.empty()) return;
-  if (study.regret) {
-    line(
-        format("search     its models are 95 %% sure that the front lacks at most %.0f %% of the "
-               "hypervolume that is to be had",
-               100 * *study.regret));
-  }
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");
   for (const int id : study.front) {

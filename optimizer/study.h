@@ -156,10 +156,7 @@ struct Study {
   std::vector<GateTrial> gates;
   Verification verification;
   std::vector<FrontStep> progress;
-  double seconds = 0;  // wall time of the study, resumed parts included
-  // 95 % quantile, by the search's own models, of the share of the hypervolume that its front
-  // lacks.
-  std::optional<double> regret;
+  double seconds = 0;       // wall time of the study, resumed parts included
   int resumed_trials = 0;   // taken from the store instead of measured now
   std::string stop_reason;  // "budget of 40 trials used", "interrupted", …
 

@@ -148,7 +148,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
          machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
          kernels, latency_objective, knobs, space, trials, front, picks, feasible,
-         binding_constraint, ties, prices, effects, gates, verification, progress, seconds, regret,
+         binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
          resumed_trials, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
@@ -157,7 +157,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
   visit("sensitivity", sensitivity), visit("proposals", proposals), visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
-  visit("verification", verification), visit("seconds", seconds), visit("regret", regret);
+  visit("verification", verification), visit("seconds", seconds);
   visit("resumed_trials", resumed_trials), visit("stop_reason", stop_reason);
 }
 

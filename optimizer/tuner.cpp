@@ -292,9 +292,6 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
-  if (!interrupted) {
-    if (const std::optional<Regret> regret = strategy->regret()) study.regret = regret->share;
-  }
   if (study.feasible && !interrupted) {
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
                            kConfirmationShare * 60 * workload.budget.minutes, observer, stop);

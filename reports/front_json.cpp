@@ -231,7 +231,6 @@ std::string front_json(const Study& study) {
       {"limits", limits_of(study)},
       {"knob_effects", effects_of(study)},
       {"verification", verification_of(study.verification)},
-      {"regret", study.regret ? Json(*study.regret) : Json(nullptr)},
       {"trials", trials_of(study)},
       {"space", space_of(study)},
       {"sensitivity", sensitivity_of(study)},

@@ -7,7 +7,6 @@
 #include "reports/facts.h"
 #include "reports/html/assets.h"
 #include "reports/html/plot.h"
-#include "reports/number.h"
 #include "reports/report.h"
 #include "reports/tables.h"
 #include "reports/text.h"
@@ -91,11 +90,6 @@ std::string search_part(const Study& study) {
         "all axes "
         "together. A flat end means that the last trials found nothing better.");
     out += figure("Hypervolume over time", progress_plot(study));
-    if (study.regret) {
-      out += paragraph(
-          cat({"The search's own models are 95 % sure that its front lacks at most ",
-               percent_text(*study.regret), " of the hypervolume that this space has to give."}));
-    }
   }
   return out + table_of(space_table(study)) + table_of(knobs_table(study)) +
          details("Kernels", table_of(kernels_table(study)));
