@@ -1,7 +1,8 @@
 // How soon each search strategy finds the front of a space that others measured in full
 // (measured_space.h): a convolution kernel on six GPUs.
 //
-//   search_bench [--space FOLDER] [--seeds N] [--case NAME]... [--strategy NAME]... [--regret]
+//   search_bench [--space FOLDER] [--seeds N] [--trials N] [--case NAME]... [--strategy NAME]...
+//                [--regret]
 //
 // Per case and strategy: the hypervolume of what it would return after so many trials, as a share
 // of the exact front's, and the trials it takes to 95 and 99 %: median over seeds [10 %, 90 %].
@@ -27,7 +28,6 @@ namespace {
 
 using namespace paretune;
 
-constexpr int kBudget = 100;  // trials
 constexpr int kMarks[] = {15, 30, 60, 100};
 constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11;  // keys of draws
 
@@ -36,7 +36,8 @@ struct Case {
   const char* summary;
   int n_repetitions;  // a trial tells the median of so many recorded ones
   bool prior, inverted;
-  double failing;  // share of the points that fail when tried
+  double failing;    // share of the points that fail when tried
+  int budget = 100;  // trials
 };
 
 constexpr Case kCases[] = {
@@ -141,13 +142,14 @@ double quantile(std::vector<double> values, double q) {
   return values[std::size_t(std::lround(q * double(values.size() - 1)))];
 }
 
-std::string trials_text(double n) {
-  return std::isfinite(n) ? std::to_string(int(n)) : ">" + std::to_string(kBudget);
+std::string trials_text(double n, int budget) {
+  return std::isfinite(n) ? std::to_string(int(n)) : ">" + std::to_string(budget);
 }
 
-void print_row(const std::string& name, const std::vector<Run>& runs, double ms) {
+void print_row(const std::string& name, const Case& c, const std::vector<Run>& runs, double ms) {
   std::printf("| %-12s |", name.c_str());
   for (int mark : kMarks) {
+    if (mark > c.budget) continue;
     std::vector<double> shares;
     for (const Run& run : runs) shares.push_back(run.share_after(mark));
     std::printf(" %.3f [%.3f %.3f] |", quantile(shares, 0.5), quantile(shares, 0.1),
@@ -156,9 +158,9 @@ void print_row(const std::string& name, const std::vector<Run>& runs, double ms)
   for (double share : {0.95, 0.99}) {
     std::vector<double> trials;
     for (const Run& run : runs) trials.push_back(run.trials_to(share));
-    std::printf(" %s [%s %s] |", trials_text(quantile(trials, 0.5)).c_str(),
-                trials_text(quantile(trials, 0.1)).c_str(),
-                trials_text(quantile(trials, 0.9)).c_str());
+    std::printf(" %s [%s %s] |", trials_text(quantile(trials, 0.5), c.budget).c_str(),
+                trials_text(quantile(trials, 0.1), c.budget).c_str(),
+                trials_text(quantile(trials, 0.9), c.budget).c_str());
   }
   std::isfinite(ms) ? std::printf(" %.1f |\n", ms) : std::printf(" |\n");
   std::fflush(stdout);
@@ -173,7 +175,7 @@ void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row
     if (c.prior) setup.prior = prior_of(measured, c.inverted);
     Run& run = runs.emplace_back(measured, c, setup.seed);
     const auto strategy = row.make(measured.space, setup);
-    while (run.n_trials() < kBudget) {
+    while (run.n_trials() < c.budget) {
       const double start = cpu_ms();
       const std::vector<Point> asked = strategy->ask(1);
       ms += cpu_ms() - start;
@@ -182,17 +184,17 @@ void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row
     }
     n_trials += run.n_trials();
   }
-  print_row(std::string(row.name), runs, ms / n_trials);
+  print_row(std::string(row.name), c, runs, ms / n_trials);
 }
 
 void replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int n_seeds) {
   std::vector<Run> runs;
   for (int seed = 1; seed <= n_seeds; ++seed) {
     Run& run = runs.emplace_back(measured, c, std::uint64_t(seed));
-    rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), kBudget,
+    rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), c.budget,
               [&](const Point& point) { return run.trial(point); });
   }
-  print_row(rival.name, runs, NAN);
+  print_row(rival.name, c, runs, NAN);
 }
 
 // How often the true regret is at most the reported one.
@@ -207,7 +209,7 @@ void check_regret(const MeasuredSpace& measured, const Case& c, int n_seeds) {
     if (c.prior) setup.prior = prior_of(measured, c.inverted);
     Run run(measured, c, setup.seed);
     const auto strategy = find_strategy("portfolio").make(measured.space, setup);
-    while (run.n_trials() < kBudget) {
+    while (run.n_trials() < c.budget) {
       const std::vector<Point> asked = strategy->ask(1);
       if (asked.empty()) break;
       strategy->tell(asked[0], run.trial(asked[0]));
@@ -258,7 +260,7 @@ struct Devices {
 
 int main(int argc, char** argv) try {
   std::string folder = "../shared/search-spaces/convolution";
-  int n_seeds = 20;
+  int n_seeds = 20, budget = 0;
   bool regret = false;
   std::vector<std::string> cases, strategies;
   for (int i = 1; i < argc; ++i) {
@@ -273,14 +275,17 @@ int main(int argc, char** argv) try {
       folder = value;
     } else if (flag == "--seeds") {
       n_seeds = std::stoi(value);
+    } else if (flag == "--trials") {
+      budget = std::stoi(value);
     } else if (flag == "--case") {
       cases.push_back(value);
     } else if (flag == "--strategy") {
       strategies.push_back(value);
     } else {
-      throw std::runtime_error(flag +
-                               ": unknown; known are --space, --seeds, --case, --strategy, "
-                               "--regret");
+      throw std::runtime_error(
+          flag +
+          ": unknown; known are --space, --seeds, --trials, --case, --strategy, "
+          "--regret");
     }
   }
   if (!std::filesystem::exists(folder)) {
@@ -297,8 +302,9 @@ int main(int argc, char** argv) try {
                                  Devices{{"A4000", "A6000", "W7800"}, {"A100", "A100", "W6600"}}}) {
     MeasuredSpace measured = read_measured_space(folder, devices.objectives, devices.priors);
     std::size_t n = measured.scores.size();
-    for (const Case& c : kCases) {
+    for (Case c : kCases) {
       if (!wanted(cases, c.name)) continue;
+      if (budget > 0) c.budget = budget;
       MeasuredSpace used = measured;
       if (c.failing > 0) fail(used, failing_points(used, c.failing));
       std::printf(
@@ -312,10 +318,13 @@ int main(int argc, char** argv) try {
         continue;
       }
       std::printf("| strategy |");
-      for (int mark : kMarks) std::printf(" @%d |", mark);
-      std::printf(" to 95 %% | to 99 %% | CPU ms/ask |\n|---|");
-      for (std::size_t i = 0; i < std::size(kMarks) + 3; ++i) std::printf("---|");
-      std::printf("\n");
+      std::string rule = "|---|---|---|---|";
+      for (int mark : kMarks) {
+        if (mark > c.budget) continue;
+        std::printf(" @%d |", mark);
+        rule += "---|";
+      }
+      std::printf(" to 95 %% | to 99 %% | CPU ms/ask |\n%s\n", rule.c_str());
       for (const StrategyRow& row : kStrategies) {
         // What takes no prior does as it does without.
         if (c.prior && row.name != "portfolio") continue;
