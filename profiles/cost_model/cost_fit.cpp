@@ -9,8 +9,8 @@
 namespace paretune {
 namespace {
 
-constexpr double kFarOff = 0.25;  // relative error beyond which a step counts less
-constexpr double kShrink = 0.7;   // of bucket factors towards none, in runs
+constexpr double kFarOff = 0.5;  // relative error beyond which a step counts less
+constexpr double kShrink = 0.7;  // of bucket factors towards none, in runs
 constexpr int kReweightings = 4;
 
 // One step as the regression sees it.
