@@ -24,6 +24,8 @@ struct StoredTrial {
   int id = 0;
   DeployConfig config;
   Measurement measurement;
+  std::optional<Objectives> searched;
+  std::vector<std::string> other_violations;  // that judge_trial does not find
 };
 
 }  // namespace
@@ -99,6 +101,12 @@ static void fields(Is<Machine> auto& s, auto&& visit) {
   visit("memory_bytes", memory_bytes), visit("isa", isa), visit("fingerprint", fingerprint);
 }
 
+static void fields(Is<Objectives> auto& s, auto&& visit) {
+  auto& [usd_per_million_output_tokens, latency_ms, kl_divergence] = s;
+  visit("usd_per_million_output_tokens", usd_per_million_output_tokens);
+  visit("latency_ms", latency_ms), visit("kl_divergence", kl_divergence);
+}
+
 static void fields(Is<KnobDomain> auto& s, auto&& visit) {
   auto& [name, effect, help, choices] = s;
   visit("name", name), visit("effect", effect), visit("help", help), visit("choices", choices);
@@ -169,8 +177,9 @@ void fields(Is<StoredStudy> auto& s, auto&& visit) {
 }
 
 void fields(Is<StoredTrial> auto& s, auto&& visit) {
-  auto& [id, config, measurement] = s;
+  auto& [id, config, measurement, searched, other_violations] = s;
   visit("id", id), visit("config", config), visit("measurement", measurement);
+  visit("searched", searched), visit("other_violations", other_violations);
 }
 
 // " (kept by <build>)", where the text still tells.
@@ -193,8 +202,12 @@ std::string study_json(const Study& study, const RunOptions& options) {
   return fields_text(stored);
 }
 
-std::string trial_json(const Trial& trial) {
-  return fields_text(StoredTrial{trial.id, trial.config, trial.measurement});
+std::string trial_json(const Trial& trial, const Workload& workload) {
+  Trial judged = trial;
+  judge_trial(judged, workload);
+  StoredTrial stored{trial.id, trial.config, trial.measurement, trial.searched, {}};
+  if (judged.violations != trial.violations) stored.other_violations = trial.violations;
+  return fields_text(stored);
 }
 
 StudyRecord parse_study(std::string_view text, std::span<const std::string> trials,
@@ -212,8 +225,13 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
       throw std::runtime_error(trial_place + ": found the id " + std::to_string(kept.id));
     Trial trial{.id = kept.id,
                 .config = std::move(kept.config),
-                .measurement = std::move(kept.measurement)};
+                .measurement = std::move(kept.measurement),
+                .searched = kept.searched};
     judge_trial(trial, study.workload);
+    if (!kept.other_violations.empty()) {
+      trial.violations = std::move(kept.other_violations);
+      trial.feasible = false;
+    }
     study.trials.push_back(std::move(trial));
   }
   if (study.trials.empty()) return record;
