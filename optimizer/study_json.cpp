@@ -25,6 +25,7 @@ struct StoredTrial {
   DeployConfig config;
   Measurement measurement;
   std::optional<Objectives> searched;
+  std::vector<std::string> other_violations;  // that judge_trial does not find
 };
 
 }  // namespace
@@ -98,6 +99,12 @@ static void fields(Is<Machine> auto& s, auto&& visit) {
   auto& [cpu, cores, physical_cores, memory_bytes, isa, fingerprint] = s;
   visit("cpu", cpu), visit("cores", cores), visit("physical_cores", physical_cores);
   visit("memory_bytes", memory_bytes), visit("isa", isa), visit("fingerprint", fingerprint);
+}
+
+static void fields(Is<Objectives> auto& s, auto&& visit) {
+  auto& [usd_per_million_output_tokens, latency_ms, kl_divergence] = s;
+  visit("usd_per_million_output_tokens", usd_per_million_output_tokens);
+  visit("latency_ms", latency_ms), visit("kl_divergence", kl_divergence);
 }
 
 static void fields(Is<KnobDomain> auto& s, auto&& visit) {
@@ -176,9 +183,9 @@ void fields(Is<StoredStudy> auto& s, auto&& visit) {
 }
 
 void fields(Is<StoredTrial> auto& s, auto&& visit) {
-  auto& [id, config, measurement, searched] = s;
+  auto& [id, config, measurement, searched, other_violations] = s;
   visit("id", id), visit("config", config), visit("measurement", measurement);
-  visit("searched", searched);
+  visit("searched", searched), visit("other_violations", other_violations);
 }
 
 // " (kept by <build>)", where the text still tells.
@@ -201,8 +208,12 @@ std::string study_json(const Study& study, const RunOptions& options) {
   return fields_text(stored);
 }
 
-std::string trial_json(const Trial& trial) {
-  return fields_text(StoredTrial{trial.id, trial.config, trial.measurement, trial.searched});
+std::string trial_json(const Trial& trial, const Workload& workload) {
+  Trial judged = trial;
+  judge_trial(judged, workload);
+  StoredTrial stored{trial.id, trial.config, trial.measurement, trial.searched, {}};
+  if (judged.violations != trial.violations) stored.other_violations = trial.violations;
+  return fields_text(stored);
 }
 
 StudyRecord parse_study(std::string_view text, std::span<const std::string> trials,
@@ -223,6 +234,10 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
                 .measurement = std::move(kept.measurement),
                 .searched = kept.searched};
     judge_trial(trial, study.workload);
+    if (!kept.other_violations.empty()) {
+      trial.violations = std::move(kept.other_violations);
+      trial.feasible = false;
+    }
     study.trials.push_back(std::move(trial));
   }
   if (study.trials.empty()) return record;

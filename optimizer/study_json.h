@@ -1,11 +1,12 @@
 // A study as JSON text and back: what the store keeps of it, so that it can be shown, picked from
 // and gone on with without measuring.
 //
-// Kept is what was measured, decided by chance or by the clock. What follows from that (objectives,
-// violated limits, the front, the picks but for the recommended one, the progress) is judged anew
-// when a study is read, by the rules of the build that reads it. Exact and strict as
-// profiles/field_json.h; there is no reading of a build that kept other fields, and the message
-// names the build that wrote.
+// Kept is what was measured, decided by chance or by the clock, and of a trial's violations those
+// that judging its measurement does not find (it failed when it was run again). What follows from
+// that (objectives, violated limits, the front, the picks but for the recommended one, the
+// progress) is judged anew when a study is read, by the rules of the build that reads it. Exact and
+// strict as profiles/field_json.h; there is no reading of a build that kept other fields, and the
+// message names the build that wrote.
 #pragma once
 
 #include <optional>
@@ -36,7 +37,7 @@ struct StudyRecord {
 };
 
 std::string study_json(const Study& study, const RunOptions& options);  // all but the trials
-std::string trial_json(const Trial& trial);
+std::string trial_json(const Trial& trial, const Workload& workload);
 
 // Throws std::runtime_error naming `where` and the JSON path. finished and saved_at stay as they
 // are born.

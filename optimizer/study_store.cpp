@@ -62,7 +62,7 @@ void StudyRecorder::trial_ended(const Study& study, const Trial& trial, bool fro
 void StudyRecorder::put(const Study& study, bool finished, int kept) {
   std::vector<std::string> trials;
   for (std::size_t i = static_cast<std::size_t>(kept); i < study.trials.size(); ++i)
-    trials.push_back(trial_json(study.trials[i]));
+    trials.push_back(trial_json(study.trials[i], study.workload));
   store_.put_study({.id = study.id,
                     .workload = study.workload.name,
                     .model = study.model_path,

@@ -27,6 +27,12 @@ inline Study kept(Study study) {
     judge_trial(trial, study.workload);
   }
   study.picks.clear();
+  if (study.trials.size() > 6) {  // measured again; one failed then
+    for (const std::size_t id : {2u, 5u})
+      study.trials[id].searched = {0.1 + 0.2, 77, study.trials[id].objectives.kl_divergence};
+    study.trials[5].feasible = false;
+    study.trials[5].violations = {"failed when it was measured again"};
+  }
   if (!study.trials.empty()) conclude(study);
   if (verified) {
     study.gates.push_back({study.picks.front().trial,
@@ -49,7 +55,7 @@ inline std::vector<std::pair<std::string, Study>> kept_studies() {
 
 inline std::vector<std::string> trial_texts(const Study& study) {
   std::vector<std::string> out;
-  for (const Trial& trial : study.trials) out.push_back(trial_json(trial));
+  for (const Trial& trial : study.trials) out.push_back(trial_json(trial, study.workload));
   return out;
 }
 

@@ -48,7 +48,8 @@ TEST(StudyJson, WhatFollowsIsJudgedAnew) {
   const nlohmann::json kept = nlohmann::json::parse(study_json(study, {}))["study"];
   for (const char* key : {"front", "picks", "feasible", "progress", "ties", "prices", "effects"})
     EXPECT_FALSE(kept.contains(key)) << key;
-  EXPECT_FALSE(nlohmann::json::parse(trial_json(study.trials[0])).contains("objectives"));
+  EXPECT_FALSE(
+      nlohmann::json::parse(trial_json(study.trials[0], study.workload)).contains("objectives"));
 
   const Study back = round_trip(study).study;
   EXPECT_EQ(back.front, study.front);
@@ -64,6 +65,8 @@ TEST(StudyJson, WhatFollowsIsJudgedAnew) {
     EXPECT_EQ(back.trials[i].objectives, study.trials[i].objectives);
     EXPECT_EQ(back.trials[i].violations, study.trials[i].violations);
     EXPECT_EQ(back.trials[i].on_front, study.trials[i].on_front);
+    EXPECT_EQ(back.trials[i].feasible, study.trials[i].feasible);
+    EXPECT_EQ(back.trials[i].searched, study.trials[i].searched);
   }
 }
 
