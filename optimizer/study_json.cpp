@@ -112,12 +112,6 @@ static void fields(Is<KnobDomain> auto& s, auto&& visit) {
   visit("name", name), visit("effect", effect), visit("help", help), visit("choices", choices);
 }
 
-static void fields(Is<Objectives> auto& s, auto&& visit) {
-  auto& [usd_per_million_output_tokens, latency_ms, kl_divergence] = s;
-  visit("usd_per_million_output_tokens", usd_per_million_output_tokens);
-  visit("latency_ms", latency_ms), visit("kl_divergence", kl_divergence);
-}
-
 static void fields(Is<SpaceSize> auto& s, auto&& visit) {
   auto& [after, reason, configs, exact] = s;
   visit("after", after), visit("reason", reason), visit("configs", configs);
