@@ -162,7 +162,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     if (proven_only) {
       observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
       const double gate_begin = clock.now();
-      const std::optional<GateResult> gate = profiler.gate(candidate.config, margins, gate_s);
+      const std::optional<GateResult> gate =
+          profiler.gate(candidate.config, margins, candidate.measurement.quality.kl_p999, gate_s);
       gate_s = std::max(0.0, gate_s - (clock.now() - gate_begin));
       if (!gate) {
         out.verdict = "not verified: interrupted";

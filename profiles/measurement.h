@@ -86,6 +86,14 @@ struct Capability {
   double drop = 0;
   double drop_standard_error = 0;
   double mcnemar_p = 1;  // of so uneven flips by chance alone, two-sided, exact
+  // The probability that the model gives the right answer: what would be its accuracy if it drew
+  // answers by their likelihood. It moves before answers flip. rated: questions it is known of; 0
+  // where the grader has no answer to rate, or full precision is right far more often than this
+  // says (it words its answers differently), so that it tells nothing.
+  int rated = 0;
+  double reference_likelihood = 0;
+  double likelihood_drop = 0;  // reference - now, from the pairs
+  double likelihood_drop_standard_error = 0;
 };
 
 struct Quality {

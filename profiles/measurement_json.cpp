@@ -55,11 +55,15 @@ static void fields(Is<Speed> auto& s, auto&& visit) {
 
 static void fields(Is<Capability> auto& s, auto&& visit) {
   auto& [name, items, accuracy, standard_error, reference_accuracy, broken, mended, drop,
-         drop_standard_error, mcnemar_p] = s;
+         drop_standard_error, mcnemar_p, rated, reference_likelihood, likelihood_drop,
+         likelihood_drop_standard_error] = s;
   visit("name", name), visit("items", items), visit("accuracy", accuracy);
   visit("standard_error", standard_error), visit("reference_accuracy", reference_accuracy);
   visit("broken", broken), visit("mended", mended), visit("drop", drop);
   visit("drop_standard_error", drop_standard_error), visit("mcnemar_p", mcnemar_p);
+  visit("rated", rated), visit("reference_likelihood", reference_likelihood);
+  visit("likelihood_drop", likelihood_drop);
+  visit("likelihood_drop_standard_error", likelihood_drop_standard_error);
 }
 
 static void fields(Is<Quality> auto& s, auto&& visit) {

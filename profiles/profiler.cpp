@@ -230,9 +230,9 @@ bool Profiler::prepare_sensitivity(double budget_s) {
   return true;
 }
 
-std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& config,
-                                                       const QualityPlan& plan) {
-  if (plan.questions.empty()) return std::vector<double>();
+std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig& config,
+                                                              const QualityPlan& plan) {
+  if (plan.questions.empty()) return std::vector<QuestionScore>();
   const std::string memo =
       digest({"scores", model_key(), quality_signature(config), plan.hash(), build_});
   std::optional<std::string> text = store_.find_blob(memo);
@@ -240,13 +240,7 @@ std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& confi
     const ChildResult child = run_isolated(
         [&] {
           const LoadedModel model = load_model(open(), config, kernels_, &packs_);
-          std::string lines;
-          char line[32];
-          for (const double score : score_questions(model, config, plan)) {
-            std::snprintf(line, sizeof line, "%.17g\n", score);
-            lines += line;
-          }
-          return lines;
+          return to_text(score_questions(model, config, plan));
         },
         1e9, stop_);
     if (child.interrupted) return std::nullopt;
@@ -254,15 +248,14 @@ std::optional<std::vector<double>> Profiler::scores_of(const DeployConfig& confi
     text = child.output;
     store_.put_blob(memo, *text);
   }
-  std::istringstream lines(*text);
-  std::vector<double> scores(plan.questions.size());
-  for (double& score : scores) lines >> score;
-  if (!lines) throw std::runtime_error("quality gate: the store's memo of scores is damaged");
+  std::vector<QuestionScore> scores = parse_scores(*text);
+  if (scores.size() != plan.questions.size())
+    throw std::runtime_error("quality gate: the store's memo of scores is damaged");
   return scores;
 }
 
 std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
-                                         double budget_s) {
+                                         double kl_p999, double budget_s) {
   if (gate_questions_.empty()) {
     const Tokenizer tokenizer(source_->tokenizer());
     const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
@@ -272,7 +265,7 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
   const double deadline = clock_.now() + budget_s;
   struct Asked {
     QualityPlan questions;
-    std::vector<double> scores, reference_scores;
+    std::vector<QuestionScore> scores, reference_scores;
     GateCapability result;
     bool decided = false;
   };
@@ -306,7 +299,7 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
     }
     for (auto& [name, asked] : capabilities) {
       if (asked.decided || asked.questions.questions.empty()) continue;
-      Quality quality;
+      Quality quality{.kl_p999 = kl_p999};
       summarize_scores(asked.questions, asked.scores, asked.reference_scores, quality);
       asked.result = {quality.capabilities.front(), look + 1};
       asked.decided =

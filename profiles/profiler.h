@@ -19,6 +19,7 @@
 #include "profiles/quality_gate.h"
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
+#include "profiles/question_scores.h"
 #include "profiles/sensitivity.h"
 #include "profiles/store.h"
 #include "runtime/deploy_config.h"
@@ -81,9 +82,9 @@ class Profiler {
                    double timeout_s);
 
   // Tests a config against full precision on questions that no trial used (quality_gate.h), for
-  // about budget_s. nullopt: interrupted.
+  // about budget_s. kl_p999: of its trial, as of summarize_scores. nullopt: interrupted.
   std::optional<GateResult> gate(const DeployConfig& config, const GateMargins& margins,
-                                 double budget_s);
+                                 double kl_p999, double budget_s);
 
   // Speed at two given loads and no search (measure_speed_at). fresh_quality: measured anew by
   // these very kernels; otherwise that of the config's quality knobs, if known.
@@ -97,7 +98,8 @@ class Profiler {
   // Leaves what a trial loads in the pack cache.
   ChildResult pack(const DeployConfig& config);
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
-  std::optional<std::vector<double>> scores_of(const DeployConfig& config, const QualityPlan& plan);
+  std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
+                                                      const QualityPlan& plan);
   std::unique_ptr<ModelSource> open() const;
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
                std::uint64_t seed) const;

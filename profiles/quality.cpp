@@ -47,10 +47,10 @@ void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDoc
 
 // Sum of the log-probabilities of each choice's tokens.
 std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
-                                 const QualityQuestion& question) {
+                                 std::span<const QualityChoice> choices) {
   std::vector<double> sums;
   std::vector<float> logprobs(std::size_t(shape.vocab_size));
-  for (const QualityChoice& choice : question.choices) {
+  for (const QualityChoice& choice : choices) {
     double sum = 0;
     const auto known = std::span(choice.tokens).first(choice.tokens.size() - 1);
     scorer.score(known, choice.begin - 1, [&](int i, std::span<const float> logits) {
@@ -93,6 +93,14 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
   return answers;
 }
 
+std::vector<double> softmax(std::vector<double> logprobs) {
+  const double most = std::ranges::max(logprobs);
+  double sum = 0;
+  for (double& p : logprobs) sum += p = std::exp(p - most);
+  for (double& p : logprobs) p /= sum;
+  return logprobs;
+}
+
 // Twice as likely as any other.
 bool sure(std::vector<double> logprobs) {
   std::ranges::sort(logprobs, std::greater<>());
@@ -100,23 +108,25 @@ bool sure(std::vector<double> logprobs) {
 }
 
 // As score_questions.
-std::vector<double> grade(const LoadedModel& model, const QualityPlan& plan,
-                          std::span<const Answer> answers, Scorer& scorer) {
-  std::vector<double> scores;
+std::vector<QuestionScore> grade(const LoadedModel& model, const QualityPlan& plan,
+                                 std::span<const Answer> answers, Scorer& scorer) {
+  const ModelShape& shape = model.model->shape();
+  std::vector<QuestionScore> scores;
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     const QualityQuestion& question = plan.questions[i];
     const Grader& grader = *question.item.grader;
+    QuestionScore& score = scores.emplace_back();
     if (grader.score) {
-      scores.push_back(grader.score(question.item, answers[i].text));
+      score.score = grader.score(question.item, answers[i].text);
+      if (question.answer)
+        score.likelihoods = {std::exp(rate_choices(scorer, shape, {&*question.answer, 1})[0])};
       continue;
     }
-    const std::vector<double> logprobs = rate_choices(scorer, model.model->shape(), question);
+    const std::vector<double> logprobs = rate_choices(scorer, shape, question.choices);
     const int choice = grader.choose(question.item, logprobs);
-    if (&grader == &kOwnChoice) {
-      scores.push_back(choice + (sure(logprobs) ? 0 : 0.5));
-    } else {
-      scores.push_back(choice == question.item.correct_choice);
-    }
+    score.score = &grader == &kOwnChoice ? choice + (sure(logprobs) ? 0 : 0.5)
+                                         : choice == question.item.correct_choice;
+    score.likelihoods = softmax(logprobs);
   }
   return scores;
 }
@@ -141,51 +151,6 @@ void compare_answers(std::span<const Answer> answers, const QualityReference& re
 
 }  // namespace
 
-void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
-                      std::span<const double> reference_scores, Quality& quality) {
-  std::vector<std::vector<double>> drops;  // by capability
-  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
-    const EvalItem& item = plan.questions[i].item;
-    double score = scores[i], reference = reference_scores[i];
-    if (item.grader == &kOwnChoice) {
-      if (reference != std::floor(reference)) continue;
-      score = std::floor(score) == reference;
-      reference = 1;
-    }
-    const std::string& name = item.capability;
-    auto found = std::ranges::find(quality.capabilities, name, &Capability::name);
-    if (found == quality.capabilities.end()) {
-      found = quality.capabilities.insert(found, {.name = name});
-      drops.emplace_back();
-    }
-    Capability& capability = *found;
-    ++capability.items;
-    capability.accuracy += score;  // sums until the end
-    capability.reference_accuracy += reference;
-    const bool right = score >= 0.5, was_right = reference >= 0.5;
-    capability.broken += was_right && !right;
-    capability.mended += right && !was_right;
-    drops[std::size_t(found - quality.capabilities.begin())].push_back(reference - score);
-  }
-  double accuracy = 0, variance = 0;
-  for (std::size_t i = 0; i < quality.capabilities.size(); ++i) {
-    Capability& capability = quality.capabilities[i];
-    capability.standard_error = binomial_standard_error(capability.accuracy, capability.items);
-    capability.accuracy /= capability.items;
-    capability.reference_accuracy /= capability.items;
-    const Mean drop = paired_drop(drops[i]);
-    capability.drop = drop.value;
-    capability.drop_standard_error = drop.standard_error;
-    capability.mcnemar_p = mcnemar_p(capability.broken, capability.mended);
-    accuracy += capability.accuracy;
-    variance += capability.standard_error * capability.standard_error;
-  }
-  const double n = double(quality.capabilities.size());
-  if (n == 0) return;
-  quality.accuracy = accuracy / n;
-  quality.accuracy_standard_error = std::sqrt(variance) / n;
-}
-
 DeployConfig full_precision_config(const Target& target) {
   DeployConfig config = default_config(target);
   config.weights = uniform_policy(kAllKinds, {&kF32}, {&kF32});
@@ -208,7 +173,7 @@ QualityReference measure_reference(const LoadedModel& model, const DeployConfig&
     append_row(reference, logprobs, target);
   });
   const std::vector<Answer> answers = answer_all(model, run, plan);
-  reference.scores = grade(model, plan, answers, scorer);
+  set_scores(reference, grade(model, plan, answers, scorer));
   for (const Answer& answer : answers) {
     reference.answer_tokens.insert(reference.answer_tokens.end(), answer.tokens.begin(),
                                    answer.tokens.end());
@@ -236,13 +201,13 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
   summarize_text(tokens, document_tokens, quality);
   const std::vector<Answer> answers = answer_all(model, run, plan);
   compare_answers(answers, reference, quality);
-  summarize_scores(plan, grade(model, plan, answers, scorer), reference.scores, quality);
+  summarize_scores(plan, grade(model, plan, answers, scorer), scores_of(reference), quality);
   if (!reference.noise_floor.empty()) quality.kl_noise_floor = reference.noise_floor[0];
   return quality;
 }
 
-std::vector<double> score_questions(const LoadedModel& model, const DeployConfig& config,
-                                    const QualityPlan& plan) {
+std::vector<QuestionScore> score_questions(const LoadedModel& model, const DeployConfig& config,
+                                           const QualityPlan& plan) {
   const DeployConfig run = roomy(config, plan);
   Scorer scorer(*model.model, run, *model.pool);
   return grade(model, plan, answer_all(model, run, plan), scorer);

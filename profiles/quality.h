@@ -15,6 +15,7 @@
 #include "profiles/measurement.h"
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
+#include "profiles/question_scores.h"
 #include "runtime/deploy_config.h"
 
 namespace paretune {
@@ -40,14 +41,9 @@ Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config
                             const QualityPlan& plan, const QualityReference& reference,
                             std::size_t max_tokens);
 
-// By question of the plan, in [0, 1]; of the grader own_choice, the choice's number, and a half
-// more where the model is not sure of it.
-std::vector<double> score_questions(const LoadedModel& model, const DeployConfig& config,
-                                    const QualityPlan& plan);
-
-// Fills the graded part of a Quality from both models' scores, by question of the plan.
-void summarize_scores(const QualityPlan& plan, std::span<const double> scores,
-                      std::span<const double> reference_scores, Quality& quality);
+// By question of the plan.
+std::vector<QuestionScore> score_questions(const LoadedModel& model, const DeployConfig& config,
+                                           const QualityPlan& plan);
 
 // The knobs that quality depends on, as canonical JSON. config: canonical.
 std::string quality_signature(const DeployConfig& config);

@@ -1,11 +1,18 @@
 // Whether a config may be shipped: non-inferior to full precision in every capability, by a margin
 // that the user sets, on questions that the search never used.
 //
+// Flips of right and wrong refuse; either of two proofs lets pass: that the probability of the
+// right answer fell by no more than the margin, or that accuracy did. The first moves before
+// answers flip and needs far fewer questions; how far an unasked one's may fall is taken from the
+// KL divergence that one token in a thousand of the text exceeds. Not every grader's answers can be
+// rated (Capability::rated).
+//
 // Looks at growing samples, so that what is clear is decided early and only the capabilities that
-// are not are asked on. The first look only refuses. Each of the others may let pass, at a
-// Bonferroni share of 5 %, so that looking more than once does not make a pass more likely by
-// chance; the first of them is at as many questions as prove the margin if no answer changes. That
-// all capabilities must pass needs no further correction (Berger 1982, doi:10.2307/1267823).
+// are not are asked on. The probability may let pass at each of four looks and accuracy at the last
+// two, the first of which is at as many questions as prove the margin if no answer changes: six
+// chances, each at a Bonferroni share of 5 %, so that trying more than once does not make a pass
+// more likely by chance. That all capabilities must pass needs no further correction (Berger 1982,
+// doi:10.2307/1267823).
 #pragma once
 
 #include <map>
@@ -28,8 +35,8 @@ struct GateMargins {
 enum class GateVerdict { passed, failed, undecided };
 std::string_view verdict_name(GateVerdict verdict);
 
-inline constexpr int kGateLooks = 4;           // the first, which only refuses, and three more
-inline constexpr double kGateSigmas = 2.1280;  // one-sided 5 % / 3 looks
+inline constexpr int kGateLooks = 4;
+inline constexpr double kGateSigmas = 2.3940;  // one-sided 5 % / 6
 // Questions of a capability at a look (0 …), those of earlier looks included; at most
 // kMostGateQuestions.
 inline constexpr int kMostGateQuestions = 1200;
@@ -43,7 +50,7 @@ struct GateResult {
 };
 
 // Of one capability at a look: failed where even the best end of the interval of its drop is above
-// the margin, passed where the worst end is not.
+// the margin, passed where the worst end is not, of this or of the likelihood's.
 GateVerdict gate_verdict(const Capability& capability, double margin, int look);
 
 // Of all that have a margin, looks being how often each was looked at. Failed: one did. Passed: all

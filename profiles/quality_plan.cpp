@@ -1,6 +1,7 @@
 #include "profiles/quality_plan.h"
 
 #include <algorithm>
+#include <cctype>
 #include <deque>
 #include <map>
 #include <numeric>
@@ -170,6 +171,23 @@ class Planner {
     return documents;
   }
 
+  QualityChoice continued(const std::vector<int>& prompt, const std::string& prompt_text,
+                          const std::string& text, bool as_chat) const {
+    QualityChoice choice{.tokens = prompt};
+    if (as_chat) {
+      const std::vector<int> continuation = tokenizer_.encode(text);
+      choice.tokens.insert(choice.tokens.end(), continuation.begin(), continuation.end());
+      choice.begin = int(prompt.size());
+    } else {
+      // Tokens may span the seam: what both encodings begin with is the context.
+      choice.tokens = tokenizer_.encode_prompt(prompt_text + text);
+      const auto seam =
+          std::mismatch(choice.tokens.begin(), choice.tokens.end(), prompt.begin(), prompt.end());
+      choice.begin = std::max(1, int(seam.first - choice.tokens.begin()));
+    }
+    return choice;
+  }
+
   // nullopt: longer than the context.
   std::optional<QualityQuestion> encode(const EvalItem& item, bool as_chat) const {
     as_chat = as_chat && chat_;
@@ -188,21 +206,16 @@ class Planner {
                                 : std::max(budget_.answer_tokens, answer + 1);
       question.max_tokens = std::min(question.max_tokens, room);
       if (question.max_tokens <= answer) return std::nullopt;
+      if (item.grader == &kExactMatch || item.grader == &kFirstLine) {
+        const bool apart = as_chat || item.prompt.empty() ||
+                           std::isspace(static_cast<unsigned char>(item.prompt.back()));
+        question.answer =
+            continued(question.prompt, item.prompt, (apart ? "" : " ") + item.answer, as_chat);
+      }
       return question;
     }
     for (const std::string& text : item.choices) {
-      QualityChoice choice{.tokens = question.prompt};
-      if (as_chat) {
-        const std::vector<int> continuation = tokenizer_.encode(text);
-        choice.tokens.insert(choice.tokens.end(), continuation.begin(), continuation.end());
-        choice.begin = int(question.prompt.size());
-      } else {
-        // Tokens may span the seam: what both encodings begin with is the context.
-        choice.tokens = tokenizer_.encode_prompt(item.prompt + text);
-        const auto seam = std::mismatch(choice.tokens.begin(), choice.tokens.end(),
-                                        question.prompt.begin(), question.prompt.end());
-        choice.begin = std::max(1, int(seam.first - choice.tokens.begin()));
-      }
+      QualityChoice choice = continued(question.prompt, item.prompt, text, as_chat);
       if (int(choice.tokens.size()) > shape_.max_seq_len) return std::nullopt;
       question.choices.push_back(std::move(choice));
     }
@@ -286,6 +299,9 @@ std::string QualityPlan::hash() const {
     for (std::size_t i = 0; i < question.choices.size(); ++i)
       choices += digest({bytes_of(question.choices[i].tokens),
                          std::to_string(question.choices[i].begin), item.choices[i]});
+    if (question.answer)
+      choices +=
+          digest({bytes_of(question.answer->tokens), std::to_string(question.answer->begin)});
     all += digest({item.capability, item.answer, item.command, std::to_string(item.correct_choice),
                    std::to_string(item.tolerance), item.grader->name, bytes_of(question.prompt),
                    std::to_string(question.max_tokens), choices});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct QualityQuestion {
   std::vector<int> prompt;
   int max_tokens = 0;  // of the answer
   std::vector<QualityChoice> choices;
+  std::optional<QualityChoice> answer;  // to rate beside, where it is graded by its wording
   bool operator==(const QualityQuestion&) const = default;
 };
 

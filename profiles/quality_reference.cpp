@@ -14,9 +14,10 @@ namespace paretune {
 namespace {
 
 struct Header {
-  char magic[8] = {'P', 'T', 'Q', 'R', 'E', 'F', '0', '2'};
+  char magic[8] = {'P', 'T', 'Q', 'R', 'E', 'F', '0', '3'};
   char plan_hash[32] = {};
-  std::uint64_t vocab_size = 0, kept = 0, rows = 0, scores = 0, answer_tokens = 0, noise_floor = 0;
+  std::uint64_t vocab_size = 0, kept = 0, rows = 0, scores = 0, answer_tokens = 0, noise_floor = 0,
+                likelihoods = 0;
 };
 
 // Both directions walk the same arrays.
@@ -27,6 +28,8 @@ void for_each_array(auto& reference, auto&& visit) {
   visit(reference.top1);
   visit(reference.scores);
   visit(reference.noise_floor);
+  visit(reference.likelihoods);
+  visit(reference.likelihood_ends);
   visit(reference.answer_tokens);
   visit(reference.answer_ends);
 }
@@ -34,6 +37,10 @@ void for_each_array(auto& reference, auto&& visit) {
 // Of the pieces in turn, each seeded with the sum so far.
 std::uint64_t checksum(const void* bytes, std::size_t size, std::uint64_t before) {
   return XXH3_64bits_withSeed(bytes, size, before);
+}
+
+bool ascending(std::span<const std::uint32_t> ends, std::uint64_t most) {
+  return std::ranges::is_sorted(ends) && (ends.empty() || ends.back() <= most);
 }
 
 }  // namespace
@@ -53,6 +60,7 @@ void save_reference(const QualityReference& reference, const std::filesystem::pa
   header.scores = reference.scores.size();
   header.answer_tokens = reference.answer_tokens.size();
   header.noise_floor = reference.noise_floor.size();
+  header.likelihoods = reference.likelihoods.size();
   std::copy_n(reference.plan_hash.begin(),
               std::min(reference.plan_hash.size(), sizeof header.plan_hash), header.plan_hash);
 
@@ -99,15 +107,15 @@ std::optional<QualityReference> load_reference(const std::filesystem::path& file
   // Sizes are believed only as far as the file has bytes for them.
   const std::uint64_t vocab = header.vocab_size, kept = header.kept, rows = header.rows,
                       scores = header.scores, answer_tokens = header.answer_tokens,
-                      noise_floor = header.noise_floor;
+                      noise_floor = header.noise_floor, likelihoods = header.likelihoods;
   if (vocab > INT32_MAX || kept > vocab || rows > file_bytes || scores > file_bytes ||
-      answer_tokens > file_bytes || noise_floor > file_bytes ||
+      answer_tokens > file_bytes || noise_floor > file_bytes || likelihoods > file_bytes ||
       (kept > 0 && rows > file_bytes / kept))
     return std::nullopt;
   QualityReference reference{.plan_hash = plan_hash, .vocab_size = int(vocab), .kept = int(kept)};
   const std::uint64_t ids = kept < vocab ? rows * kept : 0;
-  if (sizeof header + 4 * (ids + rows * kept) + 8 * rows + 8 * (scores + noise_floor) +
-          4 * (answer_tokens + scores) + 8 !=
+  if (sizeof header + 4 * (ids + rows * kept) + 8 * rows +
+          8 * (scores + noise_floor + likelihoods) + 4 * (answer_tokens + 2 * scores) + 8 !=
       file_bytes)
     return std::nullopt;
   reference.ids.resize(ids);
@@ -116,6 +124,8 @@ std::optional<QualityReference> load_reference(const std::filesystem::path& file
   reference.top1.resize(rows);
   reference.scores.resize(scores);
   reference.noise_floor.resize(noise_floor);
+  reference.likelihoods.resize(likelihoods);
+  reference.likelihood_ends.resize(scores);
   reference.answer_tokens.resize(answer_tokens);
   reference.answer_ends.resize(scores);
   for_each_array(reference,
@@ -123,11 +133,9 @@ std::optional<QualityReference> load_reference(const std::filesystem::path& file
   const std::uint64_t total = sum;
   std::uint64_t written = 0;
   if (!read(&written, sizeof written) || written != total) return std::nullopt;
-  std::uint32_t end = 0;
-  for (const std::uint32_t next : reference.answer_ends) {
-    if (next < end || next > answer_tokens) return std::nullopt;
-    end = next;
-  }
+  if (!ascending(reference.answer_ends, answer_tokens) ||
+      !ascending(reference.likelihood_ends, likelihoods))
+    return std::nullopt;
   return reference;
 }
 

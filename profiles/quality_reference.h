@@ -28,7 +28,10 @@ struct QualityReference {
   std::vector<float> logprobs;         // (rows, kept)
   std::vector<float> target_logprobs;  // (rows) of the token that follows
   std::vector<std::uint32_t> top1;     // (rows) the most likely; of equals the first
-  std::vector<double> scores;          // by question of the plan, of score_questions (quality.h)
+  std::vector<double> scores;          // by question of the plan, of question_scores.h
+  // By question: its likelihoods (question_scores.h), one question's after the other's.
+  std::vector<double> likelihoods;
+  std::vector<std::uint32_t> likelihood_ends;  // (questions) where each one's end
   // By question: the tokens of the answer in the model's own words, one answer after the other.
   std::vector<std::int32_t> answer_tokens;
   std::vector<std::uint32_t> answer_ends;  // (questions) where each one ends

@@ -96,6 +96,20 @@ Mean paired_drop(std::span<const double> drops) {
   return {.value = p - q, .standard_error = std::sqrt((p + q - (p - q) * (p - q)) / (n + 2))};
 }
 
+Mean paired_likelihood_drop(std::span<const double> drops, double known) {
+  if (drops.empty()) return {};
+  double swing = std::max(known, kSmallestSwing), sum = 0;
+  for (const double drop : drops) swing = std::max(swing, std::abs(drop)), sum += drop;
+  const double n = double(drops.size()) + 2, value = sum / n;
+  double squares = 2 * (swing * swing + value * value);
+  for (const double drop : drops) squares += (drop - value) * (drop - value);
+  return {.value = value, .standard_error = std::sqrt(squares) / n};
+}
+
+double largest_swing(double kl_divergence) {
+  return std::min(1.0, std::sqrt(std::max(0.0, kl_divergence) / 2));
+}
+
 double mcnemar_p(int b, int c) {
   const std::vector<double> p = binomial(b + c, 0.5);
   return std::min(1.0, 2 * std::accumulate(p.begin(), p.begin() + std::min(b, c) + 1, 0.0));

@@ -54,6 +54,15 @@ Estimate percentile(std::span<const double> sorted, double q);
 // error.
 Mean paired_drop(std::span<const double> drops);
 
+// Of changes of a probability, in [-1, 1]. Two pairs are added, as far apart as the largest change
+// known to occur (but kSmallestSwing at least), as Bonett and Price do with flips: that none of a
+// few changed much does not prove that none would. swing: known from elsewhere.
+inline constexpr double kSmallestSwing = 0.05;
+Mean paired_likelihood_drop(std::span<const double> drops, double swing = 0);
+
+// No probability changes by more where the KL divergence is this (Pinsker's inequality).
+double largest_swing(double kl_divergence);
+
 // Two-sided exact p-value of McNemar's test: how likely so uneven a split of b + c flips is if both
 // directions are alike.
 double mcnemar_p(int b, int c);

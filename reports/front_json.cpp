@@ -53,7 +53,11 @@ Json capabilities(const Quality& quality) {
                    {"mended", c.mended},
                    {"drop", c.drop},
                    {"drop_standard_error", c.drop_standard_error},
-                   {"mcnemar_p", c.mcnemar_p}});
+                   {"mcnemar_p", c.mcnemar_p},
+                   {"rated", c.rated},
+                   {"reference_likelihood", c.reference_likelihood},
+                   {"likelihood_drop", c.likelihood_drop},
+                   {"likelihood_drop_standard_error", c.likelihood_drop_standard_error}});
   }
   return out;
 }

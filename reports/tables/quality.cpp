@@ -14,6 +14,23 @@ std::string config_name(const Study& study, const Trial& trial) {
       {"trial ", std::to_string(trial.id), " (", join(pick_names(study, trial.id), ", "), ")"});
 }
 
+// Lost by more than a standard error, or as surely by the likelihood's own, finer measure.
+bool lost(const Capability& c) {
+  return c.drop > c.drop_standard_error ||
+         (c.rated > 0 && c.likelihood_drop > 2 * c.likelihood_drop_standard_error);
+}
+
+Cell likelihood_cell(const Capability& c) {
+  if (c.rated == 0) return {"–"};
+  return {number_text(c.reference_likelihood - c.likelihood_drop)};
+}
+
+Cell likelihood_change_cell(const Capability& c) {
+  if (c.rated == 0) return {"–"};
+  return {plus_minus_text(-100 * c.likelihood_drop, 100 * c.likelihood_drop_standard_error),
+          c.likelihood_drop > 2 * c.likelihood_drop_standard_error ? Mood::bad : Mood::plain};
+}
+
 }  // namespace
 
 Table quality_table(const Study& study) {
@@ -61,7 +78,8 @@ Table capability_table(const Study& study) {
   Table table{
       .caption =
           "Accuracy per capability, ± standard error. At worst: the lower end of a one-sided 95 % "
-          "interval of the change, from the paired answers",
+          "interval of the change, from the paired answers. Probability: that the model gives "
+          "the right answer, which falls before answers flip",
       .columns = {{"Config"},
                   {"Capability"},
                   {"Questions", true},
@@ -71,24 +89,27 @@ Table capability_table(const Study& study) {
                   {"At worst, points", true},
                   {"Broken", true},
                   {"Mended", true},
-                  {"McNemar p", true}}};
+                  {"McNemar p", true},
+                  {"Probability", true},
+                  {"Change, points", true}}};
   for (const Trial* trial : picked_trials(study)) {
     if (!ran(*trial)) continue;
     for (const Capability& c : trial->measurement.quality.capabilities) {
       const double points = 100 * (c.accuracy - c.reference_accuracy);
       const double at_worst = -100 * (c.drop + kOneSided95 * c.drop_standard_error);
-      const bool lost = c.drop > c.drop_standard_error;
       table.rows.push_back({.cells = {{config_name(study, *trial)},
                                       {c.name},
                                       {count_text(c.items)},
                                       {number_text(c.reference_accuracy)},
                                       {plus_minus_text(c.accuracy, c.standard_error)},
                                       {(points > 0 ? "+" : "") + number_text(points),
-                                       lost ? Mood::bad : Mood::plain},
+                                       c.drop > c.drop_standard_error ? Mood::bad : Mood::plain},
                                       {number_text(at_worst)},
                                       {count_text(c.broken)},
                                       {count_text(c.mended)},
-                                      {number_text(c.mcnemar_p)}},
+                                      {number_text(c.mcnemar_p)},
+                                      likelihood_cell(c),
+                                      likelihood_change_cell(c)},
                             .trial = trial->id});
     }
   }
@@ -107,10 +128,14 @@ Table gate_table(const Study& study) {
                           {"At best", true},
                           {"At worst", true},
                           {"Broken", true},
-                          {"Mended", true}}};
+                          {"Mended", true},
+                          {"Probability lost, points", true},
+                          {"At worst", true}}};
   for (const GateTrial& gate : study.gates) {
     for (const Capability& c : gate.result.capabilities) {
       const double reach = kGateSigmas * c.drop_standard_error;
+      const double likelihood_worst =
+          c.likelihood_drop + kGateSigmas * c.likelihood_drop_standard_error;
       table.rows.push_back({.cells = {{std::to_string(gate.trial)},
                                       {std::string(verdict_name(gate.result.verdict)),
                                        gate.result.verdict == GateVerdict::failed   ? Mood::bad
@@ -122,7 +147,9 @@ Table gate_table(const Study& study) {
                                       {number_text(100 * (c.drop - reach))},
                                       {number_text(100 * (c.drop + reach))},
                                       {count_text(c.broken)},
-                                      {count_text(c.mended)}},
+                                      {count_text(c.mended)},
+                                      {c.rated > 0 ? number_text(100 * c.likelihood_drop) : "–"},
+                                      {c.rated > 0 ? number_text(100 * likelihood_worst) : "–"}},
                             .trial = gate.trial});
     }
   }
@@ -131,10 +158,11 @@ Table gate_table(const Study& study) {
 
 // Which capability breaks first, as quality falls along the front.
 Table capability_front_table(const Study& study) {
-  Table table{.caption =
-                  "Accuracy along the front, from the least to the most divergence; marked "
-                  "where a capability lost more than a standard error",
-              .columns = {{"Trial", true}, {"KL divergence", true}}};
+  Table table{
+      .caption =
+          "Accuracy along the front, from the least to the most divergence; marked "
+          "where a capability lost more than a standard error, of answers or of their probability",
+      .columns = {{"Trial", true}, {"KL divergence", true}}};
   std::vector<const Trial*> trials = front_trials(study);
   std::ranges::stable_sort(
       trials, {}, [](const Trial* trial) { return trial->measurement.quality.kl_divergence; });
@@ -146,8 +174,7 @@ Table capability_front_table(const Study& study) {
     Row row{.cells = {{std::to_string(trial->id)}, {number_text(q.kl_divergence)}},
             .trial = trial->id};
     for (const Capability& c : q.capabilities) {
-      row.cells.push_back(
-          {number_text(c.accuracy), c.drop > c.drop_standard_error ? Mood::bad : Mood::plain});
+      row.cells.push_back({number_text(c.accuracy), lost(c) ? Mood::bad : Mood::plain});
     }
     row.cells.resize(table.columns.size(), {"–"});
     table.rows.push_back(std::move(row));

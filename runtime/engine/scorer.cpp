@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <numeric>
+#include <ranges>
 
 #include "runtime/engine/kv_pool.h"
 #include "runtime/engine/model.h"
@@ -17,6 +17,7 @@ struct Scorer::State {
   Workspace workspace;
   std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page], reused by every text
   std::vector<std::byte*> layer_windows = kv.open_window();
+  std::vector<int> cached;  // the tokens whose keys and values the pages hold
 };
 
 Scorer::Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool)
@@ -43,7 +44,12 @@ void Scorer::score(std::span<const int> tokens, int first,
     }
   }
   const auto vocab = static_cast<std::size_t>(s.model.shape().vocab_size);
-  for (int past = 0; past < n;) {
+  const auto shared = std::ranges::mismatch(s.cached, tokens).in2 - tokens.begin();
+  const int begin = s.config.kv_cache->window > 0
+                        ? 0
+                        : std::clamp(static_cast<int>(shared), 0, std::max(first, 0));
+  s.cached.clear();  // until all is run: it may throw
+  for (int past = begin; past < n;) {
     const int count = std::min(s.config.prefill_chunk, n - past);
     const Segment segment{
         .tokens = tokens.subspan(static_cast<std::size_t>(past), static_cast<std::size_t>(count)),
@@ -59,6 +65,7 @@ void Scorer::score(std::span<const int> tokens, int first,
     }
     past += count;
   }
+  s.cached.assign(tokens.begin(), tokens.end());
 }
 
 }  // namespace paretune

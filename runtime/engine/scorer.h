@@ -18,10 +18,11 @@ class Scorer {
   Scorer(const Model& model, const DeployConfig& config, ThreadPool& pool);
   ~Scorer();
 
-  // Runs tokens as one sequence from an empty cache, in chunks of config.prefill_chunk, and calls
+  // Runs tokens as one sequence, in chunks of config.prefill_chunk, and calls
   // visit(i, logits) for i = first, first + 1, …, tokens.size() - 1, where logits (vocab_size)
   // predict the token after tokens[i]. The logits are valid during the call only. tokens.size() <=
-  // the model's max_seq_len.
+  // the model's max_seq_len. What the last text began with is not run again (choices share their
+  // question), but for cache formats with a window, whose pages cannot be taken back.
   void score(std::span<const int> tokens, int first,
              const std::function<void(int, std::span<const float>)>& visit);
 

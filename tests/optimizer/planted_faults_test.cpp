@@ -65,7 +65,7 @@ class PlantedFaults : public testing::Test {
          plan_gate(*workload, target->model, *model->tokenizer, &*model->chat, *plan)) {
       asked->questions.insert(asked->questions.end(), questions.begin(), questions.begin() + 60);
     }
-    gate_reference = new std::vector<double>(score_questions(*model, full, *asked));
+    gate_reference = new std::vector<QuestionScore>(score_questions(*model, full, *asked));
   }
   static void TearDownTestSuite() {
     delete gate_reference, delete asked, delete reference, delete plan, delete workload;
@@ -104,7 +104,7 @@ class PlantedFaults : public testing::Test {
   static inline QualityPlan* plan;
   static inline QualityReference* reference;
   static inline QualityPlan* asked;
-  static inline std::vector<double>* gate_reference;
+  static inline std::vector<QuestionScore>* gate_reference;
 };
 
 TEST_F(PlantedFaults, WhatIsSoundPasses) {

@@ -27,22 +27,38 @@ Capability capability(const char* name, int items, int broken, int mended) {
 }
 
 TEST(QualityGate, FewQuestionsProveNothing) {
-  EXPECT_EQ(gate_verdict(capability("a", 12, 0, 0), 0.01, 1), GateVerdict::undecided);
-  EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01, 1), GateVerdict::passed);
+  EXPECT_EQ(gate_verdict(capability("a", 12, 0, 0), 0.01, 2), GateVerdict::undecided);
+  EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01, 2), GateVerdict::passed);
   EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01, 0), GateVerdict::undecided);
   EXPECT_EQ(gate_verdict(capability("a", 50, 20, 0), 0.01, 0), GateVerdict::failed);
-  EXPECT_EQ(gate_verdict(capability("a", 50, 2, 1), 0.01, 1), GateVerdict::undecided);
-  EXPECT_EQ(gate_verdict(capability("a", 100, 0, 0), 0.05, 1), GateVerdict::passed);
+  EXPECT_EQ(gate_verdict(capability("a", 50, 2, 1), 0.01, 2), GateVerdict::undecided);
+  EXPECT_EQ(gate_verdict(capability("a", 100, 0, 0), 0.05, 2), GateVerdict::passed);
+}
+
+TEST(QualityGate, TheLikelihoodProvesSooner) {
+  Capability rated = capability("a", 50, 0, 0);
+  EXPECT_EQ(gate_verdict(rated, 0.01, 0), GateVerdict::undecided);
+  rated.rated = 50;
+  rated.likelihood_drop = 0.002;
+  rated.likelihood_drop_standard_error = 0.003;
+  EXPECT_EQ(gate_verdict(rated, 0.01, 0), GateVerdict::passed);
+  rated.likelihood_drop = 0.004;
+  EXPECT_EQ(gate_verdict(rated, 0.01, 0), GateVerdict::undecided);
+  // What flips is refused, whatever the likelihood says.
+  Capability flips = capability("a", 50, 20, 0);
+  flips.rated = 50;
+  EXPECT_EQ(gate_verdict(flips, 0.01, 0), GateVerdict::failed);
 }
 
 // As many questions are asked as prove the margin where no answer changes.
 TEST(QualityGate, LooksFollowTheMargin) {
   for (const double margin : {0.01, 0.03, 0.05, 0.2}) {
-    const int enough = gate_questions(margin, 1);
-    EXPECT_EQ(gate_verdict(capability("a", enough, 0, 0), margin, 1), GateVerdict::passed);
-    EXPECT_EQ(gate_verdict(capability("a", enough - 3, 0, 0), margin, 1), GateVerdict::undecided);
+    const int enough = gate_questions(margin, 2);
+    EXPECT_EQ(gate_verdict(capability("a", enough, 0, 0), margin, 2), GateVerdict::passed);
+    EXPECT_EQ(gate_verdict(capability("a", enough - 3, 0, 0), margin, 2), GateVerdict::undecided);
     EXPECT_LE(gate_questions(margin, 0), 50);
-    EXPECT_EQ(gate_questions(margin, 2), 2 * enough);
+    EXPECT_LE(gate_questions(margin, 1), 150);
+    EXPECT_EQ(gate_questions(margin, 3), 2 * enough);
   }
   EXPECT_EQ(gate_questions(0, 3), kMostGateQuestions);
 }
@@ -59,7 +75,7 @@ TEST(QualityGate, OneFailureFailsAndIsNamed) {
   EXPECT_EQ(judge_gate({{capability("copy", 10, 9, 0)}}, {}).verdict, GateVerdict::passed);
   const GateResult open = judge_gate({{capability("copy", 20, 1, 0)}}, margins);
   EXPECT_EQ(open.verdict, GateVerdict::undecided);
-  EXPECT_NE(open.reason.find("at least 61 fresh questions"), std::string::npos) << open.reason;
+  EXPECT_NE(open.reason.find("(68 where no answer changes)"), std::string::npos) << open.reason;
 }
 
 // A config exactly at the margin must not pass more often than one time in twenty, however often
@@ -71,13 +87,20 @@ TEST(QualityGate, AtTheMarginItPassesRarely) {
   constexpr int kRuns = 2000;
   for (int run = 0; run < kRuns; ++run) {
     int items = 0, broken = 0, mended = 0;
+    std::vector<double> likelihood_drops;
     for (int look = 0; look < kGateLooks; ++look) {
       for (; items < gate_questions(0.05, look); ++items) {
         const double u = uniform();
         broken += u < 0.08;
         mended += u > 0.97;  // 0.08 - 0.03 = the margin
+        // Mostly small changes, rarely large ones: 0.05 on average.
+        likelihood_drops.push_back(u < 0.1 ? 0.9 * uniform() : 0.02 * uniform() - 0.004444);
       }
-      const GateVerdict verdict = gate_verdict(capability("a", items, broken, mended), 0.05, look);
+      Capability now = capability("a", items, broken, mended);
+      const Mean drop = paired_likelihood_drop(likelihood_drops, 0.9);
+      now.rated = items, now.likelihood_drop = drop.value;
+      now.likelihood_drop_standard_error = drop.standard_error;
+      const GateVerdict verdict = gate_verdict(now, 0.05, look);
       if (verdict == GateVerdict::passed) ++passed;
       if (verdict != GateVerdict::undecided) break;
     }
@@ -105,6 +128,22 @@ TEST(QualityGate, ItsQuestionsAreFreshAndEachIsAskedOnce) {
       EXPECT_TRUE(prompts.insert(question.item.prompt).second) << question.item.prompt;
     }
   }
+}
+
+// That none of 20 changed is no certainty that none would; a thousand small changes are.
+TEST(PairedDrop, OfLikelihoods) {
+  const Mean none = paired_likelihood_drop(std::vector<double>(20, 0.0));
+  EXPECT_EQ(none.value, 0);
+  EXPECT_NEAR(none.standard_error, kSmallestSwing * std::sqrt(2.0) / 22, 1e-12);
+  const Mean all = paired_likelihood_drop(std::vector<double>(1000, 0.2));
+  EXPECT_NEAR(all.value, 0.2, 1e-3);
+  EXPECT_LT(all.standard_error, 1e-3);
+  EXPECT_GT(paired_likelihood_drop(std::vector<double>{0, 0, 0, 0.9}).standard_error, 0.2);
+  EXPECT_NEAR(paired_likelihood_drop(std::vector<double>(20, 0.0), 0.5).standard_error,
+              0.5 * std::sqrt(2.0) / 22, 1e-12);
+  EXPECT_EQ(paired_likelihood_drop({}).value, 0);
+  EXPECT_DOUBLE_EQ(largest_swing(0.08), 0.2);
+  EXPECT_EQ(largest_swing(9), 1);
 }
 
 TEST(PairedDrop, FlipsAndScores) {

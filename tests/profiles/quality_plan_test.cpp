@@ -55,6 +55,28 @@ TEST_F(QualityPlanTest, KeepsToTheBudgetAndSpreadsIt) {
   EXPECT_EQ(p.too_long, 0);
 }
 
+// The wording of an answer in the model's own words is rated as a choice is: as it follows the
+// prompt, with or without the chat's turns.
+TEST_F(QualityPlanTest, AnswersAreRatedAsTheyFollowThePrompt) {
+  for (const bool chat : {false, true}) {
+    Workload workload = three_evals();
+    workload.quality.evals[2].chat_template = chat;
+    const QualityPlan p = plan(workload, {.questions = 9});
+    int rated = 0;
+    for (const QualityQuestion& q : p.questions) {
+      if (q.item.capability != "arithmetic") continue;
+      ASSERT_TRUE(q.answer);
+      ++rated;
+      const auto begin = q.answer->tokens.begin();
+      EXPECT_TRUE(std::equal(begin, begin + q.answer->begin, q.prompt.begin()));
+      const std::string text =
+          tokenizer_.decode(std::vector<int>(begin + q.answer->begin, q.answer->tokens.end()));
+      EXPECT_EQ(text.substr(text.find_first_not_of(' ')), q.item.answer);
+    }
+    EXPECT_EQ(rated, 3);
+  }
+}
+
 TEST_F(QualityPlanTest, WorkloadsOwnLimitsHold) {
   Workload workload = three_evals();
   workload.quality.max_text_tokens = 100;

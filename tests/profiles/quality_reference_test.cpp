@@ -37,6 +37,8 @@ QualityReference sample(int kept) {
   r.target_logprobs = {-1, -2, -3};
   r.top1 = {1, 2, 3};
   r.scores = {1, 0.5};
+  r.likelihoods = {0.25, 0.75, 0.125};
+  r.likelihood_ends = {2, 3};
   r.answer_tokens = {7, 8, 9};
   r.answer_ends = {2, 3};
   r.noise_floor = {1e-9};

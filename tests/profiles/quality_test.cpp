@@ -184,12 +184,49 @@ TEST_F(QualityTest, ChoicesAreRatedByLikelihood) {
     EXPECT_EQ(r.scores[i], choices.questions[i].item.prompt.find("81") == std::string::npos) << i;
 }
 
+std::vector<QuestionScore> graded(std::initializer_list<double> scores) {
+  std::vector<QuestionScore> all;
+  for (const double score : scores) all.push_back({score, {}});
+  return all;
+}
+
+TEST(SummarizeScores, LikelihoodsOfTheRightAnswer) {
+  QualityPlan plan;
+  // A choice of two, the second being right; one's own choice; an answer in one's own words.
+  plan.questions.push_back({.item = {.capability = "a", .correct_choice = 1}, .choices = {{}, {}}});
+  plan.questions.push_back(
+      {.item = {.capability = "b", .grader = &kOwnChoice}, .choices = {{}, {}}});
+  plan.questions.push_back({.item = {.capability = "c"}});
+  const std::vector<QuestionScore> before{{1, {.1, .9}}, {0, {.8, .2}}, {1, {.6}}};
+  const std::vector<QuestionScore> now{{1, {.3, .7}}, {1.5, {.4, .6}}, {1, {.5}}};
+  Quality q;
+  summarize_scores(plan, now, before, q);
+  ASSERT_EQ(q.capabilities.size(), 3u);
+  const double drops[] = {.2, .4, .1}, references[] = {.9, .8, .6};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(q.capabilities[i].rated, 1);
+    EXPECT_NEAR(q.capabilities[i].reference_likelihood, references[i], 1e-12);
+    EXPECT_NEAR(q.capabilities[i].likelihood_drop, drops[i] / 3, 1e-12);  // of one and two more
+  }
+  EXPECT_EQ(parse_scores(to_text(now)), now);
+}
+
+// A right answer that the rating finds next to impossible was worded in another way.
+TEST(SummarizeScores, ALikelihoodThatTellsNothingIsNotUsed) {
+  QualityPlan plan{.questions = {{.item = {.capability = "a"}}}};
+  Quality q;
+  summarize_scores(plan, std::vector<QuestionScore>{{1, {1e-6}}},
+                   std::vector<QuestionScore>{{1, {1e-5}}}, q);
+  EXPECT_EQ(q.capabilities[0].rated, 0);
+}
+
 TEST(SummarizeScores, CountsFlips) {
   QualityPlan plan;
   for (const char* name : {"a", "a", "a", "b"})
     plan.questions.push_back({.item = {.capability = name}});
   Quality q;
-  summarize_scores(plan, std::vector<double>{1, 0, 1, 0.5}, std::vector<double>{1, 1, 0, 0.5}, q);
+  summarize_scores(plan, graded({1, 0, 1, 0.5}), graded({1, 1, 0, 0.5}), q);
+  EXPECT_EQ(q.capabilities[0].rated, 0);
   ASSERT_EQ(q.capabilities.size(), 2u);
   EXPECT_EQ(q.capabilities[0].items, 3);
   EXPECT_EQ(q.capabilities[0].broken, 1);
@@ -206,8 +243,7 @@ TEST(SummarizeScores, OwnChoicesAreThoseOfFullPrecision) {
   for (const char* name : {"a", "a", "a", "a", "b"})
     plan.questions.push_back({.item = {.capability = name, .grader = &kOwnChoice}});
   Quality q;
-  summarize_scores(plan, std::vector<double>{2, 0.5, 3, 1, 2},
-                   std::vector<double>{2, 0, 1, 1.5, 0.5}, q);
+  summarize_scores(plan, graded({2, 0.5, 3, 1, 2}), graded({2, 0, 1, 1.5, 0.5}), q);
   ASSERT_EQ(q.capabilities.size(), 1u);
   EXPECT_EQ(q.capabilities[0].items, 3);
   EXPECT_EQ(q.capabilities[0].broken, 1);

@@ -66,7 +66,11 @@ inline Measurement sample_measurement() {
                                  .mended = 3,
                                  .drop = -0.07,
                                  .drop_standard_error = 0.14,
-                                 .mcnemar_p = 1}},
+                                 .mcnemar_p = 1,
+                                 .rated = 13,
+                                 .reference_likelihood = 0.88,
+                                 .likelihood_drop = 0.012,
+                                 .likelihood_drop_standard_error = 0.003}},
                .accuracy = 0.91,
                .accuracy_standard_error = 0.02};
   return m;
