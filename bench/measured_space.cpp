@@ -49,6 +49,8 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+}  // namespace
+
 void find_front(MeasuredSpace& measured) {
   std::vector<Scores> all;
   for (const auto& [point, scores] : measured.scores) all.push_back(scores);
@@ -61,8 +63,6 @@ void find_front(MeasuredSpace& measured) {
     measured.reference.push_back(high[j] + 0.1 * (high[j] - low[j]));
   }
 }
-
-}  // namespace
 
 MeasuredSpace read_measured_space(const std::string& folder,
                                   const std::vector<std::string>& devices,

@@ -31,6 +31,9 @@ MeasuredSpace read_measured_space(const std::string& folder,
                                   const std::vector<std::string>& devices,
                                   const std::vector<std::string>& prior_devices);
 
+// Fills front and reference from the scores.
+void find_front(MeasuredSpace& measured);
+
 // Takes the points away that fail and finds the front of the rest. They stay in the space.
 void fail(MeasuredSpace& measured, const std::vector<Point>& failing);
 

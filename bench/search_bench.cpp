@@ -1,5 +1,5 @@
 // How soon each search strategy finds the front of a space that others measured in full
-// (measured_space.h): a convolution kernel on six GPUs.
+// (measured_space.h), a convolution kernel on six GPUs, or that we did (replayed_space.h).
 //
 //   search_bench [--space FOLDER] [--seeds N] [--trials N] [--case NAME]... [--strategy NAME]...
 //                [--regret]
@@ -19,6 +19,7 @@
 #include <string>
 
 #include "bench/measured_space.h"
+#include "bench/replayed_space.h"
 #include "bench/search_rivals.h"
 #include "search/indicators.h"
 #include "search/pareto.h"
@@ -252,9 +253,26 @@ void check_regret(const MeasuredSpace& measured, const Case& c, int n_seeds) {
   std::fflush(stdout);
 }
 
-struct Devices {
-  std::vector<std::string> objectives, priors;
-};
+// With their titles: the demo's where the folder holds it, else two of others' devices.
+std::vector<std::pair<std::string, MeasuredSpace>> spaces_of(const std::string& folder) {
+  std::vector<std::pair<std::string, MeasuredSpace>> spaces;
+  if (std::filesystem::exists(folder + "/speed.csv")) {
+    spaces.emplace_back("Objectives cost, TPOT, KL of the demo; prior: the cost model",
+                        read_replayed_space(folder));
+    return spaces;
+  }
+  using Names = std::vector<std::string>;
+  for (const auto& [objectives, priors] :
+       {std::pair(Names{"A100", "MI250X", "W6600"}, Names{"A6000", "W7800", "W7800"}),
+        std::pair(Names{"A4000", "A6000", "W7800"}, Names{"A100", "A100", "W6600"})}) {
+    std::string title = "Objectives";
+    for (const std::string& name : objectives) title += ' ' + name;
+    title += "; priors";
+    for (const std::string& name : priors) title += ' ' + name;
+    spaces.emplace_back(title, read_measured_space(folder, objectives, priors));
+  }
+  return spaces;
+}
 
 }  // namespace
 
@@ -298,21 +316,16 @@ int main(int argc, char** argv) try {
   const auto wanted = [](const std::vector<std::string>& names, std::string_view name) {
     return names.empty() || std::ranges::find(names, name) != names.end();
   };
-  for (const Devices& devices : {Devices{{"A100", "MI250X", "W6600"}, {"A6000", "W7800", "W7800"}},
-                                 Devices{{"A4000", "A6000", "W7800"}, {"A100", "A100", "W6600"}}}) {
-    MeasuredSpace measured = read_measured_space(folder, devices.objectives, devices.priors);
-    std::size_t n = measured.scores.size();
+  for (const auto& [title, measured] : spaces_of(folder)) {
+    const std::size_t n = measured.scores.size();
     for (Case c : kCases) {
       if (!wanted(cases, c.name)) continue;
       if (budget > 0) c.budget = budget;
       MeasuredSpace used = measured;
       if (c.failing > 0) fail(used, failing_points(used, c.failing));
       std::printf(
-          "\n%s: %s. Objectives %s, %s, %s; priors %s, %s, %s; %zu configurations, %zu of "
-          "them succeed, front of %zu; %d seeds.\n\n",
-          c.name, c.summary, devices.objectives[0].c_str(), devices.objectives[1].c_str(),
-          devices.objectives[2].c_str(), devices.priors[0].c_str(), devices.priors[1].c_str(),
-          devices.priors[2].c_str(), n, used.scores.size(), used.front.size(), n_seeds);
+          "\n%s: %s. %s; %zu configurations, %zu of them succeed, front of %zu; %d seeds.\n\n",
+          c.name, c.summary, title.c_str(), n, used.scores.size(), used.front.size(), n_seeds);
       if (regret) {
         check_regret(used, c, n_seeds);
         continue;

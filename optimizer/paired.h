@@ -11,8 +11,8 @@
 namespace paretune {
 
 // first / second, from two or more pairs of positive costs: the geometric mean and its two-sided
-// 90 % interval, by Student's t on the logarithms. So `high` < 1 is a one-sided test at 5 % that
+// interval, by Student's t on the logarithms. At 90 %, `high` < 1 is a one-sided test at 5 % that
 // the first is the cheaper. Infinite where there is one pair.
-Estimate cost_ratio(std::span<const std::pair<double, double>> pairs);
+Estimate cost_ratio(std::span<const std::pair<double, double>> pairs, double confidence = 0.9);
 
 }  // namespace paretune

@@ -43,10 +43,9 @@ TEST(Scorer, WhatTextsShareChangesNothing) {
     logits_of(scorer, text, 80);
     const std::span<const int> shorter = std::span(text).first(70);
     // The same text, a part of it, one that parts from it, one that is read from its beginning.
-    for (const auto& [tokens, first] : {std::pair(std::span<const int>(text), 85),
-                                        std::pair(shorter, 69),
-                                        std::pair(std::span<const int>(other), 80),
-                                        std::pair(std::span<const int>(text), 0)}) {
+    for (const auto& [tokens, first] :
+         {std::pair(std::span<const int>(text), 85), std::pair(shorter, 69),
+          std::pair(std::span<const int>(other), 80), std::pair(std::span<const int>(text), 0)}) {
       const std::vector<float> expected = fresh(tokens, first);
       const std::vector<float> found = logits_of(scorer, tokens, first);
       ASSERT_EQ(found.size(), expected.size());
