@@ -77,7 +77,8 @@ Options parse(int argc, char** argv) {
     else if (flag == "--seed")
       o.seed = std::stoull(value);
     else
-      throw std::runtime_error(flag + ": unknown; known are --out, --replicates, --minutes, --seed");
+      throw std::runtime_error(flag +
+                               ": unknown; known are --out, --replicates, --minutes, --seed");
   }
   return o;
 }
@@ -86,9 +87,12 @@ Options parse(int argc, char** argv) {
 Workload short_requests() {
   Workload workload = load_workload(kWorkload);
   workload.slo = {};
-  workload.traffic = {{.name = "short",
-                         .input_seq_len = {.law = &kLognormalLength, .value = 48, .std_dev = 16, .min = 24, .max = 96},
-                       .output_seq_len = {.law = &kLognormalLength, .value = 12, .std_dev = 4, .min = 8, .max = 20}}};
+  workload.traffic = {
+      {.name = "short",
+       .input_seq_len =
+           {.law = &kLognormalLength, .value = 48, .std_dev = 16, .min = 24, .max = 96},
+       .output_seq_len = {
+           .law = &kLognormalLength, .value = 12, .std_dev = 4, .min = 8, .max = 20}}};
   workload.arrival = {.process = &kClosedLoop, .concurrency = 8};
   workload.num_requests = 16;
   workload.warmup_requests = 2;
@@ -179,7 +183,8 @@ class Exhaustion {
         workload_(short_requests()),
         target_{this_machine(), open_model(workload_.model_path)->shape()},
         groups_(groups(target_)),
-        packs_(std::filesystem::temp_directory_path() / "paretune-exhaust", std::uint64_t{1} << 30) {
+        packs_(std::filesystem::temp_directory_path() / "paretune-exhaust",
+               std::uint64_t{1} << 30) {
     for (const Group& group : groups_) n_configs_ += group.members.size();
     std::filesystem::create_directories(options.out);
     default_ = std::make_unique<LoadedModel>(load(default_config(target_)));
@@ -224,7 +229,8 @@ class Exhaustion {
     for (const Group& group : groups_)
       all.insert(all.end(), group.members.begin(), group.members.end());
     Rng rng{options_.seed, 0};
-    for (int i = 0; i < 200; ++i) candidates.push_back(all[std::size_t(rng.below(int(all.size())))]);
+    for (int i = 0; i < 200; ++i)
+      candidates.push_back(all[std::size_t(rng.below(int(all.size())))]);
     const double begin = now();
     const CostCalibration calibration =
         calibrate_costs(workload_.model_path, target_, candidates, workload_, {}, vocabulary_,
@@ -261,7 +267,8 @@ class Exhaustion {
 
   template <class T>
   static void shuffle(std::vector<T>& items, Rng& rng) {
-    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[rng.below(int(i))]);
+    for (std::size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[rng.below(int(i))]);
   }
 
   LoadedModel load(const DeployConfig& config) {
@@ -275,9 +282,8 @@ class Exhaustion {
     if (done.empty()) out << "weights,activations,kv_cache,kl_divergence,kl_standard_error\n";
     const DeployConfig full = full_precision_config(target_);
     const LoadedModel exact = load(full);
-    plan_ =
-        plan_quality(load_workload(kWorkload), target_.model, *exact.tokenizer,
-                     exact.chat ? &*exact.chat : nullptr, {.questions = 0});
+    plan_ = plan_quality(load_workload(kWorkload), target_.model, *exact.tokenizer,
+                         exact.chat ? &*exact.chat : nullptr, {.questions = 0});
     reference_ = measure_reference(exact, full, plan_);
     std::set<std::string> seen;
     for (const Group& group : groups_) {
@@ -302,8 +308,8 @@ class Exhaustion {
     std::optional<LoadedModel> model;
     for (const std::size_t i : order) {
       const DeployConfig& config = groups_[g].members[i];
-      const std::string key = std::to_string(replicate) + ',' + std::to_string(first + int(i)) +
-                              ',' + columns(config);
+      const std::string key =
+          std::to_string(replicate) + ',' + std::to_string(first + int(i)) + ',' + columns(config);
       if (done.contains(key)) continue;
       if (!model) {
         const DeployConfig canary = default_config(target_);

@@ -12,7 +12,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kNeighbours = 3;      // runs of the canary on either side that it is smoothed over
+constexpr int kNeighbours = 3;  // runs of the canary on either side that it is smoothed over
 constexpr double kKlResolution = 1e-6;
 constexpr const char* kKnobs[] = {"weights", "activations",    "kv_cache",
                                   "threads", "max_batch_size", "prefill_chunk"};
@@ -24,7 +24,8 @@ struct Csv {
 
   std::size_t column(const std::string& name) const {
     const auto found = std::ranges::find(names, name);
-    if (found == names.end()) throw std::runtime_error(file + ": the column " + name + " is missing");
+    if (found == names.end())
+      throw std::runtime_error(file + ": the column " + name + " is missing");
     return std::size_t(found - names.begin());
   }
 };
@@ -159,8 +160,8 @@ MeasuredSpace read_replayed_space(const std::string& folder) {
     }
   }
   // What means the same as a measured one, or is not of the space.
-  result.space.canonical = [scores = result.scores, n = result.space.n_choices[1]](
-                               const Point& p) -> std::optional<Point> {
+  result.space.canonical = [scores = result.scores,
+                            n = result.space.n_choices[1]](const Point& p) -> std::optional<Point> {
     if (scores.contains(p)) return p;
     Point other = p;
     for (other[1] = 0; other[1] < n; ++other[1])  // a cast that these weights do not know

@@ -169,14 +169,14 @@ void run_deployment(const Options& o) {
   int met = 0;
   for (int i = 0; i < o.runs; ++i) {
     const auto engine = model.engine(deployment.config);
-    const LoadRun run =
-        run_load(*engine, workload, {.rate = rate->second}, o.seed + 7919 * std::uint64_t(i + 1),
-                 vocabulary, clock);
+    const LoadRun run = run_load(*engine, workload, {.rate = rate->second},
+                                 o.seed + 7919 * std::uint64_t(i + 1), vocabulary, clock);
     met += run.meets_slo;
-    std::printf("run %2d: %.1f requests/s, %.0f output tokens/s, TTFT p95 %.1f ms, TPOT p95 %.2f ms%s%s\n",
-                i + 1, run.request_rate, run.output_tokens_per_s,
-                run.latency.ttft_ms.percentiles[2].value, run.latency.tpot_ms.percentiles[2].value,
-                run.meets_slo ? "" : ", missed ", run.missed.c_str());
+    std::printf(
+        "run %2d: %.1f requests/s, %.0f output tokens/s, TTFT p95 %.1f ms, TPOT p95 %.2f ms%s%s\n",
+        i + 1, run.request_rate, run.output_tokens_per_s, run.latency.ttft_ms.percentiles[2].value,
+        run.latency.tpot_ms.percentiles[2].value, run.meets_slo ? "" : ", missed ",
+        run.missed.c_str());
   }
   std::printf("met its SLO in %d of %d runs at the promised %.1f requests/s\n", met, o.runs,
               rate->second);

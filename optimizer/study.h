@@ -67,7 +67,9 @@ struct Verification {
   Measurement default_measurement;  // of the default, interleaved with it on the same traffic
   std::vector<VerifiedMetric> metrics;
   bool meets_slo = false;
-  bool not_worse_than_default = false;
+  bool not_worse_than_default = false;  // by a one-sided test at 5 %
+  // Cost of the recommended config over the default's, in pairs; 90 % interval. 0: not compared.
+  Estimate cost_ratio;
   std::string verdict;  // plain words
 };
 

@@ -134,13 +134,18 @@ static void fields(Is<VerifiedMetric> auto& s, auto&& visit) {
   visit("name", name), visit("promised", promised), visit("verified", verified);
 }
 
+static void fields(Is<Estimate> auto& s, auto&& visit) {
+  auto& [value, low, high] = s;
+  visit("value", value), visit("low", low), visit("high", high);
+}
+
 static void fields(Is<Verification> auto& s, auto&& visit) {
   auto& [done, seed, measurement, default_measurement, metrics, meets_slo, not_worse_than_default,
-         verdict] = s;
+         cost_ratio, verdict] = s;
   visit("done", done), visit("seed", seed), visit("measurement", measurement);
   visit("default_measurement", default_measurement), visit("metrics", metrics);
   visit("meets_slo", meets_slo), visit("not_worse_than_default", not_worse_than_default);
-  visit("verdict", verdict);
+  visit("cost_ratio", cost_ratio), visit("verdict", verdict);
 }
 
 // Not visited: what parse_study judges anew, the trials (texts of their own), and the workload,

@@ -194,13 +194,14 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       }
       const bool base_holds = base.feasible && b.meets_slo();
       const Estimate ratio = cost_ratio_of(a, b);
-      const bool not_worse = id == 0 || !base_holds || ratio.value <= 1;
+      const bool not_worse = id == 0 || !base_holds || ratio.high <= 1;
       out.done = true;
       out.seed = verifier.seed(0);
       out.measurement = a.blocks.back().measurement;
       out.default_measurement = b.blocks.back().measurement;
       out.meets_slo = a.meets_slo();
       out.not_worse_than_default = not_worse;
+      out.cost_ratio = id != 0 && base_holds ? ratio : Estimate{};
       report(out, candidate, a, study.latency_objective);
       if (out.meets_slo && not_worse) {
         out.verdict = "holds on " + std::to_string(a.blocks.size()) + " fresh streams of requests";
@@ -218,7 +219,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
         return;
       }
       if (!not_worse) {
-        out.verdict = "costs more than the default measured beside it";
+        out.verdict = "is not proven to cost less than the default measured beside it";
         break;  // a lower rate costs more still
       }
       out.verdict = a.blocks.back().violations.empty()

@@ -124,6 +124,7 @@ Json verification_of(const Verification& verification) {
   return {{"seed", verification.seed},
           {"meets_slo", verification.meets_slo},
           {"not_worse_than_default", verification.not_worse_than_default},
+          {"cost_ratio", estimate(verification.cost_ratio)},
           {"verdict", verification.verdict},
           {"metrics", std::move(metrics)}};
 }
