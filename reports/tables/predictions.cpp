@@ -8,12 +8,6 @@
 #include "reports/text.h"
 
 namespace paretune {
-namespace {
-
-std::string percent_text(double share) { return cat({number_text(100 * share), " %"}); }
-
-}  // namespace
-
 Table prediction_error_table(const Study& study) {
   Table table{.caption = cat({"How wrong the predictions were that guided the search; the cost "
                               "model was ",
