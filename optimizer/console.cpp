@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdarg>
 
+#include "optimizer/prediction_accuracy.h"
 #include "runtime/deployment.h"
 
 namespace paretune {
@@ -161,6 +162,18 @@ void Console::summary(const Study& study, const std::string& folder) {
     line("binding    " + study.binding_constraint);
     for (const Pick& pick : study.picks)
       line(pick.name + format(": trial %d, ", pick.trial) + pick.reason);
+  }
+  if (has_predictions(study)) {
+    line("cost model " + study.cost_model);
+    for (const PredictedMetric& metric : kPredictedMetrics) {
+      const PredictionError e = prediction_error(study, metric);
+      if (e.configs < 2) continue;
+      line(
+          format("  %-32s predicted before %d trials ran: off by %.0f %% (median), rank "
+                 "correlation %.2f",
+                 std::string(title_of(metric, study)).c_str(), e.configs, 100 * e.median,
+                 e.rank_correlation));
+    }
   }
   line("verified   " + study.verification.verdict);
   for (const VerifiedMetric& metric : study.verification.metrics) {

@@ -113,27 +113,38 @@ void keep_front(std::vector<PolicyPrediction>& points) {
 
 }  // namespace
 
-std::optional<PolicyPrediction> predict(const Policy& policy,
-                                        std::span<const Sensitivity> sensitivities,
-                                        const Target& target, const KernelTable& kernels,
-                                        const RequestShape& request) {
-  const Costs costs(target, kernels, request);
-  PolicyPrediction sum{.policy = policy};
+std::optional<double> predicted_kl(const Policy& policy,
+                                   std::span<const Sensitivity> sensitivities) {
+  double sum = 0;
   for (const LayerKind kind : kAllKinds) {
     const std::vector<Treatment> treatments = policy.treatments(kind);
     if (treatments.size() > 1) return std::nullopt;  // kinds were measured whole
     const WeightFormat& format = *treatments[0].format;
-    sum.seconds += costs.seconds(kind, treatments[0]);
-    sum.weight_bytes += weight_bytes(target.model, kind, treatments[0]);
     if (&format == &kF32) continue;
     const auto measured = std::ranges::find_if(sensitivities, [&](const Sensitivity& s) {
       return s.kind == kind && s.treatment == treatments[0];
     });
     if (measured != sensitivities.end()) {
-      sum.kl_divergence += measured->kl_divergence;
+      sum += measured->kl_divergence;
     } else if (&format != &kBf16) {  // next to nothing, where it is not open and so not measured
       return std::nullopt;
     }
+  }
+  return sum;
+}
+
+std::optional<PolicyPrediction> predict(const Policy& policy,
+                                        std::span<const Sensitivity> sensitivities,
+                                        const Target& target, const KernelTable& kernels,
+                                        const RequestShape& request) {
+  const std::optional<double> kl = predicted_kl(policy, sensitivities);
+  if (!kl) return std::nullopt;
+  const Costs costs(target, kernels, request);
+  PolicyPrediction sum{.policy = policy, .kl_divergence = *kl};
+  for (const LayerKind kind : kAllKinds) {
+    const Treatment treatment = policy.treatments(kind)[0];
+    sum.seconds += costs.seconds(kind, treatment);
+    sum.weight_bytes += weight_bytes(target.model, kind, treatment);
   }
   return sum;
 }

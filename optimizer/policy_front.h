@@ -30,6 +30,11 @@ struct RequestShape {
   int batch = 8;                               // sequences decoded together
 };
 
+// The sum of what the policy's treatments lose alone, with nothing for the kinds that stay as full
+// precision has them. nullopt: it has a treatment that was not measured.
+std::optional<double> predicted_kl(const Policy& policy,
+                                   std::span<const Sensitivity> sensitivities);
+
 // Sums of one choice per open kind; the others as full precision has them. nullopt: the policy has
 // a treatment that was not measured.
 std::optional<PolicyPrediction> predict(const Policy& policy,

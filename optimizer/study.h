@@ -27,6 +27,15 @@ struct Objectives {
   bool operator==(const Objectives&) const = default;
 };
 
+// What the cost model and the sensitivities said of a config before it ran; NaN: nothing. Never
+// shown but beside what was measured.
+struct Prediction {
+  Objectives objectives;
+  double max_rate = 0;             // requests/s
+  double output_tokens_per_s = 0;  // at that rate
+  bool meets_slo = true;           // under the workload's own load
+};
+
 struct Trial {
   int id = 0;  // 0 is the default config
   DeployConfig config;
@@ -35,6 +44,7 @@ struct Trial {
   // What the search saw, where the trial was measured again since (confirm.h): its speeds are then
   // those of the fresh run.
   std::optional<Objectives> searched;
+  std::optional<Prediction> predicted;  // where there was a cost model
   bool feasible = false;                // meets SLOs and quality floors
   std::vector<std::string> violations;  // why not: "ttft_ms p95: 512 > 300"
   bool on_front = false;  // of the feasible trials, or of all that ran where none is feasible
@@ -140,6 +150,8 @@ struct Study {
 
   std::vector<Sensitivity> sensitivity;     // of open kinds of layers, each alone
   std::vector<PolicyPrediction> proposals;  // policies that the search got from it, slowest first
+
+  std::string cost_model;  // how it was calibrated, or why not, in words; "": the search used none
 
   KernelTable kernels;  // what the kernel "tuned" means in these configs
 

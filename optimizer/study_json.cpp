@@ -25,6 +25,7 @@ struct StoredTrial {
   DeployConfig config;
   Measurement measurement;
   std::optional<Objectives> searched;
+  std::optional<Prediction> predicted;
   std::vector<std::string> other_violations;  // that judge_trial does not find
 };
 
@@ -107,6 +108,12 @@ static void fields(Is<Objectives> auto& s, auto&& visit) {
   visit("latency_ms", latency_ms), visit("kl_divergence", kl_divergence);
 }
 
+static void fields(Is<Prediction> auto& s, auto&& visit) {
+  auto& [objectives, max_rate, output_tokens_per_s, meets_slo] = s;
+  visit("objectives", objectives), visit("max_rate", max_rate);
+  visit("output_tokens_per_s", output_tokens_per_s), visit("meets_slo", meets_slo);
+}
+
 static void fields(Is<KnobDomain> auto& s, auto&& visit) {
   auto& [name, effect, help, choices] = s;
   visit("name", name), visit("effect", effect), visit("help", help), visit("choices", choices);
@@ -153,7 +160,7 @@ static void fields(Is<Verification> auto& s, auto&& visit) {
 static void fields(Is<Study> auto& s, auto&& visit) {
   auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
          machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
-         kernels, latency_objective, knobs, space, trials, front, picks, feasible,
+         cost_model, kernels, latency_objective, knobs, space, trials, front, picks, feasible,
          binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
          resumed_trials, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
@@ -161,7 +168,8 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
   visit("build", build), visit("command", command), visit("started_at", started_at);
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
-  visit("sensitivity", sensitivity), visit("proposals", proposals), visit("kernels", kernels);
+  visit("sensitivity", sensitivity), visit("proposals", proposals), visit("cost_model", cost_model);
+  visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
   visit("verification", verification), visit("seconds", seconds);
   visit("resumed_trials", resumed_trials), visit("stop_reason", stop_reason);
@@ -182,9 +190,10 @@ void fields(Is<StoredStudy> auto& s, auto&& visit) {
 }
 
 void fields(Is<StoredTrial> auto& s, auto&& visit) {
-  auto& [id, config, measurement, searched, other_violations] = s;
+  auto& [id, config, measurement, searched, predicted, other_violations] = s;
   visit("id", id), visit("config", config), visit("measurement", measurement);
-  visit("searched", searched), visit("other_violations", other_violations);
+  visit("searched", searched), visit("predicted", predicted);
+  visit("other_violations", other_violations);
 }
 
 // " (kept by <build>)", where the text still tells.
@@ -210,7 +219,8 @@ std::string study_json(const Study& study, const RunOptions& options) {
 std::string trial_json(const Trial& trial, const Workload& workload) {
   Trial judged = trial;
   judge_trial(judged, workload);
-  StoredTrial stored{trial.id, trial.config, trial.measurement, trial.searched, {}};
+  StoredTrial stored{trial.id,       trial.config,    trial.measurement,
+                     trial.searched, trial.predicted, {}};
   if (judged.violations != trial.violations) stored.other_violations = trial.violations;
   return fields_text(stored);
 }
@@ -231,7 +241,8 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
     Trial trial{.id = kept.id,
                 .config = std::move(kept.config),
                 .measurement = std::move(kept.measurement),
-                .searched = kept.searched};
+                .searched = kept.searched,
+                .predicted = kept.predicted};
     judge_trial(trial, study.workload);
     if (!kept.other_violations.empty()) {
       trial.violations = std::move(kept.other_violations);

@@ -7,6 +7,7 @@
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
 #include "optimizer/judge.h"
+#include "optimizer/prior.h"
 #include "optimizer/starting_points.h"
 #include "optimizer/verify.h"
 #include "profiles/digest.h"
@@ -52,6 +53,9 @@ class Trials {
         observer_(observer),
         begin_(clock.now()) {}
 
+  // Trials from here on get their predictions.
+  void predict_by(Prior* prior) { prior_ = prior; }
+
   // False: interrupted.
   bool run(const DeployConfig& config) {
     observer_.trial_begins(study_, config);
@@ -71,6 +75,7 @@ class Trials {
       ++ok_trials_;
       if (!workload_level(rated_)) rated_.arrival.rate_qps = m.speed.at_workload.offered_rate;
     }
+    if (prior_) trial.predicted = prior_->predict(config, rated_);
     study_.trials.push_back(std::move(trial));
     study_.seconds = spent();
     conclude(study_);
@@ -99,6 +104,7 @@ class Trials {
   Profiler& profiler_;
   Clock& clock_;
   TuneObserver& observer_;
+  Prior* prior_ = nullptr;
   double begin_;
   double earlier_ = 0;
   double ok_seconds_ = 0;
@@ -137,6 +143,12 @@ double kernel_budget_s(const Workload& workload, const TuneOptions& options) {
   return options.kernel_seconds.value_or(std::min(60.0, 0.06 * 60 * workload.budget.minutes));
 }
 
+double calibration_budget_s(const Workload& workload, const TuneOptions& options) {
+  if (!find_strategy(options.strategy).uses_prior) return 0;
+  return options.calibration_seconds.value_or(std::min(60.0, 0.07 * 60 * workload.budget.minutes));
+}
+
+constexpr int kCalibrationCandidates = 400;
 constexpr int kProposals = 24;
 
 RequestShape mean_request(const Workload& workload) {
@@ -242,9 +254,28 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   const ConfigSpace space(profiler.target(), workload.space, workload.file.string());
   study.knobs = space.knobs();
   study.space = space.sizes();
+
+  std::optional<Prior> prior;
+  if (const double budget_s = calibration_budget_s(workload, options);
+      !interrupted && budget_s > 0) {
+    interrupted = !profiler.prepare_costs(
+        calibration_candidates(space, kCalibrationCandidates, workload.seed), budget_s,
+        workload.seed, [&](const std::string& text) { observer.phase(text); });
+    if (!interrupted) study.cost_model = cost_model_text(profiler.costs());
+    if (profiler.costs().costs)
+      prior.emplace(*profiler.costs().costs, workload, study.sensitivity, profiler.vocabulary());
+  }
+  SearchSetup setup{.n_objectives = 3, .seed = options.seed};
+  if (prior) {
+    trials.predict_by(&*prior);
+    setup.prior = [&](const Point& point) -> std::optional<Scores> {
+      const auto prediction = prior->predict(space.config(point), trials.rated());
+      if (!prediction) return std::nullopt;
+      return predicted_scores(*prediction, workload);
+    };
+  }
   const std::unique_ptr<Strategy> strategy =
-      find_strategy(options.strategy)
-          .make(space.space(), {.n_objectives = 3, .seed = options.seed});
+      find_strategy(options.strategy).make(space.space(), setup);
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds() +

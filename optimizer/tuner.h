@@ -21,7 +21,9 @@ struct TuneOptions {
   std::uint64_t seed = 1;
   bool retune_kernels = false;           // even those that an earlier run tuned
   std::optional<double> kernel_seconds;  // for tuning kernels; unset: 6 % of the budget, at most 60
-  std::string command;                   // as typed, for the manifest
+  // For calibrating the cost model; unset: 7 % of the budget, at most 60; 0: goes without one.
+  std::optional<double> calibration_seconds;
+  std::string command;  // as typed, for the manifest
 };
 
 // Told what happens, as it happens. The study is the one so far: its front and picks are those of

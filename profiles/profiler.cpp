@@ -230,6 +230,24 @@ bool Profiler::prepare_sensitivity(double budget_s) {
   return true;
 }
 
+bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, double budget_s,
+                             std::uint64_t seed,
+                             const std::function<void(const std::string&)>& say) {
+  std::optional<CalibratedCosts> costs = calibrated_costs({.model = model_path_,
+                                                           .model_hash = model_hash_,
+                                                           .build = build_,
+                                                           .target = target_,
+                                                           .candidates = candidates,
+                                                           .workload = workload_,
+                                                           .trace_hash = trace_hash_,
+                                                           .kernels = kernels_,
+                                                           .vocabulary = vocabulary_,
+                                                           .seed = seed},
+                                                          store_, clock_, budget_s, stop_, say);
+  if (costs) costs_ = std::move(*costs);
+  return costs.has_value();
+}
+
 std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig& config,
                                                               const QualityPlan& plan) {
   if (plan.questions.empty()) return std::vector<QuestionScore>();

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "profiles/calibrated_costs.h"
 #include "profiles/clock.h"
 #include "profiles/isolate.h"
 #include "profiles/measurement.h"
@@ -73,6 +74,13 @@ class Profiler {
   bool prepare_sensitivity(double budget_s);
   const std::vector<Sensitivity>& sensitivity() const { return sensitivity_; }
 
+  // Calibrates the cost model within about budget_s, or finds what an earlier run kept
+  // (calibrated_costs.h). Needs the kernels and policies that trials will have. False: interrupted.
+  bool prepare_costs(std::span<const DeployConfig> candidates, double budget_s, std::uint64_t seed,
+                     const std::function<void(const std::string&)>& say);
+  const CalibratedCosts& costs() const { return costs_; }
+  const std::vector<std::int32_t>& vocabulary() const { return vocabulary_; }
+
   // The policies that configs are made of from here on (Target::policies).
   void set_policies(std::vector<Policy> policies) { target_.policies = std::move(policies); }
 
@@ -124,6 +132,7 @@ class Profiler {
   QualityReference reference_;
   KernelTable kernels_;
   std::vector<Sensitivity> sensitivity_;
+  CalibratedCosts costs_;
 };
 
 }  // namespace paretune

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "optimizer/prediction_accuracy.h"
 #include "reports/facts.h"
 #include "reports/report.h"
 #include "runtime/deployment.h"
@@ -174,6 +175,35 @@ Json effects_of(const Study& study) {
   return out;
 }
 
+// What was predicted of trials before they ran, and how wrong that was.
+Json predictions_of(const Study& study) {
+  if (study.cost_model.empty()) return nullptr;
+  Json metrics = Json::array(), trials = Json::array();
+  for (const PredictedMetric& metric : kPredictedMetrics) {
+    const PredictionError e = prediction_error(study, metric);
+    metrics.push_back({{"key", metric.key},
+                       {"trials", e.configs},
+                       {"median_error", e.median},
+                       {"p90_error", e.p90},
+                       {"bias", e.bias},
+                       {"rank_correlation", e.rank_correlation}});
+  }
+  for (const Trial& trial : study.trials) {
+    if (!trial.predicted || !ran(trial)) continue;
+    Json predicted = Json::object(), measured = Json::object();
+    for (const PredictedMetric& metric : kPredictedMetrics) {
+      predicted[std::string(metric.key)] = metric.predicted(*trial.predicted);
+      measured[std::string(metric.key)] = metric.measured(trial);
+    }
+    trials.push_back({{"trial", trial.id},
+                      {"predicted", std::move(predicted)},
+                      {"measured", std::move(measured)}});
+  }
+  return {{"cost_model", study.cost_model},
+          {"metrics", std::move(metrics)},
+          {"trials", std::move(trials)}};
+}
+
 Json space_of(const Study& study) {
   Json out = Json::array();
   for (const SpaceSize& size : study.space) {
@@ -237,6 +267,7 @@ std::string front_json(const Study& study) {
       {"knob_effects", effects_of(study)},
       {"verification", verification_of(study.verification)},
       {"trials", trials_of(study)},
+      {"predictions", predictions_of(study)},
       {"space", space_of(study)},
       {"sensitivity", sensitivity_of(study)},
       {"manifest", std::move(manifest)}};

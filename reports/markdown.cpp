@@ -60,6 +60,8 @@ std::string report_markdown(const Study& study) {
   out += section("Predicted and measured", prediction_table(study));
   out += section("Cost", cost_table(study));
   out += section("Rates", rate_table(study));
+  out += section("Cost model", prediction_error_table(study));
+  out += section("Predicted and measured trials", predicted_trials_table(study));
   out += section("Trials", trials_table(study));
   out += section("Failures", failures_table(study));
   out += section("Search space", space_table(study));

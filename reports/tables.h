@@ -27,6 +27,8 @@ Table capability_front_table(const Study& study);
 Table policy_table(const Study& study);  // of the recommended config
 Table sensitivity_table(const Study& study);
 Table prediction_table(const Study& study);
+Table prediction_error_table(const Study& study);  // by metric
+Table predicted_trials_table(const Study& study);  // predicted beside measured
 Table trials_table(const Study& study);
 Table failures_table(const Study& study);
 Table knobs_table(const Study& study);

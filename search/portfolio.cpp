@@ -163,8 +163,9 @@ class Portfolio final : public SequentialStrategy {
       const std::optional<Scores>& prior = prior_of(point);
       if (prior) predicted.push_back({point, prior});
     }
-    if (predicted.empty()) return std::nullopt;
-    const Scale scale(predicted, n_objectives());
+    const std::vector<std::size_t> known = keep_known(predicted);
+    if (predicted.empty() || known.empty()) return std::nullopt;
+    const Scale scale(predicted, int(known.size()));
     std::vector<Scores> all, believed;
     for (const Observation& o : predicted) all.push_back(scale(*o.scores));
     const std::vector<std::size_t> front = pareto_front(all);
@@ -185,6 +186,26 @@ class Portfolio final : public SequentialStrategy {
       if (gain > best_gain) best_gain = gain, best = &predicted[i].point;
     }
     return best ? std::optional(*best) : std::nullopt;
+  }
+
+  // Which components most of the predictions have. Those that lack one of them go, and the others
+  // keep these alone.
+  std::vector<std::size_t> keep_known(std::vector<Observation>& predicted) const {
+    std::vector<std::size_t> known;
+    for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
+      const auto n = std::ranges::count_if(
+          predicted, [&](const Observation& o) { return std::isfinite((*o.scores)[j]); });
+      if (2 * std::size_t(n) > predicted.size()) known.push_back(j);
+    }
+    for (Observation& o : predicted) {
+      Scores kept;
+      for (std::size_t j : known) kept.push_back((*o.scores)[j]);
+      o.scores = std::move(kept);
+    }
+    std::erase_if(predicted, [](const Observation& o) {
+      return !std::ranges::all_of(*o.scores, [](double score) { return std::isfinite(score); });
+    });
+    return known;
   }
 
   static void compress(Scores& scores, const Scores& limit) {

@@ -72,11 +72,12 @@ struct StrategyRow {
   std::string_view name;
   std::string_view summary;
   MakeStrategy* make;
+  bool uses_prior = false;  // SearchSetup::prior
 };
 
 inline constexpr std::array kStrategies{
     StrategyRow{"portfolio", "models the scores in several ways and tries what promises most",
-                make_portfolio},
+                make_portfolio, true},
     StrategyRow{"nsga2", "evolves a population spread over the Pareto front", make_nsga2},
     StrategyRow{"coordinate", "descends one dimension at a time, from many starts",
                 make_coordinate},

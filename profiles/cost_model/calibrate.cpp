@@ -156,7 +156,8 @@ FittedCosts fit_cost_model(const Target& target, const KernelTable& kernels,
                       calibration_workload(workload, run.requests), run.level, seed, vocabulary)));
     measured.push_back(run.measured);
   }
-  return {CostModel(terms, std::move(fit)), prediction_errors(predicted, measured)};
+  return {CostModel(terms, std::move(fit)), prediction_errors(predicted, measured),
+          static_cast<int>(calibration.runs.size()), calibration.operator_s + calibration.run_s};
 }
 
 }  // namespace paretune

@@ -36,6 +36,8 @@ Workload calibration_workload(const Workload& workload, int requests);
 struct FittedCosts {
   CostModel model;
   PredictionErrors errors;
+  int runs = 0;
+  double seconds = 0;  // that calibrating took
 };
 FittedCosts fit_cost_model(const Target& target, const KernelTable& kernels,
                            const CostCalibration& calibration, const Workload& workload,

@@ -143,25 +143,35 @@ void time_casts(const std::vector<Job>& jobs, Clock& clock, OperatorTimes& times
   }
 }
 
-// A cache of one sequence and one layer, full of zeros but for what is stored.
+// A cache of one sequence and one layer, full.
 struct OneLayerCache {
-  OneLayerCache(const ModelShape& s, const KvFormat& format, int tokens) {
-    constexpr int kPageTokens = 32;
-    const std::size_t page = kv_page_bytes(format, kPageTokens, s.n_kv_heads, s.head_dim);
-    const int count = (tokens + kPageTokens - 1) / kPageTokens;
+  OneLayerCache(const ModelShape& s, const KvFormat& format, int tokens)
+      : vector(some_floats(static_cast<std::size_t>(s.head_dim))) {
+    const int page_tokens = std::max(kKvGroup, format.window);
+    const std::size_t page = kv_page_bytes(format, page_tokens, s.n_kv_heads, s.head_dim);
+    const int count = (tokens + page_tokens - 1) / page_tokens;
     memory = AlignedBuffer(page * static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       pages.push_back(memory.data() + page * static_cast<std::size_t>(i));
-    view = {&format, pages, kPageTokens, s.n_kv_heads, s.head_dim};
-    const std::vector<float> vector = some_floats(static_cast<std::size_t>(s.head_dim));
-    for (int t = 0; t < tokens; ++t) {
-      for (int head = 0; head < s.n_kv_heads; ++head) {
-        format.store(vector, view.key(t, head));
-        format.store(vector, view.value(t, head));
-      }
+    view = {&format, pages, page_tokens, s.n_kv_heads, s.head_dim};
+    if (format.window) {
+      view.recent_tokens = 2 * format.window;
+      recent = AlignedBuffer(kv_recent_bytes(format, view.recent_tokens, s.n_kv_heads, s.head_dim));
+      view.recent = recent.data();
+    }
+    for (int t = 0; t + kKvGroup <= count * page_tokens; t += kKvGroup) store_group(t);
+  }
+
+  // Keys and values of kKvGroup tokens, all heads.
+  void store_group(int first) const {
+    for (int head = 0; head < view.n_kv_heads; ++head) {
+      for (int t = first; t < first + kKvGroup; ++t) view.store(t, head, vector, vector);
+      if (view.format->window) view.settle(first, head);
     }
   }
-  AlignedBuffer memory{0};
+
+  std::vector<float> vector;
+  AlignedBuffer memory{0}, recent{0};
   std::vector<std::byte*> pages;
   KvPages view;
 };
@@ -208,14 +218,8 @@ OperatorTimes time_operators(const Target& target, std::span<const DeployConfig>
     if (!times.attention.contains(&variant))
       times.attention[&variant] = time_attention(variant, s, clock);
     if (double& row = times.store_row[config.kv_cache]; row == 0) {
-      OneLayerCache cache(s, *config.kv_cache, 32);
-      const std::vector<float> vector = some_floats(static_cast<std::size_t>(s.head_dim));
-      row = time_calls(clock, [&] {
-        for (int head = 0; head < s.n_kv_heads; ++head) {
-          config.kv_cache->store(vector, cache.view.key(0, head));
-          config.kv_cache->store(vector, cache.view.value(0, head));
-        }
-      });
+      OneLayerCache cache(s, *config.kv_cache, kKvGroup);
+      row = time_calls(clock, [&] { cache.store_group(0); }) / kKvGroup;
     }
   }
   const std::vector<Job> jobs = jobs_of(target, configs, kernels);

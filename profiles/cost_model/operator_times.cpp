@@ -60,6 +60,13 @@ std::size_t OperatorTimes::points() const {
   return sum;
 }
 
+void OperatorTimes::for_each_product(
+    const std::function<void(const ProductKey&, int m, double seconds)>& visit) const {
+  for (const auto& [key, curve] : curves_) {
+    for (const auto& [m, seconds] : curve) visit(key, m, seconds);
+  }
+}
+
 double OperatorTimes::product(const WeightFormat& weights, const MatmulPlans& plans, int n, int k,
                               int threads, int m) const {
   Curve points;

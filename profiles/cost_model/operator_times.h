@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -41,6 +42,8 @@ class OperatorTimes {
   void add(const ProductKey& key, int m, double seconds);
   bool has(const ProductKey& key, int m) const;
   std::size_t points() const;
+  void for_each_product(
+      const std::function<void(const ProductKey&, int m, double seconds)>& visit) const;
 
   // Seconds of one product of m rows. Between timed rows linear; below the first as that one, which
   // reads the same weights; beyond the last proportional to m; never less for more rows. A product

@@ -119,48 +119,108 @@ void SpeedPredictor::look_at_rate(Traces& traces, const StepCost& cost, double r
   result.objective_ms += part * (objective_above - result.objective_ms);
 }
 
-bool SpeedPredictor::meets(Traces& traces, const StepCost& cost, double capacity, std::size_t load,
-                           TracedRun& run) {
-  open_trace(traces, load).recost(cost, traces.saturated->run().request_rate / capacity, run);
+double SpeedPredictor::use_of_limits(TracedRun& run) const {
+  double most = 0;
   for (const SloBound& bound : workload_.slo.bounds) {
     const double value = quantile(values_of(run, *bound.metric), bound.percentile.percent / 100);
-    if (value > bound.max_ms) return false;
+    most = std::max(most, value / bound.max_ms);
   }
-  return true;
+  return most;
+}
+
+void SpeedPredictor::find_max_rate(Traces& traces, const StepCost& cost, SpeedEstimate& result) {
+  struct Look {
+    double use, rate, tokens;
+  };
+  const auto look_at = [&](std::size_t load) {
+    open_trace(traces, load)
+        .recost(cost, traces.saturated->run().request_rate / result.capacity, scratch_);
+    const double rate = scratch_.request_rate, tokens = scratch_.output_tokens_per_s;
+    return Look{use_of_limits(scratch_), rate, tokens};
+  };
+  // Loads up to the last one that keeps the limits; most configs keep them at all or at none.
+  std::size_t kept = 0, missed = kFullLoad + 1;  // kept: how many of the first loads do
+  Look last{}, next{};
+  for (std::size_t load = kFullLoad; kept < missed; load = (kept + missed - 1) / 2) {
+    const Look look = look_at(load);
+    if (look.use <= 1) {
+      kept = load + 1;
+      last = look;
+    } else {
+      missed = load;
+      next = look;
+    }
+  }
+  if (kept == 0) return;
+  result.max_rate = last.rate;
+  result.output_tokens_per_s = last.tokens;
+  if (kept > kFullLoad) return;
+  const double part =
+      (1 - last.use) / (next.use - last.use);  // of the way to the first that misses
+  result.max_rate += part * std::max(next.rate - last.rate, 0.0);
+  result.output_tokens_per_s += part * std::max(next.tokens - last.tokens, 0.0);
+}
+
+void SpeedPredictor::look_at_concurrency(Traces& traces, const StepCost& cost, int own, int most,
+                                         SpeedEstimate& result) {
+  const auto look_at = [&](int concurrency) {
+    auto found = traces.closed.find(concurrency);
+    if (found == traces.closed.end())
+      found = traces.closed
+                  .emplace(concurrency,
+                           LoadTrace(model_.target().model, traces.config, traces.cost, workload_,
+                                     {.concurrency = concurrency}, seed_, vocabulary_))
+                  .first;
+    found->second.recost(cost, 1, scratch_);
+    const bool meets = use_of_limits(scratch_) <= 1;
+    if (meets && scratch_.output_tokens_per_s > result.output_tokens_per_s) {
+      result.max_rate = scratch_.request_rate;
+      result.output_tokens_per_s = scratch_.output_tokens_per_s;
+    }
+    return meets;
+  };
+  result.meets_slo = look_at(own);
+  result.at_rate = metrics_of(scratch_);
+  result.objective_ms = quantile(values_of(scratch_, *workload_.objective.metric),
+                                 workload_.objective.percentile.percent / 100);
+  if (!result.meets_slo) {
+    result.output_tokens_per_s = result.at_rate[0];
+  } else if (most > own && !look_at(most) && most > own + 1) {
+    look_at((own + most) / 2);
+  }
 }
 
 SpeedEstimate SpeedPredictor::estimate(const DeployConfig& config, double rate) {
+  return estimate(config, LoadLevel{.rate = rate});
+}
+
+SpeedEstimate SpeedPredictor::estimate(const DeployConfig& config, const LoadLevel& level) {
   const StepCost cost = model_.step_cost(config);
   Traces& traces = traces_of(config);
   SpeedEstimate result;
   traces.saturated->recost(cost, 1, scratch_);
   result.capacity = scratch_.request_rate;
   result.saturated = metrics_of(scratch_);
-  look_at_rate(traces, cost, rate, result);
-  result.output_tokens_per_s = result.at_rate[0];
+  if (!level.rate) {
+    look_at_concurrency(traces, cost, level.concurrency, config.max_batch_size, result);
+    return result;
+  }
+  look_at_rate(traces, cost, *level.rate, result);
   if (workload_.slo.bounds.empty()) {
     result.max_rate = result.capacity;
     result.output_tokens_per_s = result.saturated[0];
     return result;
   }
-  // Loads up to the last one that keeps the limits; most configs keep them at all or at none.
-  std::size_t kept = 0, missed = kFullLoad + 1;  // kept: how many of the first loads do
-  for (std::size_t look = kFullLoad; kept < missed; look = (kept + missed - 1) / 2) {
-    if (meets(traces, cost, result.capacity, look, scratch_)) {
-      kept = look + 1;
-      result.max_rate = scratch_.request_rate;
-      result.output_tokens_per_s = scratch_.output_tokens_per_s;
-    } else {
-      missed = look;
-    }
-    if (kept >= missed) break;
-  }
+  result.output_tokens_per_s = result.at_rate[0];
+  find_max_rate(traces, cost, result);
+  result.meets_slo = result.max_rate >= *level.rate;
   return result;
 }
 
 std::size_t SpeedPredictor::traces() const {
   std::size_t sum = 0;
-  for (const auto& [schedule, traces] : by_schedule_) sum += 1 + traces.open.size();
+  for (const auto& [schedule, traces] : by_schedule_)
+    sum += 1 + traces.open.size() + traces.closed.size();
   return sum;
 }
 

@@ -17,10 +17,11 @@ namespace paretune {
 struct SpeedEstimate {
   double capacity = 0;      // requests/s, the engine never without a waiting request
   LoadMetrics saturated{};  // at capacity
-  LoadMetrics at_rate{};    // under the rate that was asked
-  double objective_ms = 0;  // of the workload's latency objective, under that rate
+  LoadMetrics at_rate{};    // under the load that was asked
+  double objective_ms = 0;  // of the workload's latency objective, under that load
+  bool meets_slo = true;    // under that load
   double max_rate = 0;  // requests/s, the highest that meets the SLO's limits; 0: none was found to
-  double output_tokens_per_s = 0;  // at that rate; where it is 0, under the rate that was asked
+  double output_tokens_per_s = 0;  // at that rate; where it is 0, under the load that was asked
 };
 
 class SpeedPredictor {
@@ -37,6 +38,8 @@ class SpeedPredictor {
   // capacity, by how differently the config would have batched. Microseconds, once a config of the
   // same schedule has been asked about.
   SpeedEstimate estimate(const DeployConfig& config, double rate);
+  // The same for requests in flight, if the level has no rate: off by what steps are off alone.
+  SpeedEstimate estimate(const DeployConfig& config, const LoadLevel& level);
 
   CostModel& model() { return model_; }
   std::size_t traces() const;  // made so far
@@ -49,14 +52,18 @@ class SpeedPredictor {
     StepCost cost;
     std::optional<LoadTrace> saturated;
     std::map<std::size_t, LoadTrace> open;  // by index into kLoads
+    std::map<int, LoadTrace> closed;        // by requests in flight
   };
   Schedule schedule_of(const DeployConfig& config) const;
   Traces& traces_of(const DeployConfig& config);
   const LoadTrace& open_trace(Traces& traces, std::size_t load);
   // Fills at_rate and objective_ms from the traces at the nearest shares of the config's capacity.
   void look_at_rate(Traces& traces, const StepCost& cost, double rate, SpeedEstimate& result);
-  bool meets(Traces& traces, const StepCost& cost, double capacity, std::size_t load,
-             TracedRun& run);
+  // How far the run is from the SLO's limits: the largest ratio of what it takes to what it may.
+  double use_of_limits(TracedRun& run) const;
+  void find_max_rate(Traces& traces, const StepCost& cost, SpeedEstimate& result);
+  void look_at_concurrency(Traces& traces, const StepCost& cost, int own, int most,
+                           SpeedEstimate& result);
 
   CostModel model_;
   Workload workload_;

@@ -91,6 +91,12 @@ std::string search_part(const Study& study) {
         "together. A flat end means that the last trials found nothing better.");
     out += figure("Hypervolume over time", progress_plot(study));
   }
+  if (const Table errors = prediction_error_table(study); !errors.rows.empty()) {
+    out += html_table(errors) + details("Predicted and measured, trial by trial",
+                                        table_of(predicted_trials_table(study)));
+  } else if (!study.cost_model.empty()) {
+    out += paragraph(cat({"The cost model was ", study.cost_model, "."}));
+  }
   return out + table_of(space_table(study)) + table_of(knobs_table(study)) +
          details("Kernels", table_of(kernels_table(study)));
 }
@@ -181,7 +187,7 @@ std::string report_html(const Study& study) {
   out += section("manifest", "To do it again", table_of(manifest_table(study)));
   return out +
          cat({"</main>\n<footer>Every number above was measured on the machine named here, but "
-              "for the one column that says it is predicted.</footer>\n"
+              "for those that say they are predicted.</footer>\n"
               "<script>",
               html_script(), "</script>\n</body></html>\n"});
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "profiles/steady_clock.h"
@@ -16,12 +17,17 @@ namespace paretune {
 namespace {
 
 struct Silent : TuneObserver {
-  void phase(const std::string&) override {}
+  void phase(const std::string& what) override { phases.push_back(what); }
+  int said(const std::string& part) const {
+    return static_cast<int>(std::ranges::count_if(
+        phases, [&](const std::string& what) { return what.find(part) != what.npos; }));
+  }
   void trial_begins(const Study&, const DeployConfig&) override {}
   void trial_ended(const Study&, const Trial&, bool from_store) override {
     measured += !from_store;
   }
   int measured = 0;
+  std::vector<std::string> phases;
 };
 
 // Few, short requests and limits that every config keeps.
@@ -53,11 +59,13 @@ class TunerTest : public testing::Test {
     w.budget.trials = trials;
     return w;
   }
-  Study run(const Workload& w, const std::string& store = "a") {
+  // calibration_seconds: 0 where a test has no use for a cost model.
+  Study run(const Workload& w, const std::string& store = "a", double calibration_seconds = 0) {
     SteadyClock clock;
     Store file(folder_ / (store + ".sqlite"));
     Profiler profiler(w, file, clock, "test build", stop_);
-    return tune(w, {.kernel_seconds = 0.5}, profiler, clock, stop_, observer_);
+    return tune(w, {.kernel_seconds = 0.5, .calibration_seconds = calibration_seconds}, profiler,
+                clock, stop_, observer_);
   }
 
   std::filesystem::path folder_;
@@ -125,7 +133,7 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
     SteadyClock clock;
     Store store(folder_ / "a.sqlite");
     Profiler profiler(w, store, clock, "test build", stop_);
-    tune(w, {}, profiler, clock, stop_, killer);
+    tune(w, {.calibration_seconds = 0}, profiler, clock, stop_, killer);
     _exit(0);
   }
   int status = 0;
@@ -135,6 +143,38 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
   EXPECT_EQ(study.resumed_trials, 3);
   EXPECT_EQ(observer_.measured, 3);
   EXPECT_EQ(study.trials.size(), 6u);
+}
+
+TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
+  const Study first = run(workload(6), "a", 1.5);
+  EXPECT_EQ(observer_.said("calibrating"), 1);
+  EXPECT_EQ(first.cost_model.find("calibrated on "), 0u) << first.cost_model;
+  for (const Trial& trial : first.trials) {
+    ASSERT_TRUE(trial.predicted) << trial.id;
+    EXPECT_GT(trial.predicted->objectives.usd_per_million_output_tokens, 0);
+    EXPECT_GT(trial.predicted->objectives.latency_ms, 0);
+    EXPECT_GT(trial.predicted->max_rate, 0);
+  }
+  const Study second = run(workload(6), "a", 1.5);
+  EXPECT_EQ(observer_.said("calibrating"), 1);
+  EXPECT_EQ(second.cost_model, first.cost_model);
+  EXPECT_EQ(configs(second), configs(first));
+  EXPECT_EQ(second.resumed_trials, 6);
+  for (std::size_t i = 0; i < 6; ++i)
+    EXPECT_EQ(second.trials[i].predicted->objectives.latency_ms,
+              first.trials[i].predicted->objectives.latency_ms);
+}
+
+TEST_F(TunerTest, WithoutACostModelItWarnsAndGoesOn) {
+  const Study study = run(workload(3), "a", 1e-9);
+  EXPECT_EQ(observer_.said("could not be calibrated"), 1);
+  EXPECT_EQ(study.trials.size(), 3u);
+  EXPECT_NE(study.cost_model.find("not calibrated"), std::string::npos) << study.cost_model;
+  for (const Trial& trial : study.trials) EXPECT_FALSE(trial.predicted);
+  // Decided for good: with time enough, the same study would go another way.
+  run(workload(3), "a", 1.5);
+  EXPECT_EQ(observer_.said("calibrating"), 1);
+  EXPECT_EQ(observer_.said("could not be calibrated"), 2);
 }
 
 TEST_F(TunerTest, StoppedBeforeItBeginsItStillAnswers) {

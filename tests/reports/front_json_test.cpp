@@ -49,6 +49,22 @@ TEST(FrontJson, HoldsTheFrontInItsOrderWithExactNumbers) {
   EXPECT_EQ(out["manifest"]["workload"]["name"], "test </script> data");
 }
 
+TEST(FrontJson, TellsHowWrongPredictionsWere) {
+  Study study = sample_study();
+  const json predictions = json::parse(front_json(study))["predictions"];
+  EXPECT_EQ(predictions["cost_model"], study.cost_model);
+  EXPECT_EQ(predictions["metrics"][0]["trials"], 4);
+  EXPECT_NEAR(predictions["metrics"][0]["median_error"], 0.1, 1e-12);
+  ASSERT_EQ(predictions["trials"].size(), 4u);
+  EXPECT_EQ(predictions["trials"][2]["predicted"]["usd_per_million_output_tokens"],
+            study.trials[2].predicted->objectives.usd_per_million_output_tokens);
+  EXPECT_EQ(predictions["trials"][2]["measured"]["usd_per_million_output_tokens"],
+            study.trials[2].objectives.usd_per_million_output_tokens);
+  EXPECT_TRUE(predictions["trials"][3]["predicted"]["kl_divergence"].is_null());
+  study.cost_model.clear();
+  EXPECT_TRUE(json::parse(front_json(study))["predictions"].is_null());
+}
+
 TEST(FrontJson, OpenIntervalsAndUnknownNumbersAreNull) {
   Study study = sample_study();
   study.workload.objective.percentile = kPercentiles[3];

@@ -176,6 +176,15 @@ inline Study sample_study() {
       "=test: wanted 9 GiB, \"8\" are there\nsecond line | <script>alert(2)</script>";
   study.trials.push_back(std::move(failed));
 
+  study.cost_model = "calibrated on made-up runs (test data)";
+  for (int i = 0; i < 4; ++i) {
+    const SampleNumbers& n = numbers[std::size_t(i)];
+    study.trials[std::size_t(i)].predicted =
+        Prediction{.objectives = {1.1 * n.usd, 0.8 * n.ttft_ms,
+                                  i == 3 ? std::numeric_limits<double>::quiet_NaN() : 0.5 * n.kl},
+                   .max_rate = 4.4,
+                   .output_tokens_per_s = 100};
+  }
   study.front = {4, 3, 2, 5, 1, 6, 0};
   study.picks = {{"recommended", 2, "the cheapest that loses little | test"},
                  {"cheapest", 4, "the lowest cost within the SLO"},

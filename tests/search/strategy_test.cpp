@@ -301,6 +301,18 @@ TEST(Portfolio, APriorPaysAndAWrongOneDoesNotRuin) {
   EXPECT_GT(wrong, 0.6 * best);
 }
 
+// Where a whole objective is unknown, what is known of the others still leads.
+TEST(Portfolio, BelievesThePartOfAPriorThatThereIs) {
+  const Problem problem = zdt(1, 4, 8);
+  const SearchSetup setup{.n_objectives = 2, .prior = [&](const Point& p) -> std::optional<Scores> {
+                            return Scores{NAN, (*problem.evaluate(p))[1]};
+                          }};
+  const auto strategy = find_strategy("portfolio").make(problem.space, setup);
+  // The only known one is lowest where all but the first are 0, and the first is as large as it
+  // gets.
+  EXPECT_EQ(strategy->ask(1), std::vector<Point>({{7, 0, 0, 0}}));
+}
+
 // A prior takes part in decisions: they must follow from the tells all the same.
 TEST(Portfolio, ResumesWithAPrior) {
   const Problem problem = conditional();

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "profiles/cost_model/operator_timer.h"
 #include "profiles/cost_model/speed_predictor.h"
 #include "profiles/speed.h"
 #include "tests/profiles/cost_model/planted_times.h"
@@ -51,6 +52,21 @@ TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
     EXPECT_TRUE(std::isfinite(seconds));
     EXPECT_GT(seconds, 0);
   }
+}
+
+TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
+  const Target target{this_machine(), open_model(kDemoModel)->shape()};
+  std::vector<DeployConfig> configs;
+  for (const KvFormat* format : kKvFormats) {
+    configs.push_back(default_config(target));
+    configs.back().kv_cache = format;
+  }
+  ManualClock clock;
+  const OperatorTimes times = time_operators(target, configs, {}, clock, 0);
+  EXPECT_EQ(times.store_row.size(), kKvFormats.size());
+  for (const auto& [format, seconds] : times.store_row) EXPECT_GT(seconds, 0) << format->name;
+  for (const auto& [variant, time] : times.attention)
+    EXPECT_GT(time.single_row + time.single_context, 0) << variant->name;
 }
 
 TEST(CalibrateTest, QuicklyLoadedConfigsKeepTheirFormats) {

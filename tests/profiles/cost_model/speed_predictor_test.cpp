@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <set>
 
 #include "tests/profiles/cost_model/planted_cost.h"
 #include "tests/profiles/cost_model/planted_times.h"
@@ -73,6 +74,42 @@ TEST_F(SpeedPredictorTest, DearerStepsServeLess) {
                dear = predictor(short_requests(), 3).estimate(config, 1).capacity;
   EXPECT_LT(dear, cheap);
   EXPECT_GT(dear, cheap / 3);
+}
+
+// Nobody waits for time to pass, so a trace of requests in flight is the simulation itself.
+TEST_F(SpeedPredictorTest, RequestsInFlightAreTheSimulationsOwn) {
+  Workload w = short_requests();
+  w.objective = {.metric = &kE2e, .percentile = kPercentiles[2]};
+  SpeedPredictor p = predictor(w);
+  for (const DeployConfig& config : planted_configs(target_)) {
+    const LoadLevel level{.concurrency = 3};
+    const LoadMetrics simulated = p.simulate(config, level);
+    const SpeedEstimate estimate = p.estimate(config, level);
+    for (std::size_t i = 0; i < simulated.size(); ++i)
+      EXPECT_NEAR(estimate.at_rate[i], simulated[i], 1e-3 * simulated[i]);
+    EXPECT_EQ(estimate.objective_ms, estimate.at_rate[4]);
+    // A full batch serves more, and nothing limits it.
+    EXPECT_GE(estimate.output_tokens_per_s, estimate.at_rate[0]);
+    EXPECT_TRUE(estimate.meets_slo);
+  }
+  w.slo.bounds = {{&kTtft, kPercentiles[2], 1e-3}};
+  const SpeedEstimate none = predictor(w).estimate(default_config(target_), {.concurrency = 3});
+  EXPECT_FALSE(none.meets_slo);
+  EXPECT_EQ(none.max_rate, 0);
+  EXPECT_EQ(none.output_tokens_per_s, none.at_rate[0]);
+}
+
+// The highest rate is where the limit is reached, not the nearest traced load below it.
+TEST_F(SpeedPredictorTest, HighestRateLiesBetweenTracedLoads) {
+  const DeployConfig config = default_config(target_);
+  const SpeedEstimate free = predictor().estimate(config, 1);
+  std::set<double> rates;
+  for (const double ms : {1.0, 1.1, 1.2, 1.3, 1.4}) {
+    Workload w = short_requests();
+    w.slo.bounds = {{&kTtft, kPercentiles[2], ms * free.at_rate[6]}};
+    rates.insert(predictor(w).estimate(config, 1).max_rate);
+  }
+  EXPECT_GE(rates.size(), 4u);
 }
 
 TEST_F(SpeedPredictorTest, TighterLimitsAllowLowerRates) {

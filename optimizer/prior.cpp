@@ -1,0 +1,87 @@
+#include "optimizer/prior.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <set>
+
+#include "optimizer/judge.h"
+#include "profiles/load_run.h"
+#include "profiles/speed.h"
+#include "search/rng.h"
+
+namespace paretune {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t kCandidates = 0xca11b;  // key of draws
+
+}  // namespace
+
+Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl_divergence,
+                         const Workload& workload) {
+  return {.objectives = {.usd_per_million_output_tokens = usd_per_million_output_tokens(
+                             workload.cost.usd_per_hour, estimate.output_tokens_per_s),
+                         .latency_ms = estimate.objective_ms,
+                         .kl_divergence = kl_divergence.value_or(kUnknown)},
+          .max_rate = estimate.max_rate,
+          .output_tokens_per_s = estimate.output_tokens_per_s,
+          .meets_slo = estimate.meets_slo};
+}
+
+Scores predicted_scores(const Prediction& prediction, const Workload& workload) {
+  // Judged as a trial that measured this. What nobody predicted is NaN, which misses no limit.
+  Trial trial;
+  Measurement& m = trial.measurement;
+  m.speed.usd_per_million_output_tokens = prediction.objectives.usd_per_million_output_tokens;
+  m.speed.max_rate = prediction.max_rate;
+  m.speed.at_workload.meets_slo = prediction.meets_slo;
+  if (!prediction.meets_slo) m.speed.at_workload.missed = "SLO: predicted to be missed";
+  m.quality.kl_divergence = prediction.objectives.kl_divergence;
+  m.quality.same_top1_fraction = m.quality.perplexity_ratio = m.quality.accuracy = kUnknown;
+  judge_trial(trial, workload);
+  trial.objectives = prediction.objectives;
+  return *search_scores(trial);
+}
+
+Prior::Prior(const FittedCosts& costs, const Workload& workload,
+             std::vector<Sensitivity> sensitivity, std::span<const std::int32_t> vocabulary)
+    : speeds_(costs.model, workload, workload.seed, vocabulary),
+      sensitivity_(std::move(sensitivity)) {}
+
+std::optional<Prediction> Prior::predict(const DeployConfig& config, const Workload& rated) {
+  const std::optional<LoadLevel> level = workload_level(rated);
+  if (!level) return std::nullopt;
+  return prediction_of(speeds_.estimate(config, *level), predicted_kl(config.weights, sensitivity_),
+                       rated);
+}
+
+std::vector<DeployConfig> calibration_candidates(const ConfigSpace& space, int count,
+                                                 std::uint64_t seed) {
+  Rng rng{seed, kCandidates};
+  std::set<Point> seen;
+  std::vector<DeployConfig> drawn;
+  for (int i = 0; i < 4 * count && static_cast<int>(drawn.size()) < count; ++i) {
+    Point point;
+    for (const KnobDomain& knob : space.knobs())
+      point.push_back(rng.below(static_cast<int>(knob.choices.size())));
+    const std::optional<Point> canonical = space.canonical(point);
+    if (canonical && seen.insert(*canonical).second) drawn.push_back(space.config(*canonical));
+  }
+  return drawn;
+}
+
+std::string cost_model_text(const CalibratedCosts& costs) {
+  if (!costs.costs) return "not calibrated, so nothing was predicted: " + costs.failure;
+  const PredictionErrors& errors = costs.costs->errors;
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "calibrated on %d short runs in %.1f s; each predicted from all the others, off by "
+                "%.0f %% in output tokens/s and %.0f %% in TPOT p50 (medians)",
+                costs.costs->runs, costs.costs->seconds, 100 * errors[0].median,
+                100 * errors[2].median);
+  return text;
+}
+
+}  // namespace paretune

@@ -1,0 +1,50 @@
+// What is predicted of a config before it is tried: speeds by the calibrated cost model, quality by
+// the sensitivities of its weights. The search takes it as its prior and learns how far to believe
+// it; a report shows it beside what was measured.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "optimizer/config_space.h"
+#include "optimizer/study.h"
+#include "profiles/calibrated_costs.h"
+#include "profiles/cost_model/speed_predictor.h"
+#include "search/strategy.h"
+
+namespace paretune {
+
+// kl_divergence: nullopt: not known.
+Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl_divergence,
+                         const Workload& workload);
+
+// As search_scores would tell a trial that measured just this, its misses of limits included. A
+// component of what is not known is NaN.
+Scores predicted_scores(const Prediction& prediction, const Workload& workload);
+
+class Prior {
+ public:
+  // sensitivity: of the target's model. vocabulary must outlive it.
+  Prior(const FittedCosts& costs, const Workload& workload, std::vector<Sensitivity> sensitivity,
+        std::span<const std::int32_t> vocabulary);
+
+  // Under the load of a workload that differs from the constructor's in its rate alone; nullopt
+  // where it has none yet. What the KV cache and activations add to the divergence of the weights
+  // is left for the search to learn. Pure.
+  std::optional<Prediction> predict(const DeployConfig& config, const Workload& rated);
+
+ private:
+  SpeedPredictor speeds_;
+  std::vector<Sensitivity> sensitivity_;
+};
+
+// Configs for calibrating: distinct points of the space drawn at random, at most `count`.
+std::vector<DeployConfig> calibration_candidates(const ConfigSpace& space, int count,
+                                                 std::uint64_t seed);
+
+// "calibrated on 23 short runs in 7.1 s; …": how far it was off on those that it was not shown.
+std::string cost_model_text(const CalibratedCosts& costs);
+
+}  // namespace paretune
