@@ -51,7 +51,7 @@ std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& con
 }  // namespace
 
 std::vector<std::vector<int>> self_samples(const Model& model, const DeployConfig& config,
-                                               ThreadPool& pool, PackCache* packs) {
+                                           ThreadPool& pool, PackCache* packs) {
   const ModelSource& source = model.source().as_stored();
   const auto fresh = [&] {
     if (&source == &model.source()) return sample(model, config, pool);
