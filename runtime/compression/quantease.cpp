@@ -29,10 +29,10 @@ class QuantEase final : public RowQuantizer {
         start_(make_gptq(format, &statistics)),
         n_(static_cast<std::size_t>(statistics.k)),
         moments_(statistics.second_moments),
-        damping_(static_cast<float>(kDamping *
-                                    std::accumulate(statistics.mean_squares.begin(),
-                                                    statistics.mean_squares.end(), 0.0) /
-                                    double(n_))) {}
+        damping_(static_cast<float>(
+            kDamping *
+            std::accumulate(statistics.mean_squares.begin(), statistics.mean_squares.end(), 0.0) /
+            double(n_))) {}
 
   void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
                 std::span<RowCodes> out) const override {
@@ -67,8 +67,7 @@ class QuantEase final : public RowQuantizer {
     std::vector<float> errors(rows.size()), gradients(rows.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
       for (std::size_t j = 0; j < n_; ++j) {
-        errors[i * n_ + j] =
-            grid_of(out[i], j / group).value(out[i].codes[j]) - rows[i * n_ + j];
+        errors[i * n_ + j] = grid_of(out[i], j / group).value(out[i].codes[j]) - rows[i * n_ + j];
       }
     }
     gradients = errors;
