@@ -6,12 +6,12 @@
 #include <cassert>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
-#include "runtime/engine/engine.h"
+#include "runtime/compression/self_samples.h"
 #include "runtime/engine/kv_pool.h"
 #include "runtime/engine/model.h"
 #include "runtime/engine/pack_cache.h"
@@ -20,71 +20,8 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 4;  // of the samples; raised when they change
+constexpr int kVersion = 4;  // raised when the statistics change
 constexpr int kSequences = Calibration::kSequences, kTokens = Calibration::kTokens;
-
-std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& config,
-                                     ThreadPool& pool) {
-  const ModelSource& source = model.source();
-  const TokenizerData& tokenizer = source.tokenizer();
-  const int length = std::min(kTokens, source.shape().max_seq_len);
-  std::vector<std::vector<int>> sequences(kSequences);
-  Engine engine(model_runner(model, pool), config);
-  for (int i = 0; i < kSequences; ++i) {
-    // A first token of its own for each, spread over the vocabulary, after BOS where there is one.
-    std::vector<int>& tokens = sequences[static_cast<std::size_t>(i)];
-    if (tokenizer.bos_id >= 0) tokens.push_back(tokenizer.bos_id);
-    tokens.push_back(static_cast<int>((static_cast<long>(i) * 2 + 1) * source.shape().vocab_size /
-                                      (2 * kSequences)));
-    engine.submit({.id = static_cast<std::uint64_t>(i),
-                   .prompt = tokens,
-                   .sampling = {.temperature = 1,
-                                .seed = static_cast<std::uint64_t>(i) + 1,
-                                .max_tokens = std::max(1, length - 2),
-                                .ignore_eos = true}});
-  }
-  while (!engine.idle()) {
-    for (const TokenEvent& event : engine.step()) {
-      sequences[event.request_id].push_back(event.token);
-    }
-  }
-  for (std::vector<int>& tokens : sequences) {
-    tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(length)));
-  }
-  return sequences;
-}
-
-// What the model of the files says. One whose weights were turned says the same but for rounding,
-// which may not decide what it is calibrated on.
-std::vector<std::vector<int>> known_or_sampled(const Model& model, const DeployConfig& config,
-                                               ThreadPool& pool, PackCache* packs) {
-  const ModelSource& source = model.source().as_stored();
-  const auto fresh = [&] {
-    if (&source == &model.source()) return sample(model, config, pool);
-    const Model stored(source, config, pool, {}, packs);
-    return sample(stored, config, pool);
-  };
-  if (!packs) return fresh();
-  const auto length = static_cast<std::size_t>(std::min(kTokens, source.shape().max_seq_len));
-  const std::string key =
-      PackCache::key({"samples", std::to_string(kVersion), std::to_string(kKernelsVersion),
-                      packs->model_hash(source)});
-  // Rows of `length` tokens, padded with -1.
-  std::vector<std::int32_t> table(kSequences * length, -1);
-  std::vector<std::vector<int>> sequences(kSequences);
-  if (const auto found = packs->find(key, table.size() * sizeof(std::int32_t))) {
-    std::memcpy(table.data(), found->bytes.data(), found->bytes.size());
-    for (std::size_t i = 0; i < table.size(); ++i) {
-      if (table[i] >= 0) sequences[i / length].push_back(table[i]);
-    }
-    return sequences;
-  }
-  sequences = fresh();
-  for (std::size_t i = 0; i < sequences.size(); ++i)
-    std::ranges::copy(sequences[i], table.begin() + static_cast<std::ptrdiff_t>(i * length));
-  packs->keep(key, std::as_bytes(std::span(table)));
-  return sequences;
-}
 
 }  // namespace
 
@@ -219,6 +156,14 @@ InputStatistics Calibration::statistics(InputSite site, int layer) const {
   return result;
 }
 
+std::size_t Calibration::memory_bytes() const {
+  std::size_t floats = divided_->moments.capacity();
+  for (const auto& layer : layers_) floats += layer->own.capacity();
+  for (const Site& site : sites_)
+    floats += site.squares.capacity() + site.maxima.capacity() + site.divisor.capacity();
+  return floats * sizeof(float);
+}
+
 void Calibration::divide(InputSite site, int layer, std::span<const float> s) {
   Site& at = this->site(site, layer);
   assert(s.size() == at.squares.size());
@@ -249,26 +194,27 @@ class Gatherer final : public InputObserver {
     });
   }
 
-  // What was gathered of the layer goes to the cache's file, if there is one.
+  // What was gathered of the layer goes to the cache's file, or stays with the layer.
   void flush() {
     Calibration::LayerMoments& done = *into_.layers_[layer_];
-    if (!packs_ || done.floats == 0) return;
-    done.own.resize(done.floats);  // sites that were not seen are zero
-    packs_->keep(keys_[layer_], std::as_bytes(std::span(done.own)));
-    if (!packs_->has(keys_[layer_])) return;  // no room: in memory then
-    done.own = {};
-    done.packs = packs_;
-    done.key = keys_[layer_];
+    if (done.floats == 0) return;
+    if (packs_ && packs_->keep(keys_[layer_], std::as_bytes(std::span(moments_)))) {
+      done.packs = packs_;
+      done.key = keys_[layer_];
+      return;
+    }
+    done.own = std::exchange(moments_, {});
   }
 
  private:
   static constexpr std::size_t kColumns = 128;  // that one thread takes
 
   void begin(std::size_t index) {
-    if (into_.layer_of(index) != layer_) flush();
-    layer_ = into_.layer_of(index);
-    Calibration::LayerMoments& of_layer = *into_.layers_[layer_];
-    of_layer.own.resize(of_layer.floats);
+    const std::size_t layer = into_.layer_of(index);
+    if (layer != layer_) flush();
+    if (layer != layer_ || moments_.empty())
+      moments_.assign(into_.layers_[layer]->floats, 0.0f);  // sites that are not seen stay zero
+    layer_ = layer;
   }
 
   // Columns [from, to) of x, and of the moments what is right of the diagonal and its mirror.
@@ -286,7 +232,7 @@ class Gatherer final : public InputObserver {
     for (std::size_t i = from; i < to; ++i)
       at.squares[i] = static_cast<float>(sums[i - from] / static_cast<double>(rows));
     if (at.moments == 0) return;
-    float* const m = into_.layers_[layer_]->own.data() + at.at;
+    float* const m = moments_.data() + at.at;
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(to - from),
                 static_cast<int>(k - from), static_cast<int>(rows), 1.0f / static_cast<float>(rows),
                 x + from, at.k, x + from, at.k, 0.0f, m + from * k + from, at.k);
@@ -299,6 +245,7 @@ class Gatherer final : public InputObserver {
   PackCache* packs_;
   const std::vector<std::string>& keys_;
   std::size_t layer_ = 0;
+  std::vector<float> moments_;  // of that layer's sites
 };
 
 Calibration calibrate(const ModelSource& source, PackCache* packs) {
@@ -364,7 +311,7 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   std::size_t left = std::size_t(kSequences) * kTokens;
   for (const std::vector<int>& tokens : sequences) left -= std::min(left, tokens.size());
   if (left >= kTokens) {
-    for (std::vector<int>& tokens : known_or_sampled(model, config, pool, packs)) {
+    for (std::vector<int>& tokens : self_samples(model, config, pool, packs)) {
       if (left == 0) break;
       left -= std::min(left, tokens.size());
       sequences.push_back(std::move(tokens));
@@ -375,7 +322,10 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   int kv_tokens = 0;
   for (const std::vector<int>& tokens : sequences)
     kv_tokens += static_cast<int>(tokens.size()) + config.kv_page_tokens;
-  KvPool kv(shape, *config.kv_cache, config.kv_page_tokens, kv_tokens);
+  // No layer reads what another wrote, so all take turns on the pages of one.
+  ModelShape one_layer = shape;
+  one_layer.n_layers = 1;
+  KvPool kv(one_layer, *config.kv_cache, config.kv_page_tokens, kv_tokens);
   std::vector<std::vector<std::vector<std::byte*>>> pages(sequences.size());  // [s][layer][page]
   std::vector<Segment> segments;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
@@ -383,7 +333,7 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
     for (int p = kv.pages_for(static_cast<int>(sequences[i].size())); p > 0; --p) {
       const KvPool::PageId page = kv.allocate();
       for (int layer = 0; layer < shape.n_layers; ++layer)
-        pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(page, layer));
+        pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(page, 0));
     }
     segments.push_back({.tokens = sequences[i], .layer_pages = pages[i]});
   }

@@ -53,6 +53,9 @@ class Calibration {
   // damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
 
+  // Held in memory, files that are mapped aside.
+  std::size_t memory_bytes() const;
+
   // Makes them what they would be of inputs divided by s (k).
   void divide(InputSite site, int layer, std::span<const float> s);
 
@@ -79,8 +82,8 @@ class Calibration {
 };
 
 // Samples, observes and returns; or finds what an earlier call left in packs. Takes about as long
-// as the model needs for 24,000 tokens; memory for the model in bf16, the activations of 12,000
-// tokens and, with packs, the moments of one layer.
+// as the model needs for 24,000 tokens; memory for the model in bf16 (with packs: mapped), the
+// activations of 12,000 tokens in one layer and, with packs, the moments of one layer.
 Calibration calibrate(const ModelSource& source, PackCache* packs);
 
 }  // namespace paretune

@@ -76,8 +76,8 @@ class GradualModel final : public DerivedSource {
       next[at] = pruned(at, matrix, gradual_share(matrix.percent, step), calibration, pool);
       Matrix& made = next[at];
       if (!packs_) continue;
-      packs_->keep(key(at, step), std::as_bytes(std::span(made.own)));
-      if (load(at, made, step)) made.own = {};
+      made.file = packs_->keep(key(at, step), std::as_bytes(std::span(made.own)));
+      if (made.file) made.own = std::vector<float>();  // "= {}" would keep its memory
     }
     matrices_ = std::move(next);
     step_ = step;

@@ -43,9 +43,10 @@ class Writer final : public PackStore {
     if (found) add(key, found->bytes);
     return found;
   }
-  void keep(const std::string& key, std::span<const std::byte> bytes) override {
+  std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) override {
     add(key, bytes);
-    if (packs_ && bytes.size() >= packs_->least_bytes()) packs_->keep(key, bytes);
+    if (!packs_ || bytes.size() < packs_->least_bytes()) return std::nullopt;
+    return packs_->keep(key, bytes);
   }
   std::string model_hash(const ModelSource& source) override {
     return packs_ ? packs_->model_hash(source) : source.content_hash();

@@ -58,6 +58,7 @@ std::unique_ptr<RowQuantizer> make_clip(const WeightFormat&, const InputStatisti
 std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat&, const InputStatistics*);
 std::unique_ptr<RowQuantizer> make_hqq(const WeightFormat&, const InputStatistics*);
 std::unique_ptr<RowQuantizer> make_gptq(const WeightFormat&, const InputStatistics*);
+std::unique_ptr<RowQuantizer> make_quantease(const WeightFormat&, const InputStatistics*);
 std::unique_ptr<RowQuantizer> make_ternary(const WeightFormat&, const InputStatistics*);
 
 inline constexpr std::array kQuantizers{
@@ -67,6 +68,7 @@ inline constexpr std::array kQuantizers{
     Quantizer{"clip_weighted", "as clip, each input weighted by its mean square", true,
               make_clip_weighted},
     Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq},
+    Quantizer{"quantease", "gptq, then codes and scales improved in turns", true, make_quantease},
     Quantizer{"ternary", "to -1, 0 and 1 times a scale, of formats of 2 bits", true, make_ternary},
 };
 }  // namespace paretune

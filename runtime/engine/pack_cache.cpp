@@ -100,8 +100,9 @@ std::optional<PackCache::Found> PackCache::find(const std::string& key, std::siz
   return std::nullopt;
 }
 
-void PackCache::keep(const std::string& key, std::span<const std::byte> bytes) {
-  if (bytes.size() > byte_limit_) return;
+std::optional<PackCache::Found> PackCache::keep(const std::string& key,
+                                                std::span<const std::byte> bytes) {
+  if (bytes.size() > byte_limit_) return std::nullopt;
   make_room(bytes.size());
   std::vector<char> head(kHeaderBytes);
   Header header{.bytes = bytes.size(), .checksum = XXH3_64bits(bytes.data(), bytes.size())};
@@ -111,7 +112,7 @@ void PackCache::keep(const std::string& key, std::span<const std::byte> bytes) {
 
   const fs::path path = folder_ / (key + ".pack");
   const fs::path temporary = new_file_beside(path);
-  if (temporary.empty()) return;
+  if (temporary.empty()) return std::nullopt;
   std::ofstream out(temporary, std::ios::binary);
   out.write(head.data(), static_cast<std::streamsize>(head.size()));
   out.write(reinterpret_cast<const char*>(bytes.data()),
@@ -119,7 +120,19 @@ void PackCache::keep(const std::string& key, std::span<const std::byte> bytes) {
   out.close();
   std::error_code error;
   if (out) fs::rename(temporary, path, error);
-  if (!out || error) fs::remove(temporary, error);
+  if (!out || error) {
+    fs::remove(temporary, error);
+    return std::nullopt;
+  }
+  try {
+    auto file = std::make_shared<MappedFile>(path);
+    const std::span<const std::byte> all = file->bytes();
+    if (all.size() == kHeaderBytes + bytes.size())
+      return Found{std::move(file), all.subspan(kHeaderBytes)};
+  } catch (const std::runtime_error&) {
+    // Another process made room.
+  }
+  return std::nullopt;
 }
 
 void PackCache::make_room(std::uint64_t bytes) {

@@ -44,7 +44,7 @@ class PackCache final : public PackStore {
   bool has(const std::string& key) const;
   std::size_t least_bytes() const override { return kLeastBytes; }
   std::optional<Found> find(const std::string& key, std::size_t bytes) override;
-  void keep(const std::string& key, std::span<const std::byte> bytes) override;
+  std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) override;
 
   // source.content_hash(), reading the files only if they changed since it was last asked.
   std::string model_hash(const ModelSource& source) override;

@@ -70,14 +70,17 @@ PackedWeights WeightPacker::found_or_made(const std::string& key, PackedMatrix m
                                           std::size_t bytes, Make&& make) {
   PackedWeights result{.matrix = matrix};
   PackStore* const packs = packs_ && bytes >= packs_->least_bytes() ? packs_ : nullptr;
-  if (std::optional<PackStore::Found> found = packs ? packs->find(key, bytes) : std::nullopt) {
-    result.matrix.data = found->bytes;
-    result.file = std::move(found->file);
-  } else {
+  std::optional<PackStore::Found> found = packs ? packs->find(key, bytes) : std::nullopt;
+  if (!found) {
     result.memory = AlignedBuffer(bytes);
     result.matrix.data = result.memory.bytes();
     make(result.memory.bytes());
-    if (packs) packs->keep(key, result.matrix.data);
+    if (packs) found = packs->keep(key, result.matrix.data);
+  }
+  if (found) {
+    result.memory = {};
+    result.matrix.data = found->bytes;
+    result.file = std::move(found->file);
   }
   packed_bytes_ += bytes;
   return result;

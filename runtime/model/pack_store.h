@@ -24,7 +24,8 @@ class PackStore {
   // Smaller matrices are neither looked for nor kept.
   virtual std::size_t least_bytes() const = 0;
   virtual std::optional<Found> find(const std::string& key, std::size_t bytes) = 0;
-  virtual void keep(const std::string& key, std::span<const std::byte> bytes) = 0;
+  // The bytes as kept, so that the caller's own can go; nullopt where they are not.
+  virtual std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) = 0;
   // Of the files that the source is made of.
   virtual std::string model_hash(const ModelSource& source) = 0;
 };

@@ -35,7 +35,9 @@ class Matrices final : public PackStore {
       fail(file_->path(), "a matrix whose checksum does not fit");
     return Found{file_, payload};
   }
-  void keep(const std::string&, std::span<const std::byte>) override {}
+  std::optional<Found> keep(const std::string&, std::span<const std::byte>) override {
+    return std::nullopt;
+  }
   std::string model_hash(const ModelSource&) override { return index_.model_key; }
 
  private:

@@ -69,6 +69,25 @@ TEST_F(CalibrationTest, TheSameModelGivesTheSameStatisticsNowAndFromTheCache) {
   EXPECT_EQ(all(calibrate(*source, nullptr)), first);
 }
 
+TEST_F(CalibrationTest, MomentsInTheCacheTakeNoMemory) {
+  const auto source = tiny_.open();
+  PackCache packs(folder_.path() / "packs", std::uint64_t(1) << 30);
+  PackCache full(folder_.path() / "full", 0);  // keeps nothing
+  std::size_t vectors = 0, moments = 0;
+  const Calibration kept = calibrate(*source, &packs), own = calibrate(*source, &full);
+  for (int layer = 0; layer < source->shape().n_layers; ++layer) {
+    for (int site = 0; site < kInputSites; ++site) {
+      if (static_cast<InputSite>(site) == InputSite::output && layer > 0) continue;
+      const InputStatistics s = kept.statistics(static_cast<InputSite>(site), layer);
+      vectors += (s.mean_squares.size() + s.maxima.size()) * sizeof(float);
+      moments += s.second_moments.size() * sizeof(float);
+    }
+  }
+  EXPECT_EQ(kept.memory_bytes(), vectors);
+  EXPECT_EQ(own.memory_bytes(), vectors + moments);
+  EXPECT_EQ(all(kept), all(own));
+}
+
 // A copy is divided by itself, and what was divided does not come back.
 TEST_F(CalibrationTest, DividedMomentsAreThoseOfDividedInputs) {
   const auto source = tiny_.open();

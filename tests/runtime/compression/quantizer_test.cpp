@@ -99,6 +99,14 @@ TEST(Quantizer, GptqLosesLeastOfTheOutputs) {
   }
 }
 
+TEST(Quantizer, QuantEaseLosesLessOfTheOutputsThanGptq) {
+  const Inputs inputs(192);
+  for (const WeightFormat* format : grid_formats()) {
+    EXPECT_LT(total_error("quantease", *format, inputs), total_error("gptq", *format, inputs))
+        << format->name;
+  }
+}
+
 TEST(Quantizer, ClipNeverLosesMoreSquaresThanNearest) {
   const std::vector<float> values = weights(1, 128, 5);
   for (const WeightFormat* format : grid_formats()) {

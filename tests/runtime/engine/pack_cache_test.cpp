@@ -50,7 +50,10 @@ TEST_F(PackCacheTest, FindsWhatItKept) {
   EXPECT_EQ(key.size(), 32u);
   EXPECT_NE(key, PackCache::key({"ab"}));
   EXPECT_FALSE(cache.find(key, 1000));
-  cache.keep(key, payload(1000, 1));
+  const auto kept = cache.keep(key, payload(1000, 1));
+  ASSERT_TRUE(kept);
+  EXPECT_TRUE(std::ranges::equal(kept->bytes, payload(1000, 1)));
+  EXPECT_FALSE(cache.keep(PackCache::key({"large"}), payload((1 << 20) + 1, 1)));
   EXPECT_TRUE(holds(cache, key, payload(1000, 1)));
   EXPECT_EQ(cache.damaged(), 0);
   EXPECT_EQ(files(), 1);  // nothing temporary stays

@@ -6,6 +6,7 @@
 
 #include "runtime/compression/policy.h"
 #include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
 namespace {
@@ -61,6 +62,44 @@ TEST(WeightPacker, OutlierColumnsStayBf16AndOthersAreRoundedWithoutThem) {
       }
     }
   }
+}
+
+// A cache that is asked for the demo model's small matrices too.
+class SmallMatrices final : public PackStore {
+ public:
+  explicit SmallMatrices(PackCache& packs) : packs_(packs) {}
+  std::size_t least_bytes() const override { return 0; }
+  std::optional<Found> find(const std::string& key, std::size_t bytes) override {
+    return packs_.find(key, bytes);
+  }
+  std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) override {
+    return packs_.keep(key, bytes);
+  }
+  std::string model_hash(const ModelSource& source) override { return packs_.model_hash(source); }
+
+ private:
+  PackCache& packs_;
+};
+
+TEST(WeightPacker, WhatIsKeptIsMappedAndWhatIsNotIsInMemory) {
+  const TemporaryFolder folder;
+  PackCache large(folder.path() / "large", 1 << 30), none(folder.path() / "none", 0);
+  const auto source = open_model(kDemo);
+  ThreadPool pool(2);
+  const auto packed = [&](PackCache& packs) {
+    SmallMatrices store(packs);
+    return WeightPacker(*source, pool, &store, nullptr)
+        .stacked({{Weight::ffn_down, 1}}, parse_treatment("int4_g64", "test"));
+  };
+  const PackedWeights own = packed(none), made = packed(large), found = packed(large);
+  EXPECT_EQ(own.memory.size(), own.matrix.data.size());
+  EXPECT_EQ(own.file, nullptr);
+  for (const PackedWeights* weights : {&made, &found}) {
+    EXPECT_EQ(weights->memory.size(), 0u);
+    ASSERT_NE(weights->file, nullptr);
+    EXPECT_TRUE(std::ranges::equal(weights->matrix.data, own.matrix.data));
+  }
+  EXPECT_EQ(large.found(), 1);
 }
 
 }  // namespace
