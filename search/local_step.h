@@ -4,7 +4,8 @@
 //
 // On rough spaces of which nothing is known beforehand that finds the front sooner than looking for
 // hypervolume everywhere: objectives that rise and fall together, modelled one by one, promise
-// trade-offs that are not there, and one model of their sum is not fooled (bench/search_results.md).
+// trade-offs that are not there, and one model of their sum is not fooled
+// (bench/search_results.md).
 #pragma once
 
 #include <optional>
@@ -19,8 +20,8 @@
 namespace paretune {
 
 // points, scores: of the feasible trials, not empty; scores on a common scale, range about 1.
-// feasible: foretells the chance of being feasible; nullptr: all are. nullopt: nothing is fresh near
-// any trial.
+// feasible: foretells the chance of being feasible; nullptr: all are. nullopt: nothing is fresh
+// near any trial.
 std::optional<Point> local_step(const TrialLog& log, std::span<const Point> points,
                                 std::span<const Scores> scores, const Forest* feasible, Rng rng);
 

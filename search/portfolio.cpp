@@ -1,7 +1,8 @@
 // Bayesian optimization: each objective is foretold by a blend of models, and of many candidates
 // the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
 // being feasible and by what the trial costs. Some moves are kept for chance and for coordinate
-// descents, so that a wrong model cannot starve a region.
+// descents, so that a wrong model cannot starve a region. Where there is no prior to say which
+// regions are worth it, it searches locally (local_step.h).
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -24,7 +25,6 @@ namespace {
 
 constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
 constexpr double kChance = 0.05;         // share of moves left to chance
-constexpr double kLocal = 0.95;          // to local steps, where there is no prior
 constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
@@ -122,7 +122,7 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
-    if (!setup().prior && move < kChance + kLocal) {
+    if (!setup().prior) {
       const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
       if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
         return point;
