@@ -13,6 +13,7 @@
 namespace paretune {
 namespace {
 
+constexpr std::size_t kFewestRuns = 4;            // that a fit is believed from
 constexpr std::string_view kFailed = "failed: ";  // a kept failure begins so, and goes on in words
 
 std::string key_of(const CostCalibrationTask& task) {
@@ -28,9 +29,10 @@ std::string calibrate(const CostCalibrationTask& task, Clock& clock, double budg
   const CostCalibration calibration =
       calibrate_costs(task.model, task.target, task.candidates, task.workload, task.kernels,
                       task.vocabulary, clock, budget_s, task.seed);
-  if (calibration.runs.empty()) {
-    char text[80];
-    std::snprintf(text, sizeof text, "no config was run in the %.3g s there were", budget_s);
+  if (calibration.runs.size() < kFewestRuns) {
+    char text[120];
+    std::snprintf(text, sizeof text, "%zu configs were run in %.3g s, too few to learn from",
+                  calibration.runs.size(), budget_s);
     throw std::runtime_error(text);
   }
   return to_json(fit_cost_model(task.target, task.kernels, calibration, task.workload,

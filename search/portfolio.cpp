@@ -1,7 +1,8 @@
 // Bayesian optimization: each objective is foretold by a blend of models, and of many candidates
 // the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
 // being feasible and by what the trial costs. Some moves are kept for chance and for coordinate
-// descents, so that a wrong model cannot starve a region.
+// descents, so that a wrong model cannot starve a region. Where there is no prior to say which
+// regions are worth it, it searches locally (local_step.h).
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -12,6 +13,7 @@
 #include "search/blend.h"
 #include "search/descents.h"
 #include "search/improvement.h"
+#include "search/local_step.h"
 #include "search/pareto.h"
 #include "search/pool.h"
 #include "search/regret.h"
@@ -22,7 +24,8 @@ namespace paretune {
 namespace {
 
 constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
-constexpr double kChance = 0.05;  // share of moves left to chance
+constexpr double kChance = 0.05;         // share of moves left to chance
+constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
 
@@ -37,7 +40,7 @@ class Portfolio final : public SequentialStrategy {
         pool_(space) {}
 
   std::optional<Regret> regret() override {
-    if (trials().size() < design_size() || none_is_feasible()) return std::nullopt;
+    if (trials().size() < design() || none_is_feasible()) return std::nullopt;
     if (!model_) model_ = fit();
     Rng draws = rng(kRegret);
     const std::vector<Scores> front = thinned(model_->front_scores);
@@ -72,6 +75,8 @@ class Portfolio final : public SequentialStrategy {
     Scores limit;
     std::vector<Blend> objectives;
     std::vector<Forest> feasible;  // none while nothing has failed
+    std::vector<Point> points;     // of the feasible trials
+    std::vector<Scores> scores;    // theirs, scaled
     std::vector<Point> front;
     std::vector<Scores> front_scores;  // scaled, denoised
   };
@@ -85,7 +90,7 @@ class Portfolio final : public SequentialStrategy {
   // Whose move a trial was follows from the trial, not from who asked for it: a resumed study is
   // only told.
   void credit(std::size_t index) {
-    if (index < design_size() || index + 1 < trials().size()) return;
+    if (index < design() || index + 1 < trials().size()) return;
     const Observation& trial = trials()[index];
     Credit& of = descents_.waits_for(trial.point) ? descent_ : model_credit_;
     bool joins = trial.scores.has_value();
@@ -106,7 +111,7 @@ class Portfolio final : public SequentialStrategy {
   };
 
   std::optional<Point> next() override {
-    if (n_decided() < design_size()) {
+    if (n_decided() < design()) {
       if (setup().prior && n_decided() % 2 == 0) {
         if (std::optional<Point> point = best_by_prior()) return point;
       }
@@ -117,15 +122,24 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
+    if (!setup().prior) {
+      const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
+      if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
+        return point;
+    }
     const double share =
         std::clamp(descent_.rate() / (descent_.rate() + model_credit_.rate()), 0.35, 0.65);
-    if (move < kChance + share) {
+    if (setup().prior && move < kChance + share) {
       const std::vector<Point> wanted = descents_.wanted();
       if (!wanted.empty()) return most_promising(wanted);
     }
     const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
     if (candidates.empty()) return fresh_random();
     return most_promising(candidates);
+  }
+
+  std::size_t design() const {
+    return setup().prior ? design_size() : std::min(design_size(), kBlindDesign);
   }
 
   bool none_is_feasible() const {
@@ -234,6 +248,8 @@ class Portfolio final : public SequentialStrategy {
       model.limit = reference_of(f);
     }
     for (Scores& s : scores) compress(s, model.limit);
+    model.points = points;
+    model.scores = scores;
     const std::vector<Priors> priors = priors_of(points, model);
     for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
       std::vector<double> values;

@@ -27,7 +27,8 @@ SpeedEstimate estimate() {
 
 TEST(PriorTest, PricesTokensAndKeepsTheObjective) {
   const Prediction p = prediction_of(estimate(), 0.01, limited());
-  EXPECT_DOUBLE_EQ(p.objectives.usd_per_million_output_tokens, 1.0);  // 0.001 $/s over 1000 tokens/s
+  EXPECT_DOUBLE_EQ(p.objectives.usd_per_million_output_tokens,
+                   1.0);  // 0.001 $/s over 1000 tokens/s
   EXPECT_EQ(p.objectives.latency_ms, 80);
   EXPECT_EQ(p.objectives.kl_divergence, 0.01);
   EXPECT_EQ(p.max_rate, 10);

@@ -146,7 +146,7 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
 }
 
 TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
-  const Study first = run(workload(6), "a", 1.5);
+  const Study first = run(workload(6), "a", 6);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(first.cost_model.find("calibrated on "), 0u) << first.cost_model;
   for (const Trial& trial : first.trials) {
@@ -155,7 +155,7 @@ TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
     EXPECT_GT(trial.predicted->objectives.latency_ms, 0);
     EXPECT_GT(trial.predicted->max_rate, 0);
   }
-  const Study second = run(workload(6), "a", 1.5);
+  const Study second = run(workload(6), "a", 6);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(second.cost_model, first.cost_model);
   EXPECT_EQ(configs(second), configs(first));
@@ -172,7 +172,7 @@ TEST_F(TunerTest, WithoutACostModelItWarnsAndGoesOn) {
   EXPECT_NE(study.cost_model.find("not calibrated"), std::string::npos) << study.cost_model;
   for (const Trial& trial : study.trials) EXPECT_FALSE(trial.predicted);
   // Decided for good: with time enough, the same study would go another way.
-  run(workload(3), "a", 1.5);
+  run(workload(3), "a", 6);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(observer_.said("could not be calibrated"), 2);
 }
