@@ -23,8 +23,8 @@ namespace {
 // Verification measures two configs three times or more at two loads each, without a search: about
 // as long as so many trials.
 constexpr double kVerificationTrials = 3;
-// Of the budget, for measuring the front again.
-constexpr double kConfirmationShare = 0.12;
+// Of the budget, for measuring the front again, and for the quality gate where it is soon decided.
+constexpr double kConfirmationShare = 0.12, kGateShare = 0.08;
 
 std::string minutes_text(double minutes) {
   char text[32];
@@ -279,7 +279,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   const auto out_of_budget = [&] {
     const double reserve = (1 + kVerificationTrials) * trials.mean_seconds() +
-                           kConfirmationShare * 60 * workload.budget.minutes;
+                           (kConfirmationShare + kGateShare) * 60 * workload.budget.minutes;
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =
