@@ -40,8 +40,6 @@ inline constexpr std::array kStartingPoints{
                   "bf16",
                   "bf16",
                   {"max_batch_size=32", "prefill_kernel=tuned", "decode_kernel=tuned"}},
-    StartingPoint{
-        "full precision", "f32", "f32", {"activations=f32", "kv_cache=f32", "max_batch_size=32"}},
 };
 
 DeployConfig apply(const StartingPoint& point, const Target& target);
