@@ -39,7 +39,7 @@ for name, (path, speedup) in TRACES.items():
         "arrival": {"process": "trace", "path": str(trace), "speedup": speedup,
                     "clip": {"input_seq_len": 256, "output_seq_len": 32}},
         "slo": {"ttft_ms": {"p95": 500}, "tpot_ms": {"p95": 25}},
-        "cost": {"usd_per_hour": 0.08925}, "num_requests": 128, "warmup_requests": 4, "seed": 1}))
+        "cost": {"usd_per_hour": 0.08925, "price_source": "AWS on-demand, c7i.large", "price_date": "2026-10-05"}, "num_requests": 128, "warmup_requests": 4, "seed": 1}))
 
 print("| workload | default / chosen: goodput per dollar [90 %] | trials | s | verdict |\n|---|---|---|---|---|", flush=True)
 gains = []
