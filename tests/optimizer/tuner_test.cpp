@@ -146,7 +146,8 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
 }
 
 TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
-  const Study first = run(workload(6), "a", 6);
+  constexpr double kPlenty = 25;  // seconds: enough runs of it on a busy machine too
+  const Study first = run(workload(6), "a", kPlenty);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(first.cost_model.find("calibrated on "), 0u) << first.cost_model;
   for (const Trial& trial : first.trials) {
@@ -155,7 +156,7 @@ TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
     EXPECT_GT(trial.predicted->objectives.latency_ms, 0);
     EXPECT_GT(trial.predicted->max_rate, 0);
   }
-  const Study second = run(workload(6), "a", 6);
+  const Study second = run(workload(6), "a", kPlenty);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(second.cost_model, first.cost_model);
   EXPECT_EQ(configs(second), configs(first));
