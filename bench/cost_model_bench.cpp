@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/flags.h"
 #include "optimizer/config_space.h"
 #include "profiles/cost_model/calibrate.h"
 #include "profiles/cost_model/simulation.h"
@@ -59,40 +60,18 @@ double wall() {
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (!flag.starts_with("--")) {
-      o.workload = flag;
-      continue;
-    }
-    if (i + 1 == argc) throw std::runtime_error(flag + " needs a value");
-    const std::string value = argv[++i];
-    if (flag == "--configs")
-      o.configs = std::stoi(value);
-    else if (flag == "--calibrate")
-      o.calibrate_s = std::stod(value);
-    else if (flag == "--tune")
-      o.tune_s = std::stod(value);
-    else if (flag == "--rank")
-      o.rank = std::stoi(value);
-    else if (flag == "--clock")
-      o.clock = value;
-    else if (flag == "--rate")
-      o.rate = std::stod(value);
-    else if (flag == "--seed")
-      o.seed = std::stoull(value);
-    else if (flag == "--csv")
-      o.csv = value;
-    else
-      throw std::runtime_error("unknown flag " + flag);
-  }
+  read_flags(argc, argv,
+             {flag("--configs", o.configs), flag("--calibrate", o.calibrate_s),
+              flag("--tune", o.tune_s), flag("--rank", o.rank), flag("--clock", o.clock),
+              flag("--rate", o.rate), flag("--seed", o.seed), flag("--csv", o.csv)},
+             &o.workload);
   return o;
 }
 
 // Policies as a study has them: everything alike, and mixtures of treatments over kinds.
-std::vector<Policy> policies(std::uint64_t seed) {
+std::vector<Policy> policies(const Target& target, std::uint64_t seed) {
   std::vector<Policy> all = uniform_policies(kAllKinds);
-  const std::vector<Treatment> treatments = sensitivity_treatments();
+  const std::vector<Treatment> treatments = sensitivity_treatments(target);
   std::mt19937_64 rng(seed);
   for (int i = 0; i < 20; ++i) {
     Policy policy;
@@ -164,7 +143,7 @@ int run(int argc, char** argv) {
   Workload workload = load_workload(o.workload);
   const std::unique_ptr<ModelSource> source = open_model(workload.model_path);
   Target target{this_machine(), source->shape()};
-  target.policies = policies(o.seed);
+  target.policies = policies(target, o.seed);
   const Tokenizer tokenizer(source->tokenizer());
   const std::vector<std::int32_t> vocabulary = ordinary_tokens(tokenizer);
   SteadyClock steady;

@@ -10,7 +10,6 @@
 // config number 0), so that a machine that drifts is seen. All replicates of a config get the same
 // requests. A run is a closed loop of 8 requests in flight.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/flags.h"
 #include "profiles/cost_model/calibrate.h"
 #include "profiles/cost_model/load_metrics.h"
 #include "profiles/cost_model/speed_predictor.h"
@@ -64,22 +64,9 @@ struct Options {
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(flag + " needs a value");
-    const std::string value = argv[++i];
-    if (flag == "--out")
-      o.out = value;
-    else if (flag == "--replicates")
-      o.replicates = std::stoi(value);
-    else if (flag == "--minutes")
-      o.minutes = std::stod(value);
-    else if (flag == "--seed")
-      o.seed = std::stoull(value);
-    else
-      throw std::runtime_error(flag +
-                               ": unknown; known are --out, --replicates, --minutes, --seed");
-  }
+  read_flags(argc, argv,
+             {flag("--out", o.out), flag("--replicates", o.replicates),
+              flag("--minutes", o.minutes), flag("--seed", o.seed)});
   return o;
 }
 
@@ -172,10 +159,6 @@ std::string numbers(const LoadMetrics& metrics) {
   return text;
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 class Exhaustion {
  public:
   explicit Exhaustion(const Options& options)
@@ -206,17 +189,17 @@ class Exhaustion {
     if (done.empty())
       out << "replicate,config,weights,activations,kv_cache,threads,max_batch_size,prefill_chunk"
           << metric_names() << ",steal_fraction\n";
-    const double begin = now();
+    const double begin = clock_.now();
     for (int replicate = 1; replicate <= options_.replicates; ++replicate) {
       std::vector<std::size_t> order(groups_.size());
       for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
       Rng rng{options_.seed, std::uint64_t(replicate)};
       shuffle(order, rng);
       for (const std::size_t g : order) {
-        if (now() - begin > 60 * options_.minutes) return;
+        if (clock_.now() - begin > 60 * options_.minutes) return;
         group(g, replicate, done, out, rng);
       }
-      std::printf("replicate %d after %.0f s\n", replicate, now() - begin);
+      std::printf("replicate %d after %.0f s\n", replicate, clock_.now() - begin);
       std::fflush(stdout);
     }
   }
@@ -231,13 +214,13 @@ class Exhaustion {
     Rng rng{options_.seed, 0};
     for (int i = 0; i < 200; ++i)
       candidates.push_back(all[std::size_t(rng.below(int(all.size())))]);
-    const double begin = now();
+    const double begin = clock_.now();
     const CostCalibration calibration =
         calibrate_costs(workload_.model_path, target_, candidates, workload_, {}, vocabulary_,
                         clock_, kCalibrationS, options_.seed);
     FittedCosts fitted =
         fit_cost_model(target_, {}, calibration, workload_, vocabulary_, options_.seed);
-    std::printf("calibrated in %.1f s, %zu runs\n", now() - begin, calibration.runs.size());
+    std::printf("calibrated in %.1f s, %zu runs\n", clock_.now() - begin, calibration.runs.size());
     SpeedPredictor predictor(std::move(fitted.model), workload_, workload_.seed, vocabulary_);
     std::ofstream out(file);
     out << "config,weights,activations,kv_cache,threads,max_batch_size,prefill_chunk"
@@ -258,7 +241,7 @@ class Exhaustion {
       const auto [entry, is_new] = sensitivities_.try_emplace(key, 0);
       if (is_new)
         entry->second = measure_sensitivity(open_model(workload_.model_path), target_, kind,
-                                            treatment, plan_, reference_, &packs_)
+                                            treatment, plan_, reference_, 1500, &packs_)
                             .kl_divergence;
       sum += entry->second;
     }

@@ -43,13 +43,13 @@ Table read_table(const std::string& path) {
   return table;
 }
 
+}  // namespace
+
 double median(std::vector<double> values) {
   const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
   std::ranges::nth_element(values, middle);
   return *middle;
 }
-
-}  // namespace
 
 void find_front(MeasuredSpace& measured) {
   std::vector<Scores> all;

@@ -18,6 +18,8 @@ namespace paretune {
 struct MeasuredSpace {
   Space space;
   std::map<Point, std::vector<std::vector<double>>> times;  // per objective: repetitions, warm
+  // Per objective: half of the 95 % interval, where the repetitions do not tell it; 0: they do.
+  std::map<Point, std::vector<double>> spread;
   std::map<Point, Scores> scores;  // logarithm of the median time per objective
   std::map<Point, Scores> prior;   // of another device per objective, as a time; not of every point
   std::vector<Scores> front;       // of the scores
@@ -30,6 +32,8 @@ struct MeasuredSpace {
 MeasuredSpace read_measured_space(const std::string& folder,
                                   const std::vector<std::string>& devices,
                                   const std::vector<std::string>& prior_devices);
+
+double median(std::vector<double> values);  // the upper one of two; not empty
 
 // Fills front and reference from the scores.
 void find_front(MeasuredSpace& measured);

@@ -9,11 +9,14 @@
 #include <optional>
 #include <stdexcept>
 
+#include "profiles/statistics.h"
+
 namespace paretune {
 namespace {
 
 constexpr int kNeighbours = 3;  // runs of the canary on either side that it is smoothed over
 constexpr double kKlResolution = 1e-6;
+constexpr double k95 = 1.96;  // standard errors on either side
 constexpr const char* kKnobs[] = {"weights", "activations",    "kv_cache",
                                   "threads", "max_batch_size", "prefill_chunk"};
 
@@ -58,12 +61,6 @@ Csv read_csv(const std::string& file) {
                                std::to_string(csv.names.size()));
   }
   return csv;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
 }
 
 // Values of every knob in the order of their choices: numbers by size, names as they come.
@@ -124,9 +121,10 @@ MeasuredSpace read_replayed_space(const std::string& folder) {
     std::erase_if(configs.rows, [&](const auto& row) { return row[config] == "0"; });
     return choices_of(configs);
   }();
-  std::map<std::vector<std::string>, double> kl;
+  std::map<std::vector<std::string>, Mean> kl;
   for (const auto& row : quality.rows)
-    kl[{row[0], row[1], row[2]}] = std::stod(row[quality.column("kl_divergence")]);
+    kl[{row[0], row[1], row[2]}] = {std::stod(row[quality.column("kl_divergence")]),
+                                    std::stod(row[quality.column("kl_standard_error")])};
 
   MeasuredSpace result;
   for (const auto& of_knob : choices) {
@@ -143,8 +141,9 @@ MeasuredSpace read_replayed_space(const std::string& folder) {
     times.resize(3);
     times[0].push_back(1 / std::stod(row[rate]) / slower[i]);
     times[1].push_back(std::stod(row[tpot]) / slower[i]);
-    times[2].push_back(std::max(0.0, kl.at({row[weights], row[weights + 1], row[weights + 2]})) +
-                       kKlResolution);
+    const Mean& loss = kl.at({row[weights], row[weights + 1], row[weights + 2]});
+    times[2].push_back(std::max(0.0, loss.value) + kKlResolution);
+    result.spread[point_of(speed, row, choices)] = {0, 0, k95 * loss.standard_error};
   }
   for (const auto& [point, times] : result.times) {
     for (const auto& repetitions : times)

@@ -6,9 +6,13 @@
 //
 // Per case and strategy: the hypervolume of what it would return after so many trials, as a share
 // of the exact front's, and the trials it takes to 95 and 99 %: median over seeds [10 %, 90 %].
-// What it returns is the front of the scores it was told; what that is worth is told by the true
-// medians. --regret: how often the regret that the portfolio reports covers the true one.
+// What that is worth is told by the true medians. The first table's strategies return the front of
+// the scores that they were told. The second's return what `tune` does, the front with what ties
+// with it (optimizer/intervals.h); beside it is the worth of all that was measured, which search
+// alone decides, and what is missing of that is noise. The row "all points" measured every one.
+// --regret: how often the regret that the portfolio reports covers the true one.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -21,6 +25,8 @@
 #include "bench/measured_space.h"
 #include "bench/replayed_space.h"
 #include "bench/search_rivals.h"
+#include "optimizer/intervals.h"
+#include "profiles/statistics.h"
 #include "search/indicators.h"
 #include "search/pareto.h"
 #include "search/rng.h"
@@ -53,17 +59,38 @@ constexpr Case kCases[] = {
 
 std::uint64_t hash_of(const Point& point) { return PointHash{}(point); }
 
-// What a trial tells: times, by a draw keyed by point and seed.
-Scores told(const MeasuredSpace& measured, const Point& point, int n_repetitions,
-            std::uint64_t seed) {
-  Scores scores;
+// Times with their 95 % intervals, as `tune` has them of a trial: from the spread of repetitions
+// where there are several, or as the data have it.
+using Told = std::array<Estimate, 3>;
+
+// Student's t of so many repetitions: 95 % lie within ± t standard errors.
+double t_of(int n_repetitions) {
+  constexpr double kT[] = {0, 0, 12.706, 4.303, 3.182, 2.776};
+  return kT[std::min(std::size_t(n_repetitions), std::size(kT) - 1)];
+}
+
+// What a trial tells, by a draw keyed by point and seed.
+Told told(const MeasuredSpace& measured, const Point& point, int n_repetitions,
+          std::uint64_t seed) {
+  Told estimates;
   Rng rng{kNoise, seed, hash_of(point)};
-  for (const std::vector<double>& times : measured.times.at(point)) {
+  const auto spread = measured.spread.find(point);
+  for (std::size_t j = 0; j < estimates.size(); ++j) {
+    const std::vector<double>& times = measured.times.at(point)[j];
     std::vector<double> drawn;
     for (int i = 0; i < n_repetitions; ++i) drawn.push_back(times[rng.below(int(times.size()))]);
-    std::ranges::sort(drawn);
-    scores.push_back(drawn[drawn.size() / 2]);
+    double half = t_of(n_repetitions) * mean(drawn).standard_error;
+    if (n_repetitions < 2) half = 0;  // nothing was measured of it
+    if (spread != measured.spread.end() && spread->second[j] > 0) half = spread->second[j];
+    const double value = median(drawn);
+    estimates[j] = {value, value - half, value + half};
   }
+  return estimates;
+}
+
+Scores values_of(const Told& estimates) {
+  Scores scores;
+  for (const Estimate& estimate : estimates) scores.push_back(estimate.value);
   return scores;
 }
 
@@ -89,6 +116,11 @@ std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace&
   };
 }
 
+// Of a run after some trial: shares of the exact front's hypervolume.
+struct Worth {
+  double front = 0, with_ties = 0, measured = 0;
+};
+
 // The trials of one run, and the worth of what it would return after each.
 class Run {
  public:
@@ -96,39 +128,63 @@ class Run {
       : measured_(measured), case_(c), seed_(seed) {}
 
   std::optional<Scores> trial(const Point& point) {
-    std::optional<Scores> scores;
-    if (const auto row = measured_.scores.find(point); row != measured_.scores.end()) {
-      scores = told(measured_, point, case_.n_repetitions, seed_);
-      told_.push_back(*scores);
-      true_.push_back(row->second);
+    const std::optional<Scores> scores = measure(point);
+    worths_.push_back(worth());
+    return scores;
+  }
+  std::optional<Scores> measure(const Point& point) {
+    const auto row = measured_.scores.find(point);
+    if (row == measured_.scores.end()) return std::nullopt;
+    estimates_.push_back(told(measured_, point, case_.n_repetitions, seed_));
+    told_.push_back(values_of(estimates_.back()));
+    true_.push_back(row->second);
+    return told_.back();
+  }
+
+  // True scores of the front of what was told; and of that and of what ties with any of it.
+  std::vector<Scores> returned() const { return true_of(pareto_front(told_)); }
+  std::vector<Scores> returned_with_ties() const {
+    const std::vector<std::size_t> front = pareto_front(told_);
+    std::vector<std::size_t> with_ties;
+    for (std::size_t i = 0; i < told_.size(); ++i) {
+      const auto ties = [&](std::size_t j) {
+        return i == j || indistinct(estimates_[i], estimates_[j]);
+      };
+      if (std::ranges::any_of(front, ties)) with_ties.push_back(i);
     }
-    shares_.push_back(hypervolume(returned(), measured_.reference) /
-                      hypervolume(measured_.front, measured_.reference));
-    return scores;
+    return true_of(with_ties);
   }
 
-  // True scores of the front of what was told.
-  std::vector<Scores> returned() const {
-    std::vector<Scores> scores;
-    for (std::size_t i : pareto_front(told_)) scores.push_back(true_[i]);
-    return scores;
+  Worth worth() const {
+    const double whole = hypervolume(measured_.front, measured_.reference);
+    const auto share = [&](const std::vector<Scores>& scores) {
+      return hypervolume(scores, measured_.reference) / whole;
+    };
+    return {share(returned()), share(returned_with_ties()), share(true_)};
   }
-
-  double share_after(int n_trials) const {
-    return shares_.empty() ? 0 : shares_[std::min(std::size_t(n_trials), shares_.size()) - 1];
+  Worth worth_after(int n_trials) const {
+    return worths_.empty() ? Worth{} : worths_[std::min(std::size_t(n_trials), worths_.size()) - 1];
   }
-  double trials_to(double share) const {  // infinite: never
-    const auto first = std::ranges::find_if(shares_, [&](double s) { return s >= share; });
-    return first == shares_.end() ? INFINITY : double(first - shares_.begin() + 1);
+  double trials_to(double share, double Worth::*of) const {  // infinite: never
+    const auto first =
+        std::ranges::find_if(worths_, [&](const Worth& w) { return w.*of >= share; });
+    return first == worths_.end() ? INFINITY : double(first - worths_.begin() + 1);
   }
-  int n_trials() const { return int(shares_.size()); }
+  int n_trials() const { return int(worths_.size()); }
 
  private:
+  std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const {
+    std::vector<Scores> scores;
+    for (const std::size_t i : trials) scores.push_back(true_[i]);
+    return scores;
+  }
+
   const MeasuredSpace& measured_;
   const Case& case_;
   std::uint64_t seed_;
-  std::vector<Scores> told_, true_;  // of the feasible trials
-  std::vector<double> shares_;
+  std::vector<Told> estimates_;  // of the feasible trials
+  std::vector<Scores> told_, true_;
+  std::vector<Worth> worths_;
 };
 
 // Of this thread: the machine may be shared.
@@ -147,27 +203,78 @@ std::string trials_text(double n, int budget) {
   return std::isfinite(n) ? std::to_string(int(n)) : ">" + std::to_string(budget);
 }
 
-void print_row(const std::string& name, const Case& c, const std::vector<Run>& runs, double ms) {
-  std::printf("| %-12s |", name.c_str());
-  for (int mark : kMarks) {
-    if (mark > c.budget) continue;
-    std::vector<double> shares;
-    for (const Run& run : runs) shares.push_back(run.share_after(mark));
-    std::printf(" %.3f [%.3f %.3f] |", quantile(shares, 0.5), quantile(shares, 0.1),
-                quantile(shares, 0.9));
-  }
+struct Row {
+  std::string name;
+  std::vector<Run> runs;
+  double ms = NAN;  // per ask
+};
+
+template <class Value>
+void print_shares(const std::vector<Run>& runs, Value&& value) {
+  std::vector<double> shares;
+  for (const Run& run : runs) shares.push_back(value(run));
+  std::printf(" %.3f [%.3f %.3f] |", quantile(shares, 0.5), quantile(shares, 0.1),
+              quantile(shares, 0.9));
+}
+
+void print_trials_to(const Row& row, const Case& c, double Worth::*of) {
   for (double share : {0.95, 0.99}) {
     std::vector<double> trials;
-    for (const Run& run : runs) trials.push_back(run.trials_to(share));
+    for (const Run& run : row.runs) trials.push_back(run.trials_to(share, of));
     std::printf(" %s [%s %s] |", trials_text(quantile(trials, 0.5), c.budget).c_str(),
                 trials_text(quantile(trials, 0.1), c.budget).c_str(),
                 trials_text(quantile(trials, 0.9), c.budget).c_str());
   }
-  std::isfinite(ms) ? std::printf(" %.1f |\n", ms) : std::printf(" |\n");
+}
+
+void print_search(const Row& row, const Case& c) {
+  std::printf("| %-12s |", row.name.c_str());
+  for (int mark : kMarks) {
+    if (mark > c.budget) continue;
+    print_shares(row.runs, [&](const Run& run) { return run.worth_after(mark).front; });
+  }
+  print_trials_to(row, c, &Worth::front);
+  std::isfinite(row.ms) ? std::printf(" %.1f |\n", row.ms) : std::printf(" |\n");
   std::fflush(stdout);
 }
 
-void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row, int n_seeds) {
+void print_answers(const Row& row) {
+  double front = 0, with_ties = 0;
+  for (const Run& run : row.runs) {
+    front += double(run.returned().size()) / double(row.runs.size());
+    with_ties += double(run.returned_with_ties().size()) / double(row.runs.size());
+  }
+  std::printf("| %-12s |", row.name.c_str());
+  print_shares(row.runs, [](const Run& run) { return run.worth().front; });
+  std::printf(" %.1f |", front);
+  print_shares(row.runs, [](const Run& run) { return run.worth().with_ties; });
+  std::printf(" %.1f |", with_ties);
+  print_shares(row.runs, [](const Run& run) { return run.worth().measured; });
+}
+
+// What was returned at the end, and what was there to return.
+void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, const Case& c,
+                int n_seeds) {
+  std::printf(
+      "\n| strategy | front @%d | of | with ties @%d | of | all measured @%d | with ties to "
+      "95 %% | to 99 %% |\n|---|---|---|---|---|---|---|---|\n",
+      c.budget, c.budget, c.budget);
+  for (const Row& row : rows) {
+    print_answers(row);
+    print_trials_to(row, c, &Worth::with_ties);
+    std::printf("\n");
+  }
+  Row all{.name = "all points"};
+  for (int seed = 1; seed <= n_seeds; ++seed) {
+    Run& run = all.runs.emplace_back(measured, c, std::uint64_t(seed));
+    for (const auto& [point, scores] : measured.scores) run.measure(point);
+  }
+  print_answers(all);
+  std::printf(" | |\n");
+  std::fflush(stdout);
+}
+
+Row replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row, int n_seeds) {
   std::vector<Run> runs;
   double ms = 0;
   int n_trials = 0;
@@ -185,17 +292,17 @@ void replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row
     }
     n_trials += run.n_trials();
   }
-  print_row(std::string(row.name), c, runs, ms / n_trials);
+  return {std::string(row.name), std::move(runs), ms / n_trials};
 }
 
-void replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int n_seeds) {
+Row replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int n_seeds) {
   std::vector<Run> runs;
   for (int seed = 1; seed <= n_seeds; ++seed) {
     Run& run = runs.emplace_back(measured, c, std::uint64_t(seed));
     rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), c.budget,
               [&](const Point& point) { return run.trial(point); });
   }
-  print_row(rival.name, c, runs, NAN);
+  return {.name = rival.name, .runs = std::move(runs)};
 }
 
 // How often the true regret is at most the reported one.
@@ -327,7 +434,7 @@ int main(int argc, char** argv) try {
           "\n%s: %s. %s; %zu configurations, %zu of them succeed, front of %zu; %d seeds.\n\n",
           c.name, c.summary, title.c_str(), n, used.scores.size(), used.front.size(), n_seeds);
       if (regret) {
-        check_regret(used, c, n_seeds);
+        if (c.prior) check_regret(used, c, n_seeds);  // without, none is reported
         continue;
       }
       std::printf("| strategy |");
@@ -338,14 +445,20 @@ int main(int argc, char** argv) try {
         rule += "---|";
       }
       std::printf(" to 95 %% | to 99 %% | CPU ms/ask |\n%s\n", rule.c_str());
+      std::vector<Row> rows;
+      const auto add = [&](Row row) {
+        print_search(row, c);
+        rows.push_back(std::move(row));
+      };
       for (const StrategyRow& row : kStrategies) {
         // What takes no prior does as it does without.
         if (c.prior && row.name != "portfolio") continue;
-        if (wanted(strategies, row.name)) replay(used, c, row, n_seeds);
+        if (wanted(strategies, row.name)) add(replay(used, c, row, n_seeds));
       }
       for (const Rival& rival : rivals) {
-        if (!c.prior && wanted(strategies, rival.name)) replay(used, c, rival, n_seeds);
+        if (!c.prior && wanted(strategies, rival.name)) add(replay(used, c, rival, n_seeds));
       }
+      print_ties(rows, used, c, n_seeds);
     }
   }
 } catch (const std::exception& error) {

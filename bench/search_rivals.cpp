@@ -28,7 +28,7 @@ struct Done {};  // thrown where the budget is used
 // Remembers trials and counts the new ones.
 class Counted {
  public:
-  Counted(const Space& space, int budget, const Trial& trial)
+  Counted(const Space& space, int budget, const Evaluate& trial)
       : space_(space), budget_(budget), trial_(trial) {}
 
   // Logarithms, as a user who knows that ratios matter would tell them.
@@ -52,7 +52,7 @@ class Counted {
  private:
   const Space& space_;
   int budget_, repeats_ = 0;
-  const Trial& trial_;
+  const Evaluate& trial_;
   std::map<Point, std::optional<Scores>> known_;
 };
 
@@ -83,7 +83,7 @@ struct PagmoProblem {
 };
 
 void run_pagmo(const Space& space, int n_objectives, std::uint64_t seed, int budget,
-               const Trial& trial) {
+               const Evaluate& trial) {
   constexpr int kPopulation = 12;  // as ours; a multiple of 4
   Counted counted(space, budget, trial);
   try {
@@ -142,7 +142,7 @@ class Child {
 };
 
 void run_optuna(const std::string& python, const std::string& sampler, const Space& space,
-                int n_objectives, std::uint64_t seed, int budget, const Trial& trial) {
+                int n_objectives, std::uint64_t seed, int budget, const Evaluate& trial) {
   std::vector<std::string> command{python, "bench/optuna_baseline.py", sampler,
                                    std::to_string(seed), std::to_string(n_objectives)};
   for (int n : space.n_choices) command.push_back(std::to_string(n));
@@ -179,7 +179,7 @@ std::vector<Rival> find_rivals(std::vector<std::string>& missing) {
     for (const std::string sampler : {"tpe", "nsga2"}) {
       rivals.push_back(
           {"optuna-" + sampler, [=](const Space& space, int n_objectives, std::uint64_t seed,
-                                    int budget, const Trial& trial) {
+                                    int budget, const Evaluate& trial) {
              run_optuna(python, sampler, space, n_objectives, seed, budget, trial);
            }});
     }

@@ -10,14 +10,14 @@
 namespace paretune {
 
 // Scores of a canonical point; nullopt: infeasible.
-using Trial = std::function<std::optional<Scores>(const Point&)>;
+using Evaluate = std::function<std::optional<Scores>(const Point&)>;
 
 struct Rival {
   std::string name;
   // Tries `budget` points. Proposals that are invalid are repaired by space.canonical; what was
   // tried before is answered from memory and counts as no trial.
   std::function<void(const Space& space, int n_objectives, std::uint64_t seed, int budget,
-                     const Trial& trial)>
+                     const Evaluate& trial)>
       run;
 };
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/flags.h"
 #include "optimizer/paired.h"
 #include "profiles/load_run.h"
 #include "profiles/speed.h"
@@ -39,31 +40,11 @@ struct Options {
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (i + 1 == argc) throw std::runtime_error(flag + " needs a value");
-    const std::string value = argv[++i];
-    if (flag == "--comparisons")
-      o.comparisons = std::stoi(value);
-    else if (flag == "--blocks")
-      o.blocks = std::stoi(value);
-    else if (flag == "--runs")
-      o.runs = std::stoi(value);
-    else if (flag == "--slow")
-      o.slow = std::stod(value);
-    else if (flag == "--drift")
-      o.drift = std::stod(value);
-    else if (flag == "--seed")
-      o.seed = std::stoull(value);
-    else if (flag == "--deployment")
-      o.deployment = value;
-    else if (flag == "--workload")
-      o.workload = value;
-    else
-      throw std::runtime_error(flag +
-                               ": unknown; known are --comparisons, --blocks, --slow, --drift, "
-                               "--seed, --deployment, --workload, --runs");
-  }
+  read_flags(
+      argc, argv,
+      {flag("--comparisons", o.comparisons), flag("--blocks", o.blocks), flag("--slow", o.slow),
+       flag("--drift", o.drift), flag("--seed", o.seed), flag("--deployment", o.deployment),
+       flag("--workload", o.workload), flag("--runs", o.runs)});
   return o;
 }
 
@@ -111,7 +92,7 @@ class Comparisons {
   void run(const char* title, double slow, double drift) {
     int cheaper = 0, dearer = 0, covered = 0;
     std::vector<double> ratios;
-    const auto begin = Steady::now();
+    const double begin = clock_.now();
     for (int i = 0; i < options_.comparisons; ++i) {
       std::vector<std::pair<double, double>> pairs;
       for (int block = 0; block < options_.blocks; ++block) {
@@ -133,8 +114,7 @@ class Comparisons {
     std::ranges::sort(ratios);
     std::printf("| %s | %d | %d | %d | %d | %.4f [%.4f %.4f] | %.0f s |\n", title,
                 options_.comparisons, dearer, cheaper, covered, ratios[ratios.size() / 2],
-                ratios[ratios.size() / 10], ratios[ratios.size() * 9 / 10],
-                std::chrono::duration<double>(Steady::now() - begin).count());
+                ratios[ratios.size() / 10], ratios[ratios.size() * 9 / 10], clock_.now() - begin);
     std::fflush(stdout);
   }
 

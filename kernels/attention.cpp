@@ -67,76 +67,28 @@ std::size_t scalar_scratch_floats(int context, int, int, int head_dim) {
 }
 
 template <const KvFormat& F>
-constexpr AttentionVariant row(std::string_view name, Isa needs, Attend* run, ScratchFloats* floats,
-                               AttendSpan* span = nullptr) {
-  return {name, &F, needs, run, floats, span};
+constexpr std::array kVariantsOf{
+    AttentionVariant{"plain_avx512", &F, Isa::avx512, plain_avx512<F>, plain_scratch_floats},
+    AttentionVariant{"tiled_avx512", &F, Isa::avx512, tiled_avx512<F>, tiled_scratch_floats},
+    AttentionVariant{"split_avx512", &F, Isa::avx512, split_avx512<F>, split_scratch_floats,
+                     span_avx512<F>},
+    AttentionVariant{"plain_avx2", &F, Isa::avx2, plain_avx2<F>, plain_scratch_floats},
+    AttentionVariant{"tiled_avx2", &F, Isa::avx2, tiled_avx2<F>, tiled_scratch_floats},
+    AttentionVariant{"split_avx2", &F, Isa::avx2, split_avx2<F>, split_scratch_floats,
+                     span_avx2<F>},
+    AttentionVariant{"scalar", &F, Isa::baseline, attention_scalar, scalar_scratch_floats},
+};
+
+template <const KvFormat&... F>
+constexpr auto variants_of_all() {
+  std::array<AttentionVariant, (kVariantsOf<F>.size() + ...)> all{};
+  auto end = all.begin();
+  ((end = std::ranges::copy(kVariantsOf<F>, end).out), ...);
+  return all;
 }
 
-constexpr std::array kAttentionVariants{
-    row<kKvF32>("plain_avx512", Isa::avx512, plain_avx512<kKvF32>, plain_scratch_floats),
-    row<kKvF32>("tiled_avx512", Isa::avx512, tiled_avx512<kKvF32>, tiled_scratch_floats),
-    row<kKvF32>("split_avx512", Isa::avx512, split_avx512<kKvF32>, split_scratch_floats,
-                span_avx512<kKvF32>),
-    row<kKvF32>("plain_avx2", Isa::avx2, plain_avx2<kKvF32>, plain_scratch_floats),
-    row<kKvF32>("tiled_avx2", Isa::avx2, tiled_avx2<kKvF32>, tiled_scratch_floats),
-    row<kKvF32>("split_avx2", Isa::avx2, split_avx2<kKvF32>, split_scratch_floats,
-                span_avx2<kKvF32>),
-    row<kKvF32>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-
-    row<kKvBf16>("plain_avx512", Isa::avx512, plain_avx512<kKvBf16>, plain_scratch_floats),
-    row<kKvBf16>("tiled_avx512", Isa::avx512, tiled_avx512<kKvBf16>, tiled_scratch_floats),
-    row<kKvBf16>("split_avx512", Isa::avx512, split_avx512<kKvBf16>, split_scratch_floats,
-                 span_avx512<kKvBf16>),
-    row<kKvBf16>("plain_avx2", Isa::avx2, plain_avx2<kKvBf16>, plain_scratch_floats),
-    row<kKvBf16>("tiled_avx2", Isa::avx2, tiled_avx2<kKvBf16>, tiled_scratch_floats),
-    row<kKvBf16>("split_avx2", Isa::avx2, split_avx2<kKvBf16>, split_scratch_floats,
-                 span_avx2<kKvBf16>),
-    row<kKvBf16>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-
-    row<kKvInt8>("plain_avx512", Isa::avx512, plain_avx512<kKvInt8>, plain_scratch_floats),
-    row<kKvInt8>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt8>, tiled_scratch_floats),
-    row<kKvInt8>("split_avx512", Isa::avx512, split_avx512<kKvInt8>, split_scratch_floats,
-                 span_avx512<kKvInt8>),
-    row<kKvInt8>("plain_avx2", Isa::avx2, plain_avx2<kKvInt8>, plain_scratch_floats),
-    row<kKvInt8>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt8>, tiled_scratch_floats),
-    row<kKvInt8>("split_avx2", Isa::avx2, split_avx2<kKvInt8>, split_scratch_floats,
-                 span_avx2<kKvInt8>),
-    row<kKvInt8>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-
-    row<kKvInt4>("plain_avx512", Isa::avx512, plain_avx512<kKvInt4>, plain_scratch_floats),
-    row<kKvInt4>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt4>, tiled_scratch_floats),
-    row<kKvInt4>("split_avx512", Isa::avx512, split_avx512<kKvInt4>, split_scratch_floats,
-                 span_avx512<kKvInt4>),
-    row<kKvInt4>("plain_avx2", Isa::avx2, plain_avx2<kKvInt4>, plain_scratch_floats),
-    row<kKvInt4>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt4>, tiled_scratch_floats),
-    row<kKvInt4>("split_avx2", Isa::avx2, split_avx2<kKvInt4>, split_scratch_floats,
-                 span_avx2<kKvInt4>),
-    row<kKvInt4>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-
-    row<kKvInt4Channel>("plain_avx512", Isa::avx512, plain_avx512<kKvInt4Channel>,
-                        plain_scratch_floats),
-    row<kKvInt4Channel>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt4Channel>,
-                        tiled_scratch_floats),
-    row<kKvInt4Channel>("split_avx512", Isa::avx512, split_avx512<kKvInt4Channel>,
-                        split_scratch_floats, span_avx512<kKvInt4Channel>),
-    row<kKvInt4Channel>("plain_avx2", Isa::avx2, plain_avx2<kKvInt4Channel>, plain_scratch_floats),
-    row<kKvInt4Channel>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt4Channel>, tiled_scratch_floats),
-    row<kKvInt4Channel>("split_avx2", Isa::avx2, split_avx2<kKvInt4Channel>, split_scratch_floats,
-                        span_avx2<kKvInt4Channel>),
-    row<kKvInt4Channel>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-
-    row<kKvInt2Channel>("plain_avx512", Isa::avx512, plain_avx512<kKvInt2Channel>,
-                        plain_scratch_floats),
-    row<kKvInt2Channel>("tiled_avx512", Isa::avx512, tiled_avx512<kKvInt2Channel>,
-                        tiled_scratch_floats),
-    row<kKvInt2Channel>("split_avx512", Isa::avx512, split_avx512<kKvInt2Channel>,
-                        split_scratch_floats, span_avx512<kKvInt2Channel>),
-    row<kKvInt2Channel>("plain_avx2", Isa::avx2, plain_avx2<kKvInt2Channel>, plain_scratch_floats),
-    row<kKvInt2Channel>("tiled_avx2", Isa::avx2, tiled_avx2<kKvInt2Channel>, tiled_scratch_floats),
-    row<kKvInt2Channel>("split_avx2", Isa::avx2, split_avx2<kKvInt2Channel>, split_scratch_floats,
-                        span_avx2<kKvInt2Channel>),
-    row<kKvInt2Channel>("scalar", Isa::baseline, attention_scalar, scalar_scratch_floats),
-};
+constexpr std::array kAttentionVariants =
+    variants_of_all<kKvF32, kKvBf16, kKvInt8, kKvInt4, kKvInt4Channel, kKvInt2Channel>();
 
 // "tiled" of "tiled_avx2".
 std::string_view walk(std::string_view name) { return name.substr(0, name.find('_')); }

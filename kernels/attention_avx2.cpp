@@ -246,12 +246,7 @@ void span_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv_
   template Attend plain_avx2<format>; \
   template Attend split_avx2<format>; \
   template AttendSpan span_avx2<format>
-PARETUNE_ATTENTION(kKvF32);
-PARETUNE_ATTENTION(kKvBf16);
-PARETUNE_ATTENTION(kKvInt8);
-PARETUNE_ATTENTION(kKvInt4);
-PARETUNE_ATTENTION(kKvInt4Channel);
-PARETUNE_ATTENTION(kKvInt2Channel);
+PARETUNE_EACH_KV_FORMAT(PARETUNE_ATTENTION);
 #undef PARETUNE_ATTENTION
 
 }  // namespace paretune

@@ -290,12 +290,7 @@ void span_avx512(const float* q, int n_heads, const KvPages& kv, int past, int k
   template Attend plain_avx512<format>; \
   template Attend split_avx512<format>; \
   template AttendSpan span_avx512<format>
-PARETUNE_ATTENTION(kKvF32);
-PARETUNE_ATTENTION(kKvBf16);
-PARETUNE_ATTENTION(kKvInt8);
-PARETUNE_ATTENTION(kKvInt4);
-PARETUNE_ATTENTION(kKvInt4Channel);
-PARETUNE_ATTENTION(kKvInt2Channel);
+PARETUNE_EACH_KV_FORMAT(PARETUNE_ATTENTION);
 #undef PARETUNE_ATTENTION
 
 }  // namespace paretune

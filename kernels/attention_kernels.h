@@ -13,6 +13,15 @@ inline constexpr int kChannelBits<kKvInt4Channel> = 4;
 template <>
 inline constexpr int kChannelBits<kKvInt2Channel> = 2;
 
+// For what every format is instantiated with.
+#define PARETUNE_EACH_KV_FORMAT(apply) \
+  apply(kKvF32);                       \
+  apply(kKvBf16);                      \
+  apply(kKvInt8);                      \
+  apply(kKvInt4);                      \
+  apply(kKvInt4Channel);               \
+  apply(kKvInt2Channel)
+
 using Attend = void(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
                     int token_begin, int token_end, float scale, std::span<float> scratch,
                     float* out);

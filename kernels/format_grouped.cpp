@@ -59,10 +59,10 @@ void encode(std::span<const float> row, RowCodes& out) {
         zero = scale > 0 ? round_within(-span.low / scale, 0, kMost) : 0;
         out.zeros[std::size_t(g)] = static_cast<std::uint8_t>(zero);
       } else if constexpr (G::kLevels) {
-        scale = nearest_f16(level_scale(*G::kTable, span.low, span.high));
+        scale = nearest_f16(level_scale(G::levels(), span.low, span.high));
         std::uint8_t* to = out.codes.data() + std::size_t(g) * G::kGroup;
         for (const float w : group_of(row, G::kGroup, g))
-          *to++ = static_cast<std::uint8_t>(nearest_level(*G::kTable, w, scale));
+          *to++ = static_cast<std::uint8_t>(nearest_level(G::levels(), w, scale));
         continue;
       } else {
         scale = nearest_f16(span.largest() / (G::kMiddle - 1));
@@ -208,12 +208,6 @@ void unpack_row(std::span<const std::byte> packed, [[maybe_unused]] int n, int k
   }
 }
 
-template <class G>
-constexpr std::span<const std::uint8_t> levels_of() {
-  if constexpr (G::kLevels) return *G::kTable;
-  return {};
-}
-
 template <const WeightFormat& W>
 constexpr WeightFormat grouped_format(std::string_view name) {
   using G = GridOf<W>;
@@ -222,7 +216,7 @@ constexpr WeightFormat grouped_format(std::string_view name) {
           .group = G::kGroup,
           .bits = G::kSuper ? 0 : G::kBits,
           .zeros = G::kHeader == Header::affine,
-          .levels = levels_of<G>(),
+          .levels = G::levels(),
           .packed_bytes = packed_bytes<G>,
           .pack = pack<G>,
           .pack_codes = pack_codes<G>,
@@ -246,6 +240,7 @@ constinit const WeightFormat kInt3G128 = grouped_format<kInt3G128>("int3_g128");
 constinit const WeightFormat kInt2G32 = grouped_format<kInt2G32>("int2_g32");
 constinit const WeightFormat kInt2G64 = grouped_format<kInt2G64>("int2_g64");
 constinit const WeightFormat kNf4G64 = grouped_format<kNf4G64>("nf4_g64");
+constinit const WeightFormat kNf3G64 = grouped_format<kNf3G64>("nf3_g64");
 constinit const WeightFormat kIq4Nl = grouped_format<kIq4Nl>("iq4_nl");
 
 }  // namespace paretune

@@ -72,7 +72,7 @@ PARETUNE_AVX512 inline __m512i codes_of(const std::byte* chunk, int vector) {
     code = _mm512_or_si512(code, _mm512_and_si512(moved, _mm512_set1_epi8(1 << kLow)));
   }
   if constexpr (G::kLevels) {
-    const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()));
+    const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::levels().data()));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), code);
   }
   return code;
@@ -140,7 +140,7 @@ PARETUNE_AVX2 inline __m256i half_codes(const std::byte* chunk, int vector, int 
     code = _mm256_or_si256(code, _mm256_slli_epi16(one, kLow));
   }
   if constexpr (G::kLevels) {
-    const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()));
+    const __m128i levels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::levels().data()));
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(levels), code);
   }
   return code;

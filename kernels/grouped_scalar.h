@@ -15,7 +15,7 @@ int code_at(const std::uint8_t* panel, int k, int column) {
   G::for_each_plane(k, column, [&](std::size_t at, int shift, int bits, int low) {
     code |= (panel[at] >> shift & ((1 << bits) - 1)) << low;
   });
-  if constexpr (G::kLevels) return (*G::kTable)[static_cast<std::size_t>(code)];
+  if constexpr (G::kLevels) return G::levels()[static_cast<std::size_t>(code)];
   return code;
 }
 

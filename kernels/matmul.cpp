@@ -95,13 +95,14 @@ template <const WeightFormat& W>
 constexpr std::array kGridVariants = joined(kTileVariants<W>, kIntegerVariants<W>,
                                             kScalarVariants<W>);
 
-constexpr std::array kMatmulVariants = joined(
-    kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kOneDnnVariants,
-    kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
-    kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
-    kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>, kGridVariants<kInt3G32>,
-    kGridVariants<kInt3G64>, kGridVariants<kInt3G128>, kGridVariants<kInt2G32>,
-    kGridVariants<kInt2G64>, kGridVariants<kQ40>, kGridVariants<kNf4G64>, kGridVariants<kIq4Nl>);
+constexpr std::array kMatmulVariants =
+    joined(kFloatVariants, kTileVariants<kInt8>, kIntegerVariants<kInt8>, kOneDnnVariants,
+           kScalarVariants<kInt8>, kGridVariants<kInt4G32>, kGridVariants<kInt4G64>,
+           kGridVariants<kInt4G128>, kGridVariants<kInt4G256>, kGridVariants<kInt8G32>,
+           kGridVariants<kQ6K>, kIntegerVariants<kQ4K>, kScalarVariants<kQ4K>,
+           kGridVariants<kInt3G32>, kGridVariants<kInt3G64>, kGridVariants<kInt3G128>,
+           kGridVariants<kInt2G32>, kGridVariants<kInt2G64>, kGridVariants<kQ40>,
+           kGridVariants<kNf4G64>, kGridVariants<kNf3G64>, kGridVariants<kIq4Nl>);
 
 Activations sensible(const WeightFormat& weights, Activations wanted) {
   if (weights.integer) return wanted == Activations::int8 ? wanted : Activations::f32;

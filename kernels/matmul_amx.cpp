@@ -25,6 +25,7 @@ template Run int8_amx<kInt3G64>;
 template Run int8_amx<kInt3G128>;
 template Run int8_amx<kInt2G64>;
 template Run int8_amx<kNf4G64>;
+template Run int8_amx<kNf3G64>;
 template Run int8_amx<kIq4Nl>;
 template Run int8_amx<kQ40>;
 template Run int8_amx<kInt2G32>;

@@ -96,8 +96,8 @@ struct Panel<kInt8> {
 template <class G>
 PARETUNE_AVX512 inline __m512 numbers_of() {
   if constexpr (G::kLevels) {
-    return _mm512_cvtepi32_ps(
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(G::kTable->data()))));
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(G::levels().data()))));
   } else {
     return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }
@@ -371,6 +371,7 @@ template Run f32_avx512<kInt3G64>;
 template Run f32_avx512<kInt3G128>;
 template Run f32_avx512<kInt2G64>;
 template Run f32_avx512<kNf4G64>;
+template Run f32_avx512<kNf3G64>;
 template Run f32_avx512<kIq4Nl>;
 template Run f32_avx512<kQ40>;
 template Run f32_avx512<kInt2G32>;

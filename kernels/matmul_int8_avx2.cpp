@@ -217,6 +217,7 @@ template Run int8_avx2<kInt3G64>;
 template Run int8_avx2<kInt3G128>;
 template Run int8_avx2<kInt2G64>;
 template Run int8_avx2<kNf4G64>;
+template Run int8_avx2<kNf3G64>;
 template Run int8_avx2<kIq4Nl>;
 template Run int8_avx2<kQ40>;
 template Run int8_avx2<kInt2G32>;

@@ -216,6 +216,7 @@ template Run int8_vnni<kInt3G64>;
 template Run int8_vnni<kInt3G128>;
 template Run int8_vnni<kInt2G64>;
 template Run int8_vnni<kNf4G64>;
+template Run int8_vnni<kNf3G64>;
 template Run int8_vnni<kIq4Nl>;
 template Run int8_vnni<kQ40>;
 template Run int8_vnni<kInt2G32>;

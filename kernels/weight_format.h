@@ -21,7 +21,7 @@ namespace paretune {
 
 // A row of weights as codes, which is what a quantizer makes and a file of the same grid holds:
 //   int8 (codes + 128, scales of the whole row), int*_g*, q4_0:  (code - zero) * scale
-//   nf4_g64, iq4_nl:  (levels[code] - 128) * scale
+//   nf4_g64, nf3_g64, iq4_nl:  (levels[code] - 128) * scale
 //   q6_k:  (scale * sub_scale) * (code - 32)
 //   q4_k:  (scale * sub_scale) * code - minimum * sub_minimum
 struct RowCodes {
@@ -76,11 +76,12 @@ extern const WeightFormat kInt2G32;
 extern const WeightFormat kInt2G64;
 extern const WeightFormat kNf4G64;  // sixteen levels, dense about zero: quantiles of the normal
 extern const WeightFormat kIq4Nl;   // distribution; those of GGUF's IQ4_NL, in groups of 32
+extern const WeightFormat kNf3G64;  // eight levels of the same kind
 
 inline constexpr std::array kWeightFormats{&kF32,     &kBf16,    &kInt8,     &kInt8G32,  &kQ6K,
                                            &kQ4K,     &kInt4G32, &kInt4G64,  &kInt4G128, &kInt4G256,
                                            &kInt3G32, &kInt3G64, &kInt3G128, &kInt2G32,  &kInt2G64,
-                                           &kQ40,     &kNf4G64,  &kIq4Nl};
+                                           &kQ40,     &kNf4G64,  &kIq4Nl,    &kNf3G64};
 
 // Whether zero weights stay exactly zero.
 bool keeps_zeros(const WeightFormat& format);

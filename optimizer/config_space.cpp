@@ -16,6 +16,15 @@ std::string joined(const std::vector<std::string>& values) {
   return all;
 }
 
+bool runs_on(const DeployConfig& config, const Target& target) {
+  try {
+    check_config(config, target);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 ConfigSpace::ConfigSpace(const Target& target,
@@ -93,7 +102,24 @@ std::optional<Point> ConfigSpace::point(const DeployConfig& config) const {
 }
 
 std::optional<Point> ConfigSpace::canonical(const Point& p) const {
-  return point(paretune::canonical(config(p), target_));
+  return stands_for(p, paretune::canonical(config(p), target_), constraints());
+}
+
+std::optional<Point> ConfigSpace::stands_for(const Point& p, const DeployConfig& meant,
+                                             std::span<const Constraint> rules) const {
+  if (std::optional<Point> written = point(meant)) return written;
+  const auto means_it = [&](const Point& other) {
+    DeployConfig rewritten = config(other);
+    for (const Constraint& rule : rules) rule.apply(rewritten, target_);
+    return rewritten == meant;
+  };
+  // A rule writes one knob, by what the others mean: so each knob's first choice can be looked for
+  // alone.
+  Point first = p;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    for (first[i] = 0; first[i] < p[i] && !means_it(first);) ++first[i];
+  }
+  return runs_on(config(first), target_) ? std::optional(first) : std::nullopt;
 }
 
 std::vector<SpaceSize> ConfigSpace::sizes(double exact_limit) const {
@@ -102,13 +128,13 @@ std::vector<SpaceSize> ConfigSpace::sizes(double exact_limit) const {
   const std::span<const Constraint> rules = constraints();
   std::vector<double> kept(rules.size());
 
-  // A point stands for itself after the first j rules if none of them rewrites it.
   const auto look = [&](const Point& point) {
     const DeployConfig original = config(point);
     DeployConfig rewritten = original;
     for (std::size_t j = 0; j < rules.size(); ++j) {
       rules[j].apply(rewritten, target_);
-      if (!(rewritten == original)) return;
+      if (!(rewritten == original) && stands_for(point, rewritten, rules.first(j + 1)) != point)
+        return;
       ++kept[j];
     }
   };

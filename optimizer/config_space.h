@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,8 +27,8 @@ class ConfigSpace {
   DeployConfig config(const Point& point) const;
   // nullopt: some value of the config is not among the choices.
   std::optional<Point> point(const DeployConfig& config) const;
-  // The canonical point of the same meaning; nullopt where a constraint leads outside a restricted
-  // domain.
+  // The point that stands for all of the same meaning: the canonical one or, where a restriction
+  // leaves that out, the first of those that are left. nullopt: the runtime would refuse it.
   std::optional<Point> canonical(const Point& point) const;
 
   const std::vector<KnobDomain>& knobs() const { return knobs_; }
@@ -35,6 +37,10 @@ class ConfigSpace {
   std::vector<SpaceSize> sizes(double exact_limit = 200'000) const;
 
  private:
+  // For all that the rules rewrite into `meant`, as they do the point.
+  std::optional<Point> stands_for(const Point& point, const DeployConfig& meant,
+                                  std::span<const Constraint> rules) const;
+
   Target target_;
   std::vector<KnobDomain> knobs_;
   std::vector<bool> ordinal_;

@@ -22,6 +22,7 @@ namespace {
 std::string duration(double seconds) {
   if (seconds < 0) seconds = 0;
   if (seconds < 90) return format("%.0f s", seconds);
+  if (seconds < 600) return format("%.1f min", seconds / 60);
   if (seconds < 5400) return format("%.0f min", seconds / 60);
   return format("%.1f h", seconds / 3600);
 }
@@ -98,7 +99,7 @@ void Console::trial_ended(const Study& study, const Trial& trial, bool from_stor
                                        : differences(trial.config, study.trials.front().config)));
 }
 
-void Console::plan(const Study& study, double seconds_per_trial) {
+void Console::plan(const Study& study, double seconds_per_trial, const std::string& effort) {
   const Workload& w = study.workload;
   line("workload   " + w.name + " (" + w.file.string() + ")");
   line("model      " + study.model_path +
@@ -127,12 +128,14 @@ void Console::plan(const Study& study, double seconds_per_trial) {
           : "; how many trials fit is known after the first";
   line("budget     " + duration(budget_s_) +
        (w.budget.trials ? format(" or %d trials", *w.budget.trials) : "") + each);
+  if (!effort.empty()) line("effort     " + effort);
 }
 
 void Console::summary(const Study& study, const std::string& folder) {
   line("");
   line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(),
               duration(study.seconds).c_str(), study.resumed_trials, study.stop_reason.c_str()));
+  if (study.regret) line(regret_text(study));
   if (study.trials.empty()) return;
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");

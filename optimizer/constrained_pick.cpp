@@ -14,15 +14,9 @@ namespace {
 
 constexpr std::string_view kOwnLimits = "the workload's own limits";
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
 std::string with_unit(double value, const std::string& unit) {
   if (std::isnan(value)) return "nothing measured";
-  return number(value) + (unit.empty() ? "" : " " + unit);
+  return limit_number(value) + (unit.empty() ? "" : " " + unit);
 }
 
 const Trial& trial_of(const Study& study, int id) {
@@ -74,9 +68,9 @@ void find_nearest(const Study& study, std::span<const Requirement> requirements,
 }
 
 std::string objectives_line(const Study& study, const Trial& trial) {
-  return "$" + number(trial.objectives.usd_per_million_output_tokens) + "/M tokens, " +
-         study.latency_objective + " " + number(trial.objectives.latency_ms) + " ms, KL " +
-         number(trial.objectives.kl_divergence);
+  return "$" + limit_number(trial.objectives.usd_per_million_output_tokens) + "/M tokens, " +
+         study.latency_objective + " " + limit_number(trial.objectives.latency_ms) + " ms, KL " +
+         limit_number(trial.objectives.kl_divergence);
 }
 
 // What a reader must know of one number before relying on it.
@@ -92,14 +86,15 @@ void add_caveats(std::string& text, const Study& study, const Requirement& r, co
               std::to_string(samples_needed(kPercentiles[i].percent)) + "\n";
     if (!r.holds(e.high))
       text += "    its 95 % interval reaches " +
-              (std::isfinite(e.high) ? number(e.high) + " ms" : "without bound") + "\n";
+              (std::isfinite(e.high) ? limit_number(e.high) + " ms" : "without bound") + "\n";
   }
   // The latency axis is read at the workload's load, the cost at the highest rate that met the
   // workload's SLO: a stricter limit may not hold there.
   const Speed& speed = trial.measurement.speed;
   if (speed.max_rate <= 0 || r.side != Side::at_most || r.holds(r.value(speed.at_max_rate))) return;
-  text += "    at the rate that its cost was read at (" + number(speed.at_max_rate.request_rate) +
-          " requests/s) it is " + number(r.value(speed.at_max_rate)) + " ms";
+  text += "    at the rate that its cost was read at (" +
+          limit_number(speed.at_max_rate.request_rate) + " requests/s) it is " +
+          limit_number(r.value(speed.at_max_rate)) + " ms";
   const LoadRun* best = nullptr;
   for (const LoadRun& run : speed.rate_search) {
     if (run.meets_slo && r.holds(r.value(run)) &&
@@ -107,9 +102,10 @@ void add_caveats(std::string& text, const Study& study, const Requirement& r, co
       best = &run;
   }
   if (best && best->output_tokens_per_s > 0)
-    text += "; it holds up to " + number(best->request_rate) + " requests/s, at $" +
-            number(study.workload.cost.usd_per_hour / 3600 / best->output_tokens_per_s * 1e6) +
-            "/M tokens";
+    text +=
+        "; it holds up to " + limit_number(best->request_rate) + " requests/s, at $" +
+        limit_number(study.workload.cost.usd_per_hour / 3600 / best->output_tokens_per_s * 1e6) +
+        "/M tokens";
   text += "\n";
 }
 
@@ -179,8 +175,8 @@ std::string pick_text(const Study& study, std::span<const Requirement> requireme
   for (const auto& [what, best] : pick.without) {
     const double then = trial_of(study, *best).objectives.*preference.objective;
     text += "  " + what + ": ";
-    text += then < now ? number(now - then) + " (" + number(now) + " instead of " + number(then) +
-                             ", trial " + std::to_string(*best) + ")"
+    text += then < now ? limit_number(now - then) + " (" + limit_number(now) + " instead of " +
+                             limit_number(then) + ", trial " + std::to_string(*best) + ")"
                        : "nothing";
     text += "\n";
   }

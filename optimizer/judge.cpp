@@ -15,20 +15,16 @@
 namespace paretune {
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
 // Adds "<what>: <found> > <limit>" where it is.
 void at_most(std::vector<std::string>& violations, const std::string& what, double found,
              double limit) {
-  if (found > limit) violations.push_back(what + ": " + number(found) + " > " + number(limit));
+  if (found > limit)
+    violations.push_back(what + ": " + limit_number(found) + " > " + limit_number(limit));
 }
 void at_least(std::vector<std::string>& violations, const std::string& what, double found,
               double limit) {
-  if (found < limit) violations.push_back(what + ": " + number(found) + " < " + number(limit));
+  if (found < limit)
+    violations.push_back(what + ": " + limit_number(found) + " < " + limit_number(limit));
 }
 
 constexpr double kLikely = 0.8416;  // standard errors: one-sided 80 %
@@ -149,6 +145,12 @@ QualityFloors floors_of(const Workload& workload) {
 
 bool workload_limits(const Workload& workload) {
   return !workload.slo.bounds.empty() || workload.slo.attainment_fraction.has_value();
+}
+
+std::string limit_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
 }
 
 double distance_to_limits(const Trial& trial) { return distance(trial); }

@@ -25,6 +25,9 @@ QualityFloors floors_of(const Workload& workload);
 // Whether the workload sets any limit on latency.
 bool workload_limits(const Workload& workload);
 
+// As violations and what is said of limits write it: four significant digits.
+std::string limit_number(double value);
+
 // How far a trial is from meeting the workload's limits: the sum of the logarithms of all excesses,
 // as ratios; 0 where it meets them.
 double distance_to_limits(const Trial& trial);

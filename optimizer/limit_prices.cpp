@@ -12,12 +12,6 @@
 namespace paretune {
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
 bool keeps(const LoadRun& run, const Workload& workload) {
   if (run.saturated || run.failed > 0) return false;
   if (const auto fraction = workload.slo.attainment_fraction;
@@ -77,7 +71,7 @@ LimitPrice price_of_time(const Study& study) {
     if (step != study.progress.end() && step->seconds <= end / (1 + kRelaxed) && cost < before.cost)
       before = {trial.id, cost};
   }
-  return {.limit = "budget of " + number(study.workload.budget.minutes) + " minutes",
+  return {.limit = "budget of " + limit_number(study.workload.budget.minutes) + " minutes",
           .relaxed = "what its last tenth brought",
           .trial = now.trial,
           .cost = now.cost,
@@ -96,8 +90,8 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
   const Cheapest now = cheapest(study, base);
   const auto add = [&](std::string limit, double from, double to, const Workload& relaxed) {
     const Cheapest then = cheapest(study, relaxed);
-    LimitPrice price{.limit = std::move(limit) + ' ' + number(from),
-                     .relaxed = number(to),
+    LimitPrice price{.limit = std::move(limit) + ' ' + limit_number(from),
+                     .relaxed = limit_number(to),
                      .trial = then.trial,
                      .cost = now.cost,
                      .relaxed_cost = then.cost};

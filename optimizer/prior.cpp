@@ -45,16 +45,29 @@ Scores predicted_scores(const Prediction& prediction, const Workload& workload) 
   return *search_scores(trial);
 }
 
-Prior::Prior(const FittedCosts& costs, const Workload& workload,
-             std::vector<Sensitivity> sensitivity, std::span<const std::int32_t> vocabulary)
-    : speeds_(costs.model, workload, workload.seed, vocabulary),
-      sensitivity_(std::move(sensitivity)) {}
+QualityLosses losses_of(const Study& study) {
+  QualityLosses losses{study.sensitivity, study.knob_losses, {study.machine, study.model, {}, {}}};
+  for (const LayerKind kind : kAllKinds) {
+    if (std::ranges::find(study.sensitivity, kind, &Sensitivity::kind) != study.sensitivity.end())
+      losses.target.open_layers.push_back(kind);
+  }
+  return losses;
+}
+
+std::optional<double> predicted_kl(const DeployConfig& config, const QualityLosses& losses) {
+  const std::optional<double> weights = predicted_kl(config.weights, losses.weights);
+  const std::optional<double> others = lost_beside_weights(config, losses.target, losses.knobs);
+  return weights && others ? std::optional(*weights + *others) : std::nullopt;
+}
+
+Prior::Prior(const FittedCosts& costs, const Workload& workload, QualityLosses losses,
+             std::span<const std::int32_t> vocabulary)
+    : speeds_(costs.model, workload, workload.seed, vocabulary), losses_(std::move(losses)) {}
 
 std::optional<Prediction> Prior::predict(const DeployConfig& config, const Workload& rated) {
   const std::optional<LoadLevel> level = workload_level(rated);
   if (!level) return std::nullopt;
-  return prediction_of(speeds_.estimate(config, *level), predicted_kl(config.weights, sensitivity_),
-                       rated);
+  return prediction_of(speeds_.estimate(config, *level), predicted_kl(config, losses_), rated);
 }
 
 std::vector<DeployConfig> calibration_candidates(const ConfigSpace& space, int count,

@@ -1,5 +1,5 @@
 // What is predicted of a config before it is tried: speeds by the calibrated cost model, quality by
-// the sensitivities of its weights. The search takes it as its prior and learns how far to believe
+// what its parts lose alone. The search takes it as its prior and learns how far to believe
 // it; a report shows it beside what was measured.
 #pragma once
 
@@ -24,20 +24,30 @@ Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl
 // component of what is not known is NaN.
 Scores predicted_scores(const Prediction& prediction, const Workload& workload);
 
+// What was measured of parts alone.
+struct QualityLosses {
+  std::vector<Sensitivity> weights;
+  std::vector<KnobLoss> knobs;
+  Target target;  // what is open there: the kinds of layers that were measured
+};
+QualityLosses losses_of(const Study& study);
+
+// Small losses add up. nullopt: one of the config's was not measured.
+std::optional<double> predicted_kl(const DeployConfig& config, const QualityLosses& losses);
+
 class Prior {
  public:
-  // sensitivity: of the target's model. vocabulary must outlive it.
-  Prior(const FittedCosts& costs, const Workload& workload, std::vector<Sensitivity> sensitivity,
+  // vocabulary must outlive it.
+  Prior(const FittedCosts& costs, const Workload& workload, QualityLosses losses,
         std::span<const std::int32_t> vocabulary);
 
   // Under the load of a workload that differs from the constructor's in its rate alone; nullopt
-  // where it has none yet. What the KV cache and activations add to the divergence of the weights
-  // is left for the search to learn. Pure.
+  // where it has none yet. Pure.
   std::optional<Prediction> predict(const DeployConfig& config, const Workload& rated);
 
  private:
   SpeedPredictor speeds_;
-  std::vector<Sensitivity> sensitivity_;
+  QualityLosses losses_;
 };
 
 // Configs for calibrating: distinct points of the space drawn at random, at most `count`.

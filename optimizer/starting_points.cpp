@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "profiles/pace.h"
 #include "runtime/deployment.h"
 
 namespace paretune {
@@ -9,8 +10,11 @@ namespace paretune {
 DeployConfig apply(const StartingPoint& point, const Target& target) {
   DeployConfig config = default_config(target);
   const std::string where(point.name);
-  config.weights = uniform_policy(target.open_layers, parse_treatment(point.linear, where),
-                                  parse_treatment(point.output, where));
+  const auto treatment = [&](std::string_view text) {
+    return affordable(parse_treatment(text, where), target);
+  };
+  config.weights =
+      uniform_policy(target.open_layers, treatment(point.linear), treatment(point.output));
   for (const std::string_view setting : point.settings) {
     if (setting.empty()) break;
     const auto equals = setting.find('=');

@@ -42,6 +42,7 @@ inline constexpr std::array kStartingPoints{
                   {"max_batch_size=32", "prefill_kernel=tuned", "decode_kernel=tuned"}},
 };
 
+// Its treatments as the target affords them (profiles/pace.h).
 DeployConfig apply(const StartingPoint& point, const Target& target);
 
 }  // namespace paretune

@@ -1,6 +1,7 @@
 #include "optimizer/study.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 
 namespace paretune {
@@ -13,6 +14,16 @@ const Trial* Study::find_pick(std::string_view name) const {
 std::string latency_objective_name(const Workload& workload) {
   return std::string(workload.objective.metric->name) + " " +
          std::string(workload.objective.percentile.name);
+}
+
+std::string regret_text(const Study& study) {
+  if (!study.regret) return "";
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "By the search's models, the front lacks at most %.2g %% of the hypervolume that "
+                "all configs have (95 %%).",
+                100 * *study.regret);
+  return text;
 }
 
 std::vector<TrialColumn> trial_columns() {

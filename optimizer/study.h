@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "optimizer/policy_front.h"
+#include "profiles/knob_losses.h"
 #include "profiles/measurement.h"
 #include "profiles/quality_gate.h"
 #include "runtime/deploy_config.h"
@@ -148,6 +149,7 @@ struct Study {
   std::string strategy;
   std::uint64_t seed = 0;
 
+  std::vector<KnobLoss> knob_losses;        // of activations and KV cache, each alone
   std::vector<Sensitivity> sensitivity;     // of open kinds of layers, each alone
   std::vector<PolicyPrediction> proposals;  // policies that the search got from it, slowest first
 
@@ -170,8 +172,11 @@ struct Study {
   std::vector<GateTrial> gates;
   Verification verification;
   std::vector<FrontStep> progress;
-  double seconds = 0;       // wall time of the study, resumed parts included
-  int resumed_trials = 0;   // taken from the store instead of measured now
+  double seconds = 0;      // wall time of the study, resumed parts included
+  int resumed_trials = 0;  // taken from the store instead of measured now
+  // What the front may still lack, as a share of the hypervolume of all configs' (logarithmic
+  // axes): a 95 % quantile by the search's models. Absent where the search cannot tell.
+  std::optional<double> regret;
   std::string stop_reason;  // "budget of 40 trials used", "interrupted", …
 
   const Trial* find_pick(std::string_view name) const;  // nullptr: there is none
@@ -179,6 +184,9 @@ struct Study {
 
 // Study::latency_objective of a study of this workload.
 std::string latency_objective_name(const Workload& workload);
+
+// What its regret says, as a sentence; "": it has none.
+std::string regret_text(const Study& study);
 
 // Columns that tables of trials share: name, unit, value.
 struct TrialColumn {

@@ -48,6 +48,11 @@ static void read_leaf(const FieldJson& json, const std::string& where, Capabilit
   v = parse_capability(json.dump(), where);
 }
 
+static FieldJson write_leaf(Is<KnobLoss> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, KnobLoss& v) {
+  v = parse_knob_loss(json.dump(), where);
+}
+
 static FieldJson write_leaf(Is<Sensitivity> auto& v) { return FieldJson::parse(to_json(v)); }
 static void read_leaf(const FieldJson& json, const std::string& where, Sensitivity& v) {
   v = parse_sensitivity(json.dump(), where);
@@ -159,20 +164,22 @@ static void fields(Is<Verification> auto& s, auto&& visit) {
 // which is read from workload_json.
 static void fields(Is<Study> auto& s, auto&& visit) {
   auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
-         machine, build, command, started_at, finished_at, strategy, seed, sensitivity, proposals,
-         cost_model, kernels, latency_objective, knobs, space, trials, front, picks, feasible,
-         binding_constraint, ties, prices, effects, gates, verification, progress, seconds,
-         resumed_trials, stop_reason] = s;
+         machine, build, command, started_at, finished_at, strategy, seed, knob_losses, sensitivity,
+         proposals, cost_model, kernels, latency_objective, knobs, space, trials, front, picks,
+         feasible, binding_constraint, ties, prices, effects, gates, verification, progress,
+         seconds, resumed_trials, regret, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
   visit("build", build), visit("command", command), visit("started_at", started_at);
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
-  visit("sensitivity", sensitivity), visit("proposals", proposals), visit("cost_model", cost_model);
+  visit("knob_losses", knob_losses), visit("sensitivity", sensitivity),
+      visit("proposals", proposals), visit("cost_model", cost_model);
   visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
   visit("verification", verification), visit("seconds", seconds);
-  visit("resumed_trials", resumed_trials), visit("stop_reason", stop_reason);
+  visit("resumed_trials", resumed_trials), visit("regret", regret);
+  visit("stop_reason", stop_reason);
 }
 
 static void fields(Is<RunOptions> auto& s, auto&& visit) {

@@ -24,7 +24,9 @@ namespace {
 // as long as so many trials.
 constexpr double kVerificationTrials = 3;
 // Of the budget: for measuring the front again; for the quality gate and rates that do not hold.
-constexpr double kConfirmationShare = 0.12, kGateShare = 0.13;
+constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.12;
+
+constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
 std::string minutes_text(double minutes) {
   char text[32];
@@ -113,11 +115,12 @@ class Trials {
 
 // The weight formats of the space's policies, or of those that will be proposed, if it asks for
 // tuned kernels.
-std::vector<const WeightFormat*> formats_to_tune(const Study& study, bool proposed) {
+std::vector<const WeightFormat*> formats_to_tune(const Study& study, const Target& target,
+                                                 bool proposed) {
   std::vector<const WeightFormat*> formats;
   bool tuned = false;
   if (proposed) {
-    for (const Treatment& treatment : sensitivity_treatments()) {
+    for (const Treatment& treatment : sensitivity_treatments(target)) {
       if (std::ranges::find(formats, treatment.format) == formats.end())
         formats.push_back(treatment.format);
     }
@@ -141,6 +144,13 @@ std::vector<const WeightFormat*> formats_to_tune(const Study& study, bool propos
 // Kernels are tuned once for a machine, trials are what the user came for.
 double kernel_budget_s(const Workload& workload, const TuneOptions& options) {
   return options.kernel_seconds.value_or(std::min(60.0, 0.06 * 60 * workload.budget.minutes));
+}
+
+// A slow model's time is better spent on trials.
+double loss_budget_s(const Workload& workload, const Target& target) {
+  const double budget_s = 60 * workload.budget.minutes;
+  const bool slow = loss_tokens(target, 0.15 * budget_s) < 300;  // where each is that poor a sample
+  return std::min(600.0, (slow ? 0.08 : 0.15) * budget_s);
 }
 
 double calibration_budget_s(const Workload& workload, const TuneOptions& options) {
@@ -200,6 +210,19 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
   return starts;
 }
 
+// Those first that are predicted to meet the limits at the least cost.
+void sort_by_promise(std::vector<DeployConfig>& configs, Prior& prior, const Workload& rated) {
+  std::vector<std::pair<std::pair<bool, double>, DeployConfig>> promises;
+  for (const DeployConfig& config : configs) {
+    const std::optional<Prediction> prediction = prior.predict(config, rated);
+    promises.push_back({{!prediction || !prediction->meets_slo,
+                         prediction ? prediction->objectives.usd_per_million_output_tokens : 0},
+                        config});
+  }
+  std::ranges::stable_sort(promises, {}, [](const auto& promise) { return promise.first; });
+  for (std::size_t i = 0; i < configs.size(); ++i) configs[i] = std::move(promises[i].second);
+}
+
 }  // namespace
 
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
@@ -234,7 +257,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
                  std::to_string(profiler.quality_plan().predicted_tokens()) + " tokens and " +
                  std::to_string(profiler.quality_plan().questions.size()) + " questions");
   bool interrupted = !profiler.prepare_reference();
-  if (const auto formats = formats_to_tune(study, !workload.space.contains("weights"));
+  if (const auto formats =
+          formats_to_tune(study, profiler.target(), !workload.space.contains("weights"));
       !interrupted && !formats.empty()) {
     interrupted = !profiler.prepare_kernels(formats, kernel_budget_s(workload, options),
                                             options.retune_kernels,
@@ -243,9 +267,10 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   }
 
   if (!interrupted && !workload.space.contains("weights")) {
-    observer.phase("measuring what each kind of layer loses under each treatment");
-    interrupted =
-        !profiler.prepare_sensitivity(std::min(600.0, 0.15 * 60 * workload.budget.minutes));
+    observer.phase(
+        "measuring what activations, KV cache and each kind of layer lose under each treatment");
+    interrupted = !profiler.prepare_losses(loss_budget_s(workload, profiler.target()));
+    study.knob_losses = profiler.knob_losses();
     study.sensitivity = profiler.sensitivity();
     if (!interrupted && !study.sensitivity.empty()) {
       profiler.set_policies(propose_policies(study, profiler.target()));
@@ -263,7 +288,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
         workload.seed, [&](const std::string& text) { observer.phase(text); });
     if (!interrupted) study.cost_model = cost_model_text(profiler.costs());
     if (profiler.costs().costs)
-      prior.emplace(*profiler.costs().costs, workload, study.sensitivity, profiler.vocabulary());
+      prior.emplace(*profiler.costs().costs, workload, losses_of(study), profiler.vocabulary());
   }
   SearchSetup setup{.n_objectives = 3, .seed = options.seed};
   if (prior) {
@@ -278,8 +303,10 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
       find_strategy(options.strategy).make(space.space(), setup);
 
   const auto out_of_budget = [&] {
-    const double reserve = (1 + kVerificationTrials) * trials.mean_seconds() +
-                           (kConfirmationShare + kGateShare) * 60 * workload.budget.minutes;
+    const double budget_s = 60 * workload.budget.minutes, mean_s = trials.mean_seconds();
+    const double reserve =
+        mean_s + std::min(kVerificationTrials * mean_s, kMostVerificationShare * budget_s) +
+        (kConfirmationShare + kGateShare) * budget_s;
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =
@@ -307,6 +334,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     starts.push_back(apply(start, profiler.target()));
   for (const DeployConfig& config : proposed_starts(study, profiler.target()))
     starts.push_back(config);
+  if (prior) sort_by_promise(starts, *prior, trials.rated());
   for (const DeployConfig& config : starts) {
     if (interrupted || out_of_budget()) break;
     if (!space.point(config) || std::ranges::find(seen, config) != seen.end()) continue;
@@ -318,11 +346,17 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
       study.stop_reason = "every config was tried";
       break;
     }
+    if (const std::optional<Regret> regret = strategy->regret();
+        regret && regret->share <= kNegligibleRegret) {
+      study.stop_reason = "nothing that is left to try promises more than the front";
+      break;
+    }
     measure(space.config(asked.front()));
   }
 
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
+  if (const std::optional<Regret> regret = strategy->regret()) study.regret = regret->share;
   if (study.feasible && !interrupted) {
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
                            kConfirmationShare * 60 * workload.budget.minutes, observer, stop);

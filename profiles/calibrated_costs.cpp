@@ -13,7 +13,7 @@
 namespace paretune {
 namespace {
 
-constexpr std::size_t kFewestRuns = 4;            // that a fit is believed from
+constexpr std::size_t kFewestRuns = 3;            // that a fit is believed from
 constexpr std::string_view kFailed = "failed: ";  // a kept failure begins so, and goes on in words
 
 std::string key_of(const CostCalibrationTask& task) {
@@ -28,7 +28,7 @@ std::string key_of(const CostCalibrationTask& task) {
 std::string calibrate(const CostCalibrationTask& task, Clock& clock, double budget_s) {
   const CostCalibration calibration =
       calibrate_costs(task.model, task.target, task.candidates, task.workload, task.kernels,
-                      task.vocabulary, clock, budget_s, task.seed);
+                      task.vocabulary, clock, budget_s, task.seed, task.packs);
   if (calibration.runs.size() < kFewestRuns) {
     char text[120];
     std::snprintf(text, sizeof text, "%zu configs were run in %.3g s, too few to learn from",

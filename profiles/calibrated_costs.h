@@ -25,6 +25,7 @@ struct CostCalibrationTask {
   const KernelTable& kernels;
   std::span<const std::int32_t> vocabulary;
   std::uint64_t seed = 1;
+  PackCache* packs = nullptr;
 };
 
 struct CalibratedCosts {

@@ -9,7 +9,9 @@
 
 #include "profiles/digest.h"
 #include "profiles/isolate.h"
+#include "profiles/measured_lines.h"
 #include "profiles/measurement_json.h"
+#include "profiles/pace.h"
 #include "profiles/quality.h"
 #include "profiles/speed.h"
 #include "profiles/tuned_kernels.h"
@@ -21,6 +23,9 @@
 
 namespace paretune {
 namespace {
+
+constexpr double kPackShare = 0.15;         // of the budget, for one way of compressing
+constexpr double kKnobLossShare = 1.0 / 3;  // of the time for all losses, at most
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -41,6 +46,14 @@ void check_lengths(const Workload& workload, const ModelShape& shape) {
         std::to_string(shape.max_seq_len) + " together, the model's context; " +
         (workload.trace.empty() ? "set a smaller max" : "clip longer rows"));
   }
+}
+
+// One step of the search for the highest rate where a run takes much of the budget.
+int rate_steps(const Workload& workload, const Target& target) {
+  constexpr double kLongRun = 0.03;
+  const double run_s =
+      assumed_served_token_seconds(target) * workload.num_requests * mean_request_tokens(workload);
+  return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 2;
 }
 
 // nullopt: questions are then fed as plain text; serve says why when asked to chat.
@@ -83,7 +96,7 @@ std::string used_kernels(const KernelTable& kernels, const DeployConfig& config,
 // KL divergence of the reference to the same weights, run by other kernels.
 double noise_floor(const std::filesystem::path& path, DeployConfig config, const QualityPlan& plan,
                    const QualityReference& reference) {
-  constexpr std::size_t kTokens = 1500;
+  const std::size_t tokens = std::min<std::size_t>(1500, plan.predicted_tokens() / 2);
   const std::string_view used = config.prefill_kernel.name;
   for (const std::string_view family : {"openblas", "avx2", "scalar"}) {
     if (&resolve_matmul(family, kF32, Activations::f32) ==
@@ -93,7 +106,21 @@ double noise_floor(const std::filesystem::path& path, DeployConfig config, const
     break;
   }
   const LoadedModel model = load_model(open_model(path), config);
-  return measure_text_sample(model, config, plan, reference, kTokens).kl_divergence;
+  return measure_text_sample(model, config, plan, reference, tokens).kl_divergence;
+}
+
+// Questions that a slow model answers in about kPartSeconds at a time, in their order.
+std::vector<QualityPlan> parts_of(const QualityPlan& plan, const Target& target) {
+  constexpr double kPartSeconds = 10;
+  const double token_seconds = assumed_reference_token_seconds(target);
+  std::vector<QualityPlan> parts(1);
+  double seconds = 0;
+  for (const QualityQuestion& question : plan.questions) {
+    if (seconds > kPartSeconds) parts.emplace_back(), seconds = 0;
+    parts.back().questions.push_back(question);
+    seconds += token_seconds * double(question.prompt.size());
+  }
+  return parts;
 }
 
 }  // namespace
@@ -111,6 +138,7 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
       packs_(store.file().parent_path() / "packs",
              PackCache::default_limit(store.file().parent_path())),
       workload_(workload) {
+  target_.pack_seconds = kPackShare * 60 * workload.budget.minutes;
   if (!workload.open_layers.empty()) {
     target_.open_layers.clear();
     for (const std::string& name : workload.open_layers) {
@@ -128,6 +156,7 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
             std::to_string(row.output_tokens) + '\n';
   }
   trace_hash_ = digest({rows});
+  rate_steps_ = rate_steps(workload, target_);
   const Tokenizer tokenizer(source_->tokenizer());
   vocabulary_ = ordinary_tokens(tokenizer);
   const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
@@ -182,51 +211,46 @@ bool Profiler::prepare_kernels(std::span<const WeightFormat* const> formats, dou
   return table.has_value();
 }
 
-bool Profiler::prepare_sensitivity(double budget_s) {
-  std::string open;
-  for (const LayerKind kind : target_.open_layers) {
-    open += std::string(layer_kind_info(kind).name) + ' ';
-  }
-  // What was left out stays out, so that a study run again decides the same.
-  const std::string done = digest({"sensitivities", model_key(), open, plan_.hash(), build_});
-  const double deadline = clock_.now() + (store_.find_blob(done) ? -1 : budget_s);
-  const auto key = [&](LayerKind kind, const Treatment& treatment) {
-    return digest({"sensitivity", model_key(), std::string(layer_kind_info(kind).name),
-                   to_text(treatment), plan_.hash(), build_});
+bool Profiler::prepare_losses(double budget_s) {
+  const double begin = clock_.now();
+  const std::size_t tokens = loss_tokens(target_, budget_s);
+  std::string open_kinds;
+  for (const LayerKind kind : target_.open_layers)
+    open_kinds += std::string(layer_kind_info(kind).name) + ' ';
+  const auto key = [&](const std::string& what) {
+    return digest({"losses", model_key(), what, plan_.hash(), std::to_string(tokens), build_});
   };
-  sensitivity_.clear();
-  for (const Treatment& treatment : sensitivity_treatments()) {
-    std::vector<LayerKind> missing;
+
+  // Every config has a KV cache and activations: those first.
+  std::vector<LineTask> knobs, treatments;
+  for (const KnobLoss& value : lossy_values(target_)) {
+    const auto measure = [this, value, tokens] {
+      return to_json(measure_knob_loss([this] { return open(); }, target_, value, plan_, reference_,
+                                       tokens, &packs_));
+    };
+    knobs.push_back({key(to_json(value) + ' ' + open_kinds), measure});
+  }
+  for (const Treatment& treatment : sensitivity_treatments(target_)) {
     for (const LayerKind kind : target_.open_layers) {
       if (std::ranges::find(kAllKinds, kind) == kAllKinds.end()) continue;  // always as they are
-      if (const auto found = store_.find_blob(key(kind, treatment))) {
-        sensitivity_.push_back(parse_sensitivity(*found, "the store's memo of sensitivities"));
-      } else {
-        missing.push_back(kind);
-      }
-    }
-    if (missing.empty() || clock_.now() > deadline) continue;
-    const ChildResult child = run_isolated(
-        [&] {
-          std::string lines;
-          for (const LayerKind kind : missing) {
-            if (clock_.now() > deadline) break;
-            lines += to_json(measure_sensitivity(this->open(), target_, kind, treatment, plan_,
-                                                 reference_, &packs_)) +
-                     '\n';
-          }
-          return lines;
-        },
-        1e9, stop_);
-    if (child.interrupted) return false;
-    if (child.outcome != Outcome::ok) continue;  // a treatment that breaks the model is no choice
-    std::istringstream lines(child.output);
-    for (std::string line; std::getline(lines, line);) {
-      sensitivity_.push_back(parse_sensitivity(line, "the child that measures sensitivities"));
-      store_.put_blob(key(sensitivity_.back().kind, treatment), line);
+      const auto measure = [this, kind, treatment, tokens] {
+        return to_json(measure_sensitivity(open(), target_, kind, treatment, plan_, reference_,
+                                           tokens, &packs_));
+      };
+      treatments.push_back(
+          {key(std::string(layer_kind_info(kind).name) + ' ' + to_text(treatment)), measure});
     }
   }
-  store_.put_blob(done, "done");
+  const auto knob_lines = measured_lines(key("knobs of " + open_kinds), knobs, store_, clock_,
+                                         kKnobLossShare * budget_s, stop_);
+  if (!knob_lines) return false;
+  const auto lines = measured_lines(key("treatments of " + open_kinds), treatments, store_, clock_,
+                                    begin + budget_s - clock_.now(), stop_);
+  if (!lines) return false;
+  const std::string where = store_.file().string() + ": memo of losses";
+  knob_losses_.clear(), sensitivity_.clear();
+  for (const std::string& line : *knob_lines) knob_losses_.push_back(parse_knob_loss(line, where));
+  for (const std::string& line : *lines) sensitivity_.push_back(parse_sensitivity(line, where));
   return true;
 }
 
@@ -242,7 +266,8 @@ bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, double bu
                                                            .trace_hash = trace_hash_,
                                                            .kernels = kernels_,
                                                            .vocabulary = vocabulary_,
-                                                           .seed = seed},
+                                                           .seed = seed,
+                                                           .packs = &packs_},
                                                           store_, clock_, budget_s, stop_, say);
   if (costs) costs_ = std::move(*costs);
   return costs.has_value();
@@ -281,51 +306,21 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
         plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
   }
   const double deadline = clock_.now() + budget_s;
-  struct Asked {
-    QualityPlan questions;
-    std::vector<QuestionScore> scores, reference_scores;
-    GateCapability result;
-    bool decided = false;
-  };
-  std::map<std::string, Asked> capabilities;
-  const auto verdict = [&] {
-    std::vector<GateCapability> results;
-    for (const auto& [name, asked] : capabilities) results.push_back(asked.result);
-    return judge_gate(results, margins);
-  };
-  for (int look = 0; look < kGateLooks; ++look) {
-    if (look > 0 && clock_.now() > deadline) break;
-    QualityPlan plan;
-    for (const auto& [name, questions] : gate_questions_) {
-      const std::optional<double> margin = margins.of(name);
-      if (!margin || capabilities[name].decided) continue;
-      const std::size_t from = capabilities[name].questions.questions.size();
-      const std::size_t to =
-          std::min(questions.size(), static_cast<std::size_t>(gate_questions(*margin, look)));
-      for (std::size_t i = from; i < to; ++i) plan.questions.push_back(questions[i]);
-    }
-    if (plan.questions.empty() && look > 1) break;
-    const auto before = scores_of(full_precision_config(target_), plan);
-    if (!before) return std::nullopt;
-    const auto now = scores_of(config, plan);
-    if (!now) return std::nullopt;
-    for (std::size_t i = 0; i < plan.questions.size(); ++i) {
-      Asked& asked = capabilities[plan.questions[i].item.capability];
-      asked.questions.questions.push_back(plan.questions[i]);
-      asked.scores.push_back((*now)[i]);
-      asked.reference_scores.push_back((*before)[i]);
-    }
-    for (auto& [name, asked] : capabilities) {
-      if (asked.decided || asked.questions.questions.empty()) continue;
-      Quality quality{.kl_p999 = kl_p999};
-      summarize_scores(asked.questions, asked.scores, asked.reference_scores, quality);
-      asked.result = {quality.capabilities.front(), look + 1};
-      asked.decided =
-          gate_verdict(asked.result.capability, *margins.of(name), look) != GateVerdict::undecided;
-    }
-    if (verdict().verdict != GateVerdict::undecided) break;
-  }
-  return verdict();
+  return run_gate(
+      gate_questions_, margins, kl_p999,
+      [&](const QualityPlan& plan) -> std::optional<GateScores> {
+        GateScores all;
+        for (const QualityPlan& part : parts_of(plan, target_)) {
+          if (!all.now.empty() && clock_.now() > deadline) break;
+          const auto reference = scores_of(full_precision_config(target_), part);
+          const auto now = reference ? scores_of(config, part) : std::nullopt;
+          if (!now) return std::nullopt;
+          all.reference.insert(all.reference.end(), reference->begin(), reference->end());
+          all.now.insert(all.now.end(), now->begin(), now->end());
+        }
+        return all;
+      },
+      [&] { return clock_.now() <= deadline; });
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,
@@ -404,7 +399,8 @@ Profiled Profiler::measure(const DeployConfig& config, const Workload& workload,
                            double timeout_s) {
   return run(key("trial", config, workload, seed), config, timeout_s, false,
              [&](const LoadedModel& model) {
-               return measure_speed(model, config, workload, seed, vocabulary_, clock_);
+               return measure_speed(model, config, workload, seed, vocabulary_, clock_,
+                                    rate_steps_);
              });
 }
 

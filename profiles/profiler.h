@@ -16,6 +16,7 @@
 #include "profiles/calibrated_costs.h"
 #include "profiles/clock.h"
 #include "profiles/isolate.h"
+#include "profiles/knob_losses.h"
 #include "profiles/measurement.h"
 #include "profiles/quality_gate.h"
 #include "profiles/quality_plan.h"
@@ -68,10 +69,11 @@ class Profiler {
                        const std::function<void(const std::string&)>& say);
   const KernelTable& kernels() const { return kernels_; }
 
-  // Measures how much quality each open kind of layer loses under each of sensitivity_treatments(),
-  // or finds what an earlier run measured; what does not fit into about budget_s is left out. Needs
-  // prepare_reference. False: interrupted.
-  bool prepare_sensitivity(double budget_s);
+  // Measures how much quality each of lossy_values() costs, and each open kind of layer under each
+  // of sensitivity_treatments(), or finds what an earlier run measured; what does not fit into
+  // about budget_s is left out. Needs prepare_reference. False: interrupted.
+  bool prepare_losses(double budget_s);
+  const std::vector<KnobLoss>& knob_losses() const { return knob_losses_; }
   const std::vector<Sensitivity>& sensitivity() const { return sensitivity_; }
 
   // Calibrates the cost model within about budget_s, or finds what an earlier run kept
@@ -126,11 +128,13 @@ class Profiler {
   std::set<std::string> packed_;
   std::string trace_hash_;  // of the rows that arrivals replay
   const Workload workload_;
+  int rate_steps_ = 2;
   std::vector<std::int32_t> vocabulary_;
   QualityPlan plan_;
   std::map<std::string, std::vector<QualityQuestion>> gate_questions_;  // made when first needed
   QualityReference reference_;
   KernelTable kernels_;
+  std::vector<KnobLoss> knob_losses_;
   std::vector<Sensitivity> sensitivity_;
   CalibratedCosts costs_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <numbers>
 
 namespace paretune {
@@ -18,18 +19,19 @@ std::string points(double fraction) {
 constexpr int kAccuracyLook = 2;  // the first that accuracy may pass at
 
 std::string interval(const Capability& c) {
-  const double reach = kGateSigmas * c.drop_standard_error;
-  return c.name + " loses " + points(c.drop - reach) + " to " + points(c.drop + reach) +
-         " points (" + std::to_string(c.items) + " questions)";
+  const auto [least, most] = accuracy_loss(c);
+  return c.name + " loses " + points(least) + " to " + points(most) + " points (" +
+         std::to_string(c.items) + " questions)";
 }
 
 // As interval, of what a pass is nearest to.
 std::string open_interval(const Capability& c) {
+  if (c.items == 0)
+    return "no question of " + c.name + " was left that no trial used, or no time for one";
   if (c.rated == 0) return interval(c);
-  const double reach = kGateSigmas * c.likelihood_drop_standard_error;
-  return "the probability of a right answer to " + c.name + " falls by " +
-         points(c.likelihood_drop - reach) + " to " + points(c.likelihood_drop + reach) +
-         " points (" + std::to_string(c.rated) + " questions)";
+  const auto [least, most] = likelihood_loss(c);
+  return "the probability of a right answer to " + c.name + " falls by " + points(least) + " to " +
+         points(most) + " points (" + std::to_string(c.rated) + " questions)";
 }
 
 }  // namespace
@@ -47,18 +49,101 @@ std::string_view verdict_name(GateVerdict verdict) {
 int gate_questions(double margin, int look) {
   // Of n answers none of which changes, the standard error is sqrt(2) / (n + 2) (paired_drop).
   const double enough = std::ceil(kGateSigmas * std::numbers::sqrt2 / std::max(margin, 1e-3));
-  const double wanted = look < kAccuracyLook ? std::min(look == 0 ? 50.0 : 150.0, enough)
+  // A wide margin shows on fewer questions.
+  const double first = std::clamp(std::ceil(1 / std::max(margin, 1e-3)), 20.0, 50.0);
+  const double wanted = look < kAccuracyLook ? std::min(look == 0 ? first : 150.0, enough)
                                              : enough * (1 << (look - kAccuracyLook));
   return static_cast<int>(std::min<double>(wanted, kMostGateQuestions));
 }
 
-GateVerdict gate_verdict(const Capability& c, double margin, int look) {
+LossRange accuracy_loss(const Capability& c) {
   const double reach = kGateSigmas * c.drop_standard_error;
-  if (c.drop - reach > margin) return GateVerdict::failed;
-  const double likelihood_reach = kGateSigmas * c.likelihood_drop_standard_error;
-  const bool by_likelihood = c.rated > 0 && c.likelihood_drop + likelihood_reach <= margin;
-  const bool by_accuracy = look >= kAccuracyLook && c.drop + reach <= margin;
+  return {c.drop - reach, c.drop + reach};
+}
+
+LossRange likelihood_loss(const Capability& c) {
+  const double reach = kGateSigmas * c.likelihood_drop_standard_error;
+  return {c.likelihood_drop - reach, c.likelihood_drop + reach};
+}
+
+GateVerdict gate_verdict(const Capability& c, double margin, int look) {
+  if (c.items == 0) return GateVerdict::undecided;
+  const LossRange loss = accuracy_loss(c);
+  if (loss.least > margin) return GateVerdict::failed;
+  const bool by_likelihood = c.rated > 0 && likelihood_loss(c).most <= margin;
+  const bool by_accuracy = look >= kAccuracyLook && loss.most <= margin;
   return by_likelihood || by_accuracy ? GateVerdict::passed : GateVerdict::undecided;
+}
+
+namespace {
+
+// What a capability was asked so far.
+struct Asked {
+  explicit Asked(const std::string& name) : result{{.name = name}} {}
+  QualityPlan questions;
+  GateScores scores;
+  GateCapability result;
+  bool decided = false;
+};
+
+// Full precision is sure of no answer.
+bool nothing_to_lose(const Asked& asked) {
+  return asked.result.capability.items == 0 && !asked.questions.questions.empty();
+}
+
+GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMargins& margins) {
+  std::vector<GateCapability> results;
+  for (const auto& [name, asked] : capabilities) {
+    if (!nothing_to_lose(asked)) results.push_back(asked.result);
+  }
+  return judge_gate(results, margins);
+}
+
+}  // namespace
+
+std::optional<GateResult> run_gate(
+    const std::map<std::string, std::vector<QualityQuestion>>& questions,
+    const GateMargins& margins, double kl_p999,
+    const std::function<std::optional<GateScores>(const QualityPlan&)>& ask,
+    const std::function<bool()>& in_time) {
+  std::map<std::string, Asked> capabilities;
+  for (const auto& [name, fresh] : questions) {
+    if (margins.of(name)) capabilities.emplace(name, name);
+  }
+  for (int look = 0; look < kGateLooks; ++look) {
+    if (look > 0 && !in_time()) break;
+    QualityPlan plan;
+    for (const auto& [name, asked] : capabilities) {
+      if (asked.decided) continue;
+      const std::vector<QualityQuestion>& fresh = questions.at(name);
+      const std::size_t to =
+          std::min(fresh.size(), static_cast<std::size_t>(gate_questions(*margins.of(name), look)));
+      for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
+        plan.questions.push_back(fresh[i]);
+    }
+    const std::optional<GateScores> scores = ask(plan);
+    if (!scores) return std::nullopt;
+    for (std::size_t i = 0; i < scores->now.size(); ++i) {
+      Asked& asked = capabilities.at(plan.questions[i].item.capability);
+      asked.questions.questions.push_back(plan.questions[i]);
+      asked.scores.reference.push_back(scores->reference[i]);
+      asked.scores.now.push_back(scores->now[i]);
+    }
+    for (auto& [name, asked] : capabilities) {
+      if (asked.decided) continue;
+      Quality quality{.kl_p999 = kl_p999};
+      summarize_scores(asked.questions, asked.scores.now, asked.scores.reference, quality);
+      asked.result.looks = look + 1;
+      if (quality.capabilities.empty()) continue;
+      asked.result.capability = quality.capabilities.front();
+      asked.decided =
+          gate_verdict(asked.result.capability, *margins.of(name), look) != GateVerdict::undecided;
+    }
+    const bool all_decided =
+        std::ranges::all_of(capabilities, [](const auto& named) { return named.second.decided; });
+    if (all_decided || judged(capabilities, margins).verdict == GateVerdict::failed) break;
+  }
+  return judged(capabilities, margins);
 }
 
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins) {
@@ -83,8 +168,8 @@ GateResult judge_gate(const std::vector<GateCapability>& capabilities, const Gat
     if (verdict != GateVerdict::undecided) continue;
     result.verdict = verdict;
     const auto worst = [](const Capability& one) {
-      return one.rated > 0 ? one.likelihood_drop + kGateSigmas * one.likelihood_drop_standard_error
-                           : one.drop + kGateSigmas * one.drop_standard_error;
+      if (one.items == 0) return std::numeric_limits<double>::infinity();
+      return one.rated > 0 ? likelihood_loss(one).most : accuracy_loss(one).most;
     };
     if (!widest || worst(c) > worst(*widest)) widest = &c;
   }

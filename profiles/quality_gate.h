@@ -15,6 +15,7 @@
 // doi:10.2307/1267823).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@
 
 #include "profiles/measurement.h"
 #include "profiles/quality_plan.h"
+#include "profiles/question_scores.h"
 
 namespace paretune {
 
@@ -42,6 +44,13 @@ inline constexpr double kGateSigmas = 2.3940;  // one-sided 5 % / 6
 inline constexpr int kMostGateQuestions = 1200;
 int gate_questions(double margin, int look);
 
+// Of what was lost: as little and as much as is still possible, all looks together.
+struct LossRange {
+  double least, most;
+};
+LossRange accuracy_loss(const Capability& capability);
+LossRange likelihood_loss(const Capability& capability);  // where it is rated
+
 struct GateResult {
   GateVerdict verdict = GateVerdict::undecided;
   std::vector<Capability> capabilities;  // each as of the look that decided it, or of the last
@@ -49,8 +58,9 @@ struct GateResult {
   int looks = 0;
 };
 
-// Of one capability at a look: failed where even the best end of the interval of its drop is above
-// the margin, passed where the worst end is not, of this or of the likelihood's.
+// Of one capability at a look: failed where even the least possible loss is above the margin,
+// passed where the most that is possible is not, of accuracy or of likelihood. Undecided without
+// questions.
 GateVerdict gate_verdict(const Capability& capability, double margin, int look);
 
 // Of all that have a margin, looks being how often each was looked at. Failed: one did. Passed: all
@@ -61,8 +71,23 @@ struct GateCapability {
 };
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins);
 
+// Of a plan's questions.
+struct GateScores {
+  std::vector<QuestionScore> reference, now;
+};
+
+// Looks until all is decided. ask: of the first questions as many as there is time for; nullopt
+// where the user wants no more, as is then the result.
+// in_time: asked before every look but the first. kl_p999: as of summarize_scores. A capability of
+// which full precision is sure of no answer has nothing to lose and is left out.
+std::optional<GateResult> run_gate(
+    const std::map<std::string, std::vector<QualityQuestion>>& questions,
+    const GateMargins& margins, double kl_p999,
+    const std::function<std::optional<GateScores>(const QualityPlan&)>& ask,
+    const std::function<bool()>& in_time);
+
 // Of every capability up to kMostGateQuestions, in an order drawn by the seed; used: what the
-// search measures on, which is left out.
+// search measures on, which is left out: where that is all, the capability has none.
 std::map<std::string, std::vector<QualityQuestion>> plan_gate(const Workload& workload,
                                                               const ModelShape& shape,
                                                               const Tokenizer& tokenizer,

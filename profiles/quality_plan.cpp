@@ -39,6 +39,8 @@ class Planner {
         trains_on_evals_(calibrates_on_evals(workload.quality)) {
     budget_.text_tokens =
         std::min(budget.text_tokens, workload.quality.max_text_tokens.value_or(budget.text_tokens));
+    budget_.questions =
+        std::min(budget.questions, workload.quality.max_questions.value_or(budget.questions));
     if (evals_.empty() && workload.quality.text.empty()) {
       evals_.push_back({.path = std::string(kProbePath) + "all", .name = "probes"});
     }
@@ -61,11 +63,12 @@ class Planner {
     for (const QualityQuestion& question : used.questions) prompts.insert(question.item.prompt);
     std::map<std::string, std::vector<QualityQuestion>> fresh;
     for (auto& [name, candidates] : candidates_of(false)) {
+      std::vector<QualityQuestion>& questions = fresh[name];
       for (Candidate& candidate : candidates) {
         if (prompts.contains(candidate.item.prompt)) continue;
-        if (static_cast<int>(fresh[name].size()) == kMostGateQuestions) break;
+        if (static_cast<int>(questions.size()) == kMostGateQuestions) break;
         if (auto question = encode(candidate.item, candidate.as_chat))
-          fresh[name].push_back(std::move(*question));
+          questions.push_back(std::move(*question));
       }
     }
     return fresh;

@@ -17,8 +17,8 @@ namespace paretune {
 
 struct Workload;
 
-// What measuring may spend; the workload's own max_text_tokens and max_items hold as well. With the
-// defaults, one quality of the demo model takes about a second on two cores.
+// What measuring may spend; the workload's own max_text_tokens, max_questions and max_items hold as
+// well. With the defaults, one quality of the demo model takes about a second on two cores.
 struct QualityBudget {
   int text_tokens = 4096;   // predicted, all documents together
   int questions = 128;      // spread evenly over the capabilities

@@ -4,35 +4,39 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "profiles/pace.h"
 #include "profiles/quality.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
-namespace {
+std::size_t loss_tokens(const Target& target, double budget_s) {
+  constexpr double kShare = 0.02;  // of the budget, each
+  const double tokens = kShare * std::max(budget_s, 0.0) / assumed_reference_token_seconds(target);
+  return static_cast<std::size_t>(std::clamp(tokens, 128.0, 1500.0));
+}
 
-constexpr std::size_t kSampleTokens = 1500;
-
-}  // namespace
-
-std::vector<Treatment> sensitivity_treatments() {
+std::vector<Treatment> sensitivity_treatments(const Target& target) {
   std::vector<Treatment> treatments;
   for (const char* text :
        {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:gptq", "int8", "nf4_g64:gptq",
         "bf16", "int3_g64:gptq:rank32", "int3_g32:gptq", "int2_g32:gptq"}) {
-    treatments.push_back(parse_treatment(text, "sensitivity_treatments"));
+    const Treatment treatment = affordable(parse_treatment(text, "sensitivity_treatments"), target);
+    if (std::ranges::find(treatments, treatment) == treatments.end())
+      treatments.push_back(treatment);
   }
   return treatments;
 }
 
 Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
                                 LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
-                                const QualityReference& reference, PackCache* packs) {
+                                const QualityReference& reference, std::size_t tokens,
+                                PackCache* packs) {
   DeployConfig config = full_precision_config(target);
   config.weights.set(kind, treatment);
   const LoadedModel loaded = load_model(std::move(model), config, {}, packs);
   const Quality quality =
-      measure_text_sample(loaded, canonical(config, target), plan, reference, kSampleTokens);
+      measure_text_sample(loaded, canonical(config, target), plan, reference, tokens);
   return {.kind = kind,
           .treatment = treatment,
           .kl_divergence = quality.kl_divergence,

@@ -3,6 +3,7 @@
 // mixed-precision policies are proposed from (optimizer/policy_front.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,14 +28,19 @@ struct Sensitivity {
   bool operator==(const Sensitivity&) const = default;
 };
 
-// Treatments worth measuring, those first that a short budget should not miss.
-std::vector<Treatment> sensitivity_treatments();
+// Of the sample that losses are measured on: fewer where the model is slow.
+std::size_t loss_tokens(const Target& target, double budget_s);
 
-// Of one kind under one treatment. reference: of the plan. Throws std::runtime_error where the
-// treatment leaves no finite logits.
+// Treatments worth measuring, those first that a short budget should not miss; each as the target
+// affords it.
+std::vector<Treatment> sensitivity_treatments(const Target& target);
+
+// Of one kind under one treatment, on about so many tokens. reference: of the plan. Throws
+// std::runtime_error where the treatment leaves no finite logits.
 Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
                                 LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
-                                const QualityReference& reference, PackCache* packs);
+                                const QualityReference& reference, std::size_t tokens,
+                                PackCache* packs);
 
 // Bytes that the kind's matrices take, of all layers and experts, compensation included.
 std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment);

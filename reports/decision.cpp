@@ -104,7 +104,8 @@ std::string run_sentence(const Study& study) {
               std::to_string(study.resumed_trials),
               " taken from an earlier run): ", std::to_string(feasible), " meet every limit, ",
               std::to_string(failed), " failed. The search ended because: ",
-              study.stop_reason.empty() ? "not stated" : study.stop_reason, "."});
+              study.stop_reason.empty() ? "not stated" : study.stop_reason, ".",
+              study.regret ? " " + regret_text(study) : ""});
 }
 
 Decision nothing_measured(const Study& study) {

@@ -215,6 +215,18 @@ Json space_of(const Study& study) {
   return out;
 }
 
+Json knob_losses_of(const Study& study) {
+  Json out = Json::array();
+  for (const KnobLoss& loss : study.knob_losses) {
+    out.push_back({{"knob", loss.knob},
+                   {"value", loss.value},
+                   {"smoothing", loss.smoothing},
+                   {"kl_divergence", loss.kl_divergence},
+                   {"kl_standard_error", loss.kl_standard_error}});
+  }
+  return out;
+}
+
 Json sensitivity_of(const Study& study) {
   Json out = Json::array();
   for (const Sensitivity& s : study.sensitivity) {
@@ -235,6 +247,7 @@ Json manifest_of(const Study& study) {
       {"finished_at", study.finished_at},
       {"seconds", study.seconds},
       {"stop_reason", study.stop_reason},
+      {"regret", study.regret ? Json(*study.regret) : Json()},
       {"strategy", study.strategy},
       {"seed", study.seed},
       {"model",
@@ -269,6 +282,7 @@ std::string front_json(const Study& study) {
       {"trials", trials_of(study)},
       {"predictions", predictions_of(study)},
       {"space", space_of(study)},
+      {"knob_losses", knob_losses_of(study)},
       {"sensitivity", sensitivity_of(study)},
       {"manifest", std::move(manifest)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

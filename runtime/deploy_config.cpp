@@ -14,21 +14,26 @@ bool runs_here(std::string_view family) {
   });
 }
 
-// A resolved kernel for each weight format the config uses; equal lists mean equal kernels.
-std::vector<const MatmulVariant*> resolved(const DeployConfig& config, std::string_view family) {
+// A resolved kernel for each weight format the model is multiplied in; equal lists mean equal
+// kernels.
+std::vector<const MatmulVariant*> resolved(const DeployConfig& config, const Target& target,
+                                           std::string_view family) {
+  std::vector<const WeightFormat*> formats = config.weights.formats();
+  if (target.model.n_experts > 0) formats.push_back(&kF32);  // routers
   std::vector<const MatmulVariant*> kernels;
-  for (const WeightFormat* format : config.weights.formats()) {
+  for (const WeightFormat* format : formats) {
     kernels.push_back(&resolve_matmul(family, *format, effective_activations(config, *format)));
   }
   return kernels;
 }
 
 // The first family, in the order of preference, that runs the same kernels.
-void canonical_kernel(DeployConfig& config, OneOf<kMatmulKernels> DeployConfig::*field) {
+void canonical_kernel(DeployConfig& config, const Target& target,
+                      OneOf<kMatmulKernels> DeployConfig::*field) {
   if ((config.*field).name == "tuned") return;
-  const auto kernels = resolved(config, (config.*field).name);
+  const auto kernels = resolved(config, target, (config.*field).name);
   for (const std::string_view family : kKernelFamilies) {
-    if (runs_here(family) && resolved(config, family) == kernels) {
+    if (runs_here(family) && resolved(config, target, family) == kernels) {
       (config.*field).name = family;
       return;
     }
@@ -96,23 +101,22 @@ constexpr std::array kConstraints{
                  if (c.activations.name == "int8" && !integer) c.activations.name = "bf16";
                  if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
                }},
-    Constraint{
-        "one name per prefill kernel", "families that fall back to the same kernels are the same",
-        [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::prefill_kernel); }},
-    Constraint{
-        "one name per decode kernel", "families that fall back to the same kernels are the same",
-        [](DeployConfig& c, const Target&) { canonical_kernel(c, &DeployConfig::decode_kernel); }},
+    Constraint{"one name per prefill kernel",
+               "families that fall back to the same kernels are the same",
+               [](DeployConfig& c, const Target& t) {
+                 canonical_kernel(c, t, &DeployConfig::prefill_kernel);
+               }},
+    Constraint{"one name per decode kernel",
+               "families that fall back to the same kernels are the same",
+               [](DeployConfig& c, const Target& t) {
+                 canonical_kernel(c, t, &DeployConfig::decode_kernel);
+               }},
     Constraint{
         "one name per attention kernel", "kernels that fall back to the same one are the same",
         [](DeployConfig& c, const Target&) {
           // The kernel's own name, whatever richer one fell back to it.
           c.attention_kernel.name = resolve_attention(c.attention_kernel.name, *c.kv_cache).name;
         }},
-    Constraint{"a step holds a batch",
-               "the token budget of a step covers one token for each running sequence",
-               [](DeployConfig& c, const Target&) {
-                 c.prefill_chunk = std::max(c.prefill_chunk, c.max_batch_size);
-               }},
     Constraint{"a page fits the context", "a page longer than the context wastes the rest of it",
                [](DeployConfig& c, const Target& t) {
                  c.kv_page_tokens = std::min(c.kv_page_tokens, std::max(1, t.model.max_seq_len));

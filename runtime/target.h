@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Target {
   // alike. Output projections, output head and embeddings cost the most quality where they break.
   std::vector<LayerKind> open_layers{LayerKind::qkv, LayerKind::gate_up};
   std::vector<Policy> policies;
+  // What compressing the whole model one way may take; what takes longer is not tried.
+  double pack_seconds = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace paretune

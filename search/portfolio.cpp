@@ -2,7 +2,7 @@
 // the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
 // being feasible and by what the trial costs. Some moves are kept for chance and for coordinate
 // descents, so that a wrong model cannot starve a region. Where there is no prior to say which
-// regions are worth it, it searches locally (local_step.h).
+// regions are worth it, most steps are local (local_step.h).
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -24,13 +24,18 @@ namespace paretune {
 namespace {
 
 constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
-constexpr double kChance = 0.05;         // share of moves left to chance
+constexpr double kChance = 0.05;  // share of moves left to chance
+// Of moves where there is no prior, that look for hypervolume everywhere; the others are local
+// steps, which alone may never see a region that they would have to cross worse ones to.
+constexpr double kGlobal = 0.2;
 constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
 
 constexpr std::size_t kSampled = 200;  // points whose scores are sampled for the regret
-constexpr double kInflation = 1;
+// Of the regret's odds: where there is a prior, of whatever worth, that much covers what is true in
+// 90 % of the runs or more (bench/search_results.md). Without one the models are too sure at first.
+constexpr double kInflation = 3;
 
 class Portfolio final : public SequentialStrategy {
  public:
@@ -40,7 +45,7 @@ class Portfolio final : public SequentialStrategy {
         pool_(space) {}
 
   std::optional<Regret> regret() override {
-    if (trials().size() < design() || none_is_feasible()) return std::nullopt;
+    if (!setup().prior || trials().size() < design() || none_is_feasible()) return std::nullopt;
     if (!model_) model_ = fit();
     Rng draws = rng(kRegret);
     const std::vector<Scores> front = thinned(model_->front_scores);
@@ -122,7 +127,7 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
-    if (!setup().prior) {
+    if (!setup().prior && move >= kChance + kGlobal) {
       const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
       if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
         return point;

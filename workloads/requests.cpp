@@ -103,6 +103,14 @@ std::vector<RequestSpec> make_requests(const Workload& workload, std::uint64_t s
   return requests;
 }
 
+double mean_request_tokens(const Workload& workload) {
+  double tokens = 0;
+  const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, 256);
+  for (const RequestSpec& request : requests)
+    tokens += double(request.input_tokens + request.output_tokens) / double(requests.size());
+  return std::max(tokens, 1.0);
+}
+
 std::vector<std::int32_t> prompt_tokens(const RequestSpec& request,
                                         std::span<const std::int32_t> vocabulary) {
   assert(!vocabulary.empty());

@@ -70,6 +70,7 @@ struct QualitySpec {
   std::vector<EvalSpec> evals;
   std::vector<TextSpec> text;          // for KL divergence, same-top-1 and perplexity
   std::optional<int> max_text_tokens;  // of all texts together
+  std::optional<int> max_questions;    // asked of a trial, of all evals together
   // What compression is calibrated on; empty: the model's own samples. kTrainingSplit (evals.h)
   // among the paths: a quarter of the evals' questions, which are then asked of no config.
   std::vector<TextSpec> calibration;

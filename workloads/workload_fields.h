@@ -138,6 +138,7 @@ constexpr auto fields(std::type_identity<QualitySpec>) {
       Field{"evals", &QualitySpec::evals, kEntries},
       Field{"text", &QualitySpec::text, kEntries},
       Field{"max_text_tokens", &QualitySpec::max_text_tokens, Range{1, 1e9}},
+      Field{"max_questions", &QualitySpec::max_questions, kCount},
       Field{"calibration", &QualitySpec::calibration, kEntries},
       Field{"floors", &QualitySpec::floors, kUnbounded},
   };

@@ -12,6 +12,7 @@
 
 #include "optimizer/cli/commands.h"
 #include "optimizer/console.h"
+#include "optimizer/effort.h"
 #include "optimizer/study_lock.h"
 #include "optimizer/study_store.h"
 #include "optimizer/tuner.h"
@@ -70,6 +71,7 @@ struct Run {
   TuneOptions options;
   RunOptions record;               // record.out: where the results go
   std::string out;                 // the same as the user would type it
+  std::string effort;              // what the budget made smaller, in words
   const Study* resumed = nullptr;  // whose id this run must have
 };
 
@@ -100,7 +102,7 @@ int run(const Run& run, Store& store, bool dry_run) {
     throw std::runtime_error(
         "study " + run.resumed->id.substr(0, 8) + " is " + difference(*run.resumed, planned) +
         ", so its measurements do not count here; start anew: tune " + run.workload.file.string());
-  console.plan(planned, pace ? std::strtod(pace->c_str(), nullptr) : 0);
+  console.plan(planned, pace ? std::strtod(pace->c_str(), nullptr) : 0, run.effort);
   if (dry_run) return 0;
 
   const StudyLock lock(store.file(), planned.id);
@@ -154,6 +156,10 @@ int run_workload(const Arguments& arguments) {
 
   what.workload = load_workload(file);
   set_budget(what.workload, options);
+  Effort effort =
+      fit_to_budget(what.workload, {this_machine(), open_model(what.workload.model_path)->shape()});
+  what.workload = std::move(effort.workload);
+  what.effort = std::move(effort.change);
   what.out = options.value("--out", "paretune-out/" + folder_name(what.workload.name));
   what.record = {.workload_file = fs::absolute(file).lexically_normal().string(),
                  .workload_text = text_of(file),

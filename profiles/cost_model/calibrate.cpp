@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kOperatorShare = 0.4;  // of the budget, at most
 constexpr double kRunSeconds = 0.35;    // of steps in one run
+constexpr double kRunShare = 0.06;      // of the budget, for one run of a slow model
 
 constexpr std::size_t kMostRuns = 200;
 
@@ -69,10 +70,25 @@ std::vector<DeployConfig> spread(const CostTerms& terms, std::span<const DeployC
   return order;
 }
 
+void shorten(LengthSpec& length, double scale) {
+  const auto shorter = [&](int tokens) { return std::max(1, int(std::lround(tokens * scale))); };
+  length.value = std::max(1.0, length.value * scale);
+  length.std_dev *= scale;
+  length.min = shorter(length.min), length.max = shorter(length.max);
+  for (int& value : length.values) value = shorter(value);
+}
+
 }  // namespace
 
-Workload calibration_workload(const Workload& workload, int requests) {
+Workload calibration_workload(const Workload& workload, int requests, double length_scale) {
   Workload changed = workload;
+  if (length_scale < 1) {
+    for (TrafficClass& traffic : changed.traffic) {
+      shorten(traffic.input_seq_len, length_scale);
+      shorten(traffic.output_seq_len, length_scale);
+      traffic.prefix.prefix_len = int(traffic.prefix.prefix_len * length_scale);
+    }
+  }
   changed.arrival = {.process = &kClosedLoop};
   changed.num_requests = requests;
   changed.warmup_requests = 2;
@@ -91,7 +107,7 @@ CostCalibration calibrate_costs(const std::filesystem::path& model, const Target
                                 std::span<const DeployConfig> candidates, const Workload& workload,
                                 const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
-                                double budget_s, std::uint64_t seed) {
+                                double budget_s, std::uint64_t seed, PackCache* packs) {
   const double begin = clock.now();
   CostCalibration result;
   result.times =
@@ -112,8 +128,11 @@ CostCalibration calibrate_costs(const std::filesystem::path& model, const Target
                       calibration_workload(workload, 16), run.level, seed, vocabulary)
             .seconds;
     run.requests = std::clamp(static_cast<int>(16 * kRunSeconds / std::max(probe, 1e-6)), 6, 96);
+    // So that a few configs fit into the budget, however slow the model is.
+    const double shortest_s = probe / 16 * (run.requests + 4);
+    run.length_scale = std::min(1.0, std::max(4 * kRunSeconds, kRunShare * budget_s) / shortest_s);
     try {
-      const LoadedModel loaded = load_model(open_model(model), config, kernels);
+      const LoadedModel loaded = load_model(open_model(model), config, kernels, packs);
       std::vector<double> begins;
       const auto engine = observed_engine(model_runner(*loaded.model, *loaded.pool), config,
                                           [&](const StepShape& shape) {
@@ -121,8 +140,8 @@ CostCalibration calibrate_costs(const std::filesystem::path& model, const Target
                                             begins.push_back(clock.now());
                                           });
       const auto serve = [&](int requests) {
-        return run_load(*engine, calibration_workload(workload, requests), run.level, seed,
-                        vocabulary, clock);
+        return run_load(*engine, calibration_workload(workload, requests, run.length_scale),
+                        run.level, seed, vocabulary, clock);
       };
       serve(2);  // pages of the cache and buffers of the model come in
       run.steps.clear();
@@ -151,9 +170,10 @@ FittedCosts fit_cost_model(const Target& target, const KernelTable& kernels,
   for (std::size_t i = 0; i < calibration.runs.size(); ++i) {
     const CalibrationRun& run = calibration.runs[i];
     CostModel blind(terms, without[i]);
-    predicted.push_back(metrics_of(
-        simulate_load(target.model, run.config, blind.step_cost(run.config),
-                      calibration_workload(workload, run.requests), run.level, seed, vocabulary)));
+    predicted.push_back(
+        metrics_of(simulate_load(target.model, run.config, blind.step_cost(run.config),
+                                 calibration_workload(workload, run.requests, run.length_scale),
+                                 run.level, seed, vocabulary)));
     measured.push_back(run.measured);
   }
   return {CostModel(terms, std::move(fit)), prediction_errors(predicted, measured),

@@ -9,6 +9,7 @@
 
 #include "profiles/clock.h"
 #include "profiles/cost_model/cost_model.h"
+#include "runtime/engine/pack_cache.h"
 #include "workloads/workload.h"
 
 namespace paretune {
@@ -21,15 +22,17 @@ struct CostCalibration {
 
 // candidates: configs of the space that will be asked about, a few hundred drawn at random; those
 // that together have the most of what differs between them are run. budget_s: of `clock`, loosely.
-// vocabulary: as run_load's. A config that does not load is left out.
+// vocabulary: as run_load's. A config that does not load is left out. packs: where packed weights
+// are kept, if anywhere.
 CostCalibration calibrate_costs(const std::filesystem::path& model, const Target& target,
                                 std::span<const DeployConfig> candidates, const Workload& workload,
                                 const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
-                                double budget_s, std::uint64_t seed);
+                                double budget_s, std::uint64_t seed, PackCache* packs = nullptr);
 
-// The workload of a calibration run: closed loop, this many requests.
-Workload calibration_workload(const Workload& workload, int requests);
+// The workload of a calibration run: closed loop, this many requests, prompts and answers shorter
+// by length_scale.
+Workload calibration_workload(const Workload& workload, int requests, double length_scale = 1);
 
 // The model that the calibration supports, and what it would have predicted of each of its runs had
 // it not seen it, beside what was measured.

@@ -23,7 +23,8 @@ struct MeasuredStep {
 struct CalibrationRun {
   DeployConfig config;
   LoadLevel level;
-  int requests = 0;  // counted ones
+  int requests = 0;         // counted ones
+  double length_scale = 1;  // of their prompts and answers, against the workload's
   std::vector<MeasuredStep> steps;
   LoadMetrics measured{};
 };

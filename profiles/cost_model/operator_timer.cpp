@@ -65,7 +65,9 @@ std::vector<Job> jobs_of(const Target& target, std::span<const DeployConfig> con
       for (const Phase phase : {Phase::prefill, Phase::decode}) {
         const bool prefill = phase == Phase::prefill;
         const int threads = prefill ? config.prefill_threads : config.decode_threads;
-        const int most = prefill && use.every_row ? config.prefill_chunk : config.max_batch_size;
+        const int most = prefill && use.every_row
+                             ? std::max(config.prefill_chunk, config.max_batch_size)
+                             : config.max_batch_size;
         const MatmulPlans plans = plans_for(use, phase, config, kernels);
         auto job = std::ranges::find_if(jobs, [&](const Job& j) {
           return j.task.weights == use.weights && j.task.n == use.n && j.task.k == use.k &&

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "optimizer/prior.h"
 #include "reports/facts.h"
 #include "reports/number.h"
 #include "reports/tables.h"
@@ -109,10 +110,27 @@ Table sensitivity_table(const Study& study) {
   return table;
 }
 
+Table knob_loss_table(const Study& study) {
+  Table table{.caption =
+                  "What activations and KV cache lose alone: mean KL divergence, nats per token, ± "
+                  "standard error; of activations what they and the smoothing add where all open "
+                  "kinds of layers have int8 weights",
+              .columns = {{"Knob"}, {"Value"}, {"Smoothing"}, {"KL divergence", true}}};
+  for (const KnobLoss& loss : study.knob_losses) {
+    table.rows.push_back(
+        {.cells = {{readable(loss.knob)},
+                   {loss.value},
+                   {loss.smoothing.empty() ? "–" : loss.smoothing},
+                   {.text = plus_minus_text(loss.kl_divergence, loss.kl_standard_error),
+                    .sort = loss.kl_divergence}}});
+  }
+  return table;
+}
+
 Table prediction_table(const Study& study) {
   Table table{.caption =
-                  "Policies that were measured whole, beside the sum of what their kinds of layers "
-                  "lose alone; the measured one includes activations and KV cache",
+                  "Policies that were measured whole, beside the sum of what their kinds of "
+                  "layers, activations and KV cache lose alone",
               .columns = {{"Weights"},
                           {"Activations"},
                           {"KV cache"},
@@ -131,24 +149,19 @@ Table prediction_table(const Study& study) {
   }
   std::ranges::stable_sort(trials, {},
                            [](const Trial* t) { return t->measurement.quality.kl_divergence; });
+  const QualityLosses losses = losses_of(study);
   for (const Trial* trial : trials) {
-    double predicted = 0;
+    const std::optional<double> predicted =
+        study.sensitivity.empty() ? std::nullopt : predicted_kl(trial->config, losses);
     std::uint64_t bytes = 0;
-    bool known = !study.sensitivity.empty();
-    for (const LayerKind kind : kAllKinds) {
-      const std::vector<Treatment> treatments = trial->config.weights.treatments(kind);
-      bytes += weight_bytes(study.model, kind, treatments[0]);
-      const Sensitivity* alone = find_sensitivity(study, kind, treatments[0]);
-      const bool next_to_nothing = treatments[0].format == &kF32 || treatments[0].format == &kBf16;
-      known &= treatments.size() == 1 && (alone || next_to_nothing);
-      if (alone) predicted += alone->kl_divergence;
-    }
+    for (const LayerKind kind : kAllKinds)
+      bytes += weight_bytes(study.model, kind, trial->config.weights.at(kind));
     const Quality& q = trial->measurement.quality;
     table.rows.push_back({.cells = {{to_text(trial->config.weights)},
                                     {std::string(trial->config.activations.name)},
                                     {std::string(trial->config.kv_cache->name)},
                                     {bytes_text(bytes)},
-                                    {known ? number_text(predicted) : "–"},
+                                    {predicted ? number_text(*predicted) : "–"},
                                     {plus_minus_text(q.kl_divergence, q.kl_standard_error)},
                                     {std::to_string(trial->id)}},
                           .trial = trial->id});

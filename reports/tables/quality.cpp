@@ -133,24 +133,23 @@ Table gate_table(const Study& study) {
                           {"At worst", true}}};
   for (const GateTrial& gate : study.gates) {
     for (const Capability& c : gate.result.capabilities) {
-      const double reach = kGateSigmas * c.drop_standard_error;
-      const double likelihood_worst =
-          c.likelihood_drop + kGateSigmas * c.likelihood_drop_standard_error;
-      table.rows.push_back({.cells = {{std::to_string(gate.trial)},
-                                      {std::string(verdict_name(gate.result.verdict)),
-                                       gate.result.verdict == GateVerdict::failed   ? Mood::bad
-                                       : gate.result.verdict == GateVerdict::passed ? Mood::good
-                                                                                    : Mood::plain},
-                                      {c.name},
-                                      {count_text(c.items)},
-                                      {number_text(100 * (c.reference_accuracy - c.accuracy))},
-                                      {number_text(100 * (c.drop - reach))},
-                                      {number_text(100 * (c.drop + reach))},
-                                      {count_text(c.broken)},
-                                      {count_text(c.mended)},
-                                      {c.rated > 0 ? number_text(100 * c.likelihood_drop) : "–"},
-                                      {c.rated > 0 ? number_text(100 * likelihood_worst) : "–"}},
-                            .trial = gate.trial});
+      const LossRange loss = accuracy_loss(c);
+      table.rows.push_back(
+          {.cells = {{std::to_string(gate.trial)},
+                     {std::string(verdict_name(gate.result.verdict)),
+                      gate.result.verdict == GateVerdict::failed   ? Mood::bad
+                      : gate.result.verdict == GateVerdict::passed ? Mood::good
+                                                                   : Mood::plain},
+                     {c.name},
+                     {count_text(c.items)},
+                     {number_text(100 * (c.reference_accuracy - c.accuracy))},
+                     {number_text(100 * loss.least)},
+                     {number_text(100 * loss.most)},
+                     {count_text(c.broken)},
+                     {count_text(c.mended)},
+                     {c.rated > 0 ? number_text(100 * c.likelihood_drop) : "–"},
+                     {c.rated > 0 ? number_text(100 * likelihood_loss(c).most) : "–"}},
+           .trial = gate.trial});
     }
   }
   return table;

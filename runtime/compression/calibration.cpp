@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
-#include "runtime/compression/self_samples.h"
-#include "runtime/engine/kv_pool.h"
+#include "runtime/compression/calibration_pass.h"
+#include "runtime/compression/uncertainty.h"
 #include "runtime/engine/model.h"
 #include "runtime/engine/pack_cache.h"
 #include "runtime/engine/thread_pool.h"
@@ -20,8 +20,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 4;  // raised when the statistics change
-constexpr int kSequences = Calibration::kSequences, kTokens = Calibration::kTokens;
+constexpr int kVersion = 5;  // raised when the statistics change
 
 }  // namespace
 
@@ -43,6 +42,14 @@ std::optional<InputSite> input_site(Weight weight) {
     default:
       return std::nullopt;
   }
+}
+
+std::vector<Weight> readers(InputSite site) {
+  std::vector<Weight> found;
+  for (const WeightInfo& info : kWeights) {
+    if (input_site(info.weight) == site) found.push_back(info.weight);
+  }
+  return found;
 }
 
 int input_width(const ModelShape& shape, InputSite site) {
@@ -118,7 +125,8 @@ Calibration::Calibration(const ModelShape& shape)
                       .at = of_layer.floats,
                       .squares = std::vector<float>(k),
                       .maxima = std::vector<float>(k),
-                      .divisor = {}});
+                      .divisor = {},
+                      .replaced = {}});
     of_layer.floats += sites_.back().moments;
   }
 }
@@ -134,6 +142,10 @@ InputStatistics Calibration::statistics(InputSite site, int layer) const {
   InputStatistics result{
       .k = at.k, .second_moments = {}, .mean_squares = at.squares, .maxima = at.maxima};
   if (at.moments == 0) return result;
+  if (!at.replaced.empty()) {
+    result.second_moments = at.replaced;
+    return result;
+  }
   const std::size_t before = mapped_->exchange(layer_of(i));
   if (before != layer_of(i)) layers_[before]->unmap();
   const std::span<const float> raw = layers_[layer_of(i)]->all().subspan(at.at, at.moments);
@@ -160,7 +172,8 @@ std::size_t Calibration::memory_bytes() const {
   std::size_t floats = divided_->moments.capacity();
   for (const auto& layer : layers_) floats += layer->own.capacity();
   for (const Site& site : sites_)
-    floats += site.squares.capacity() + site.maxima.capacity() + site.divisor.capacity();
+    floats += site.squares.capacity() + site.maxima.capacity() + site.divisor.capacity() +
+              site.replaced.capacity();
   return floats * sizeof(float);
 }
 
@@ -176,15 +189,36 @@ void Calibration::divide(InputSite site, int layer, std::span<const float> s) {
   divided_ = std::make_shared<Divided>();  // a copy of this may still use the other
 }
 
+void Calibration::replace(InputSite site, int layer, std::vector<float> second_moments) {
+  Site& at = this->site(site, layer);
+  const std::size_t k = at.squares.size();
+  assert(second_moments.size() == k * k);
+  for (std::size_t i = 0; i < k; ++i) at.squares[i] = second_moments[i * k + i];
+  at.replaced = std::move(second_moments);
+}
+
+Calibration Calibration::of_layer(int layer) const {
+  Calibration one = *this;
+  const auto sites = sites_.begin() + std::ptrdiff_t(index(InputSite::qkv, layer));
+  one.sites_.assign(sites, sites + kInputSites - 1);
+  one.sites_.push_back(sites_.back());
+  one.layers_ = {layers_[static_cast<std::size_t>(layer)], layers_.back()};
+  one.divided_ = std::make_shared<Divided>();
+  one.mapped_ = std::make_shared<std::atomic<std::size_t>>(0);
+  return one;
+}
+
 // Takes in each site once, all rows together, layer by layer.
 class Gatherer final : public InputObserver {
  public:
-  Gatherer(Calibration& into, PackCache* packs, const std::vector<std::string>& keys)
-      : into_(into), packs_(packs), keys_(keys) {}
+  Gatherer(Calibration& into, const ModelSource& source, PackCache* packs,
+           const std::vector<std::string>& keys)
+      : into_(into), source_(source), packs_(packs), keys_(keys) {}
 
   void observe(InputSite site, int layer, int rows, const float* x, Team& team) override {
     const std::size_t index = into_.index(site, layer);
     if (team.rank() == 0) begin(index);
+    if (site == InputSite::output) x = weigh(rows, x, team);
     team.barrier();
     const auto k = static_cast<std::size_t>(into_.sites_[index].k);
     team.dynamic(static_cast<int>((k + kColumns - 1) / kColumns), [&](int block) {
@@ -217,6 +251,26 @@ class Gatherer final : public InputObserver {
     layer_ = layer;
   }
 
+  // The rows (rows, d_model) of the output head, each by what the model's uncertainty there weighs.
+  const float* weigh(int rows, const float* x, Team& team) {
+    const auto d = static_cast<std::size_t>(source_.shape().d_model);
+    if (team.rank() == 0) {
+      row_weights_.resize(static_cast<std::size_t>(rows));
+      weighted_.assign(x, x + static_cast<std::size_t>(rows) * d);
+    }
+    team.barrier();
+    const Team::Range share = team.share(rows, kUncertainRows);
+    const auto first = static_cast<std::size_t>(share.begin),
+               count = static_cast<std::size_t>(share.end - share.begin);
+    uncertainty(source_, {x + first * d, count * d}, std::span(row_weights_).subspan(first, count));
+    team.barrier();
+    if (team.rank() == 0) to_row_weights(row_weights_);
+    team.barrier();
+    for (std::size_t i = first * d; i < (first + count) * d; ++i)
+      weighted_[i] *= row_weights_[i / d];
+    return weighted_.data();
+  }
+
   // Columns [from, to) of x, and of the moments what is right of the diagonal and its mirror.
   void gather(Calibration::Site& at, const float* x, std::size_t rows, std::size_t from,
               std::size_t to) {
@@ -242,10 +296,12 @@ class Gatherer final : public InputObserver {
   }
 
   Calibration& into_;
+  const ModelSource& source_;
   PackCache* packs_;
   const std::vector<std::string>& keys_;
   std::size_t layer_ = 0;
   std::vector<float> moments_;  // of that layer's sites
+  std::vector<float> row_weights_, weighted_;
 };
 
 Calibration calibrate(const ModelSource& source, PackCache* packs) {
@@ -291,57 +347,16 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
     for (const auto& layer : calibration.layers_) layer->packs = nullptr;
   }
 
-  const Target target{this_machine(), shape};
-  DeployConfig config = default_config(target);
-  config.activations.name = "f32";
-  config.prefix_caching = false;
-  config.max_batch_size = kSequences;
-  config.prefill_chunk = 256;
-  config.kv_cache_tokens =
-      kSequences * (std::min(kTokens, shape.max_seq_len) + 2 * config.kv_page_tokens);
-  // Exact where there is room.
-  const std::size_t kv_bytes = static_cast<std::size_t>(config.kv_cache_tokens) *
-                               static_cast<std::size_t>(shape.n_layers * shape.n_kv_heads) *
-                               static_cast<std::size_t>(shape.head_dim) * 2 * sizeof(float);
-  config.kv_cache = kv_bytes <= std::size_t(1) << 30 ? &kKvF32 : &kKvBf16;
+  const DeployConfig config = calibration_config(shape);
   ThreadPool pool(config.prefill_threads);
   const Model model(source, config, pool, {}, packs);
-  std::vector<std::vector<int>> sequences(source.calibration_texts().begin(),
-                                          source.calibration_texts().end());
-  std::size_t left = std::size_t(kSequences) * kTokens;
-  for (const std::vector<int>& tokens : sequences) left -= std::min(left, tokens.size());
-  if (left >= kTokens) {
-    for (std::vector<int>& tokens : self_samples(model, config, pool, packs)) {
-      if (left == 0) break;
-      left -= std::min(left, tokens.size());
-      sequences.push_back(std::move(tokens));
-    }
-  }
-
-  // All sequences in one pass, so that a layer is done before the next begins.
-  int kv_tokens = 0;
-  for (const std::vector<int>& tokens : sequences)
-    kv_tokens += static_cast<int>(tokens.size()) + config.kv_page_tokens;
-  // No layer reads what another wrote, so all take turns on the pages of one.
-  ModelShape one_layer = shape;
-  one_layer.n_layers = 1;
-  KvPool kv(one_layer, *config.kv_cache, config.kv_page_tokens, kv_tokens);
-  std::vector<std::vector<std::vector<std::byte*>>> pages(sequences.size());  // [s][layer][page]
-  std::vector<Segment> segments;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    pages[i].resize(static_cast<std::size_t>(shape.n_layers));
-    for (int p = kv.pages_for(static_cast<int>(sequences[i].size())); p > 0; --p) {
-      const KvPool::PageId page = kv.allocate();
-      for (int layer = 0; layer < shape.n_layers; ++layer)
-        pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(page, 0));
-    }
-    segments.push_back({.tokens = sequences[i], .layer_pages = pages[i]});
-  }
-  Gatherer gatherer(calibration, packs, layer_keys);
+  const std::vector<std::vector<int>> sequences = calibration_sequences(model, config, pool, packs);
+  const CalibrationPass pass(shape, config, sequences);
+  Gatherer gatherer(calibration, source, packs, layer_keys);
   Workspace workspace;
   workspace.observer = &gatherer;
   openblas_set_num_threads(1);  // it is called on threads of our own
-  model.forward(segments, Phase::prefill, pool, workspace);
+  pass.run(model, pool, workspace);
   gatherer.flush();
   if (packs) {
     std::vector<float> all;

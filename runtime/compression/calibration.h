@@ -1,6 +1,9 @@
 // What the inputs of every matrix look like while the model talks: one pass that all calibrated
 // quantizers share (quantizer.h).
 //
+// Tokens count alike, but for the output head's inputs: those by how unsure the model is of what
+// comes next (uncertainty.h).
+//
 // The texts are those of source.calibration_texts() and, where these are fewer tokens than wanted,
 // the model's own: sampled at temperature 1 from it as stored (bf16), each from another first
 // token, with a fixed seed. So nobody has to bring data, and the same model gives the same
@@ -26,6 +29,7 @@ enum class InputSite { qkv, attention_output, gate_up, down, output };
 inline constexpr int kInputSites = 5;
 // nullopt: no statistics are gathered of it (experts see too few rows each).
 std::optional<InputSite> input_site(Weight weight);
+std::vector<Weight> readers(InputSite site);
 int input_width(const ModelShape& shape, InputSite site);
 
 // Takes in rows x (rows, width) of one site and layer (0 for output). Called by every thread of the
@@ -59,6 +63,12 @@ class Calibration {
   // Makes them what they would be of inputs divided by s (k).
   void divide(InputSite site, int layer, std::span<const float> s);
 
+  // Takes these second moments (k, k), and the squares on their diagonal, for a site's.
+  void replace(InputSite site, int layer, std::vector<float> second_moments);
+
+  // That of a model of this layer alone.
+  Calibration of_layer(int layer) const;
+
  private:
   friend class Gatherer;
   friend Calibration calibrate(const ModelSource& source, PackCache* packs);
@@ -68,6 +78,7 @@ class Calibration {
     std::size_t moments = 0;  // floats of its own, 0 or k * k,
     std::size_t at = 0;       // behind those of the layer's other sites
     std::vector<float> squares, maxima, divisor;
+    std::vector<float> replaced;  // the moments, instead of those of the layer
   };
   struct LayerMoments;
   Site& site(InputSite site, int layer) { return sites_[index(site, layer)]; }

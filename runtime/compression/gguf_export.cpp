@@ -190,6 +190,9 @@ class Exporter {
     if (treatment.outliers > 0)
       fail(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
            "none: GGUF holds one matrix for each weight");
+    if (treatment.propagates())
+      fail(planned.name, "the quantizer \"" + std::string(treatment.quantizer->name) + '"',
+           "quantease: weights are rounded as the file has them");
     if (treatment.pruner && (treatment.pruner->whole_rows || treatment.pruner == &kGradual))
       fail(planned.name, "the pruner \"" + std::string(treatment.pruner->name) + '"',
            "magnitude or wanda");

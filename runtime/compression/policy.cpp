@@ -233,22 +233,25 @@ std::vector<Treatment> Policy::treatments(LayerKind kind) const {
 
 std::vector<const WeightFormat*> Policy::formats() const {
   std::vector<const WeightFormat*> all;
+  const auto add = [&](const WeightFormat* format) {
+    if (std::ranges::find(all, format) == all.end()) all.push_back(format);
+  };
   for (const LayerKind kind : kAllKinds) {
     for (const Treatment& treatment : treatments(kind)) {
-      if (std::ranges::find(all, treatment.format) == all.end()) all.push_back(treatment.format);
+      add(treatment.format);
+      if (treatment.side_columns() > 0) add(&kBf16);
     }
   }
   return all;
 }
 
-bool Policy::calibrated() const {
-  for (const LayerKindInfo& info : kLayerKinds) {
-    for (const Treatment& treatment : treatments(info.kind)) {
-      if (treatment.calibrated()) return true;
-    }
-  }
-  return false;
+bool Policy::any(bool (Treatment::*holds)() const) const {
+  return std::ranges::any_of(kLayerKinds, [&](const LayerKindInfo& info) {
+    return std::ranges::any_of(treatments(info.kind), holds);
+  });
 }
+bool Policy::calibrated() const { return any(&Treatment::calibrated); }
+bool Policy::propagates() const { return any(&Treatment::propagates); }
 
 int Policy::last_layer() const {
   int last = -1;

@@ -84,6 +84,7 @@ struct Treatment {
   int rank = 0;      // of the compensation (low_rank.h); 0: none
   int side_columns() const { return outliers + rank; }  // beside the codes, in bf16
   bool calibrated() const;                              // some method in use wants InputStatistics
+  bool propagates() const { return has_grid(*format) && quantizer->propagates; }
   bool operator==(const Treatment&) const = default;
 };
 std::string to_text(const Treatment& treatment);  // "int4_g32:gptq:rank16"
@@ -100,9 +101,10 @@ class Policy {
 
   // What the kind's layers get, each treatment once.
   std::vector<Treatment> treatments(LayerKind kind) const;
-  // Of the matrices that are multiplied (kAllKinds), each once.
+  // Of the matrices that are multiplied (kAllKinds) and their side columns, each once.
   std::vector<const WeightFormat*> formats() const;
   bool calibrated() const;  // a quantizer in use wants InputStatistics
+  bool propagates() const;  // a quantizer in use does
   int last_layer() const;   // that has a treatment of its own; -1: none has
 
   // Every treatment of a model replaced by change(treatment).
@@ -120,6 +122,8 @@ class Policy {
   bool operator==(const Policy&) const = default;
 
  private:
+  bool any(bool (Treatment::*holds)() const) const;
+
   std::array<Treatment, kLayerKindCount> kinds_;
   std::array<std::map<int, Treatment>, kLayerKindCount> layers_;  // that differ from their kind
 };

@@ -43,6 +43,8 @@ struct Quantizer {
   // with a grid (has_grid).
   std::unique_ptr<RowQuantizer> (*make)(const WeightFormat& format,
                                         const InputStatistics* statistics);
+  // Of the weights and statistics that error_propagation.h leaves.
+  bool propagates = false;
 };
 
 // Codes in groups with a scale and at most a zero each: what the methods search over. Others are
@@ -69,6 +71,8 @@ inline constexpr std::array kQuantizers{
               make_clip_weighted},
     Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq},
     Quantizer{"quantease", "gptq, then codes and scales improved in turns", true, make_quantease},
+    Quantizer{"qep", "quantease, which makes good for the matrices rounded before, too", true,
+              make_quantease, true},
     Quantizer{"ternary", "to -1, 0 and 1 times a scale, of formats of 2 bits", true, make_ternary},
 };
 }  // namespace paretune

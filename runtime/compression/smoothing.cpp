@@ -24,15 +24,6 @@ std::vector<float> centred(std::vector<float> s) {
   return s;
 }
 
-// The weights that read a site's inputs.
-std::vector<Weight> readers(InputSite site) {
-  std::vector<Weight> found;
-  for (const WeightInfo& info : kWeights) {
-    if (input_site(info.weight) == site) found.push_back(info.weight);
-  }
-  return found;
-}
-
 class SmoothedModel final : public DerivedSource {
  public:
   SmoothedModel(std::unique_ptr<ModelSource> source, const Smoother& smoother, const Policy& policy,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runtime/compression/error_propagation.h"
 #include "runtime/compression/gradual_pruning.h"
 #include "runtime/compression/narrowing.h"
 #include "runtime/compression/rotation.h"
@@ -39,6 +40,7 @@ Prepared prepared(std::unique_ptr<ModelSource> source, DeployConfig config, Pack
   if (config.weights.calibrated() || needs_statistics(config.smoothing.name)) {
     calibration = calibrate(*source, packs);
     source = smooth(std::move(source), config.smoothing.name, config.weights, *calibration);
+    source = propagate_errors(std::move(source), config.weights, *calibration, packs);
   }
   return {std::move(source), std::move(config), std::move(calibration)};
 }

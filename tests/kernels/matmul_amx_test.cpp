@@ -26,6 +26,7 @@ const Kernel kKernels[] = {
     {&kInt3G64, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt3G64>, EmulatedTiles>>},
     {&kInt3G128, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt3G128>, EmulatedTiles>>},
     {&kNf4G64, Activations::int8, amx::run<amx::GroupedJob<GridOf<kNf4G64>, EmulatedTiles>>},
+    {&kNf3G64, Activations::int8, amx::run<amx::GroupedJob<GridOf<kNf3G64>, EmulatedTiles>>},
     {&kIq4Nl, Activations::int8, amx::run<amx::GroupedJob<GridOf<kIq4Nl>, EmulatedTiles>>},
     {&kInt2G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt2G32>, EmulatedTiles>>},
     {&kInt4G32, Activations::int8, amx::run<amx::GroupedJob<GridOf<kInt4G32>, EmulatedTiles>>},

@@ -144,6 +144,7 @@ TEST(WeightFormat, BitsPerWeight) {
   EXPECT_NEAR(bits_per_weight(kQ6K, 2048, 2048), 6.5625, 1e-9);   // as Q6_K
   EXPECT_NEAR(bits_per_weight(kQ4K, 2048, 2048), 4.625, 1e-9);    // Q4_K: 4.5
   EXPECT_NEAR(bits_per_weight(kInt3G64, 2048, 2048), 3.375, 1e-9);
+  EXPECT_NEAR(bits_per_weight(kNf3G64, 2048, 2048), 3.25, 1e-9);
   EXPECT_NEAR(bits_per_weight(kInt2G32, 2048, 2048), 2.75, 1e-9);
 }
 

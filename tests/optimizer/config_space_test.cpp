@@ -68,14 +68,26 @@ TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
   }
 }
 
+// Outliers and compensations are bf16 beside integers, and a cast acts on their inputs.
+TEST(ConfigSpaceTest, SideColumnsAreAFormatOfTheirOwn) {
+  const ConfigSpace configs(
+      target(), {{"weights", {"all=int8", "all=int8:outliers8"}}, {"activations", {"f32", "bf16"}}},
+      "w.json");
+  DeployConfig config = configs.config(Point(configs.knobs().size(), 0));
+  config.activations.name = "bf16";
+  EXPECT_EQ(canonical(config, target()).activations.name, "f32");
+  config.weights = parse_policy("all=int8:outliers8", "test");
+  EXPECT_EQ(canonical(config, target()).activations.name, "bf16");
+}
+
 TEST(ConfigSpaceTest, SizesAreExactOnASmallSpace) {
   std::map<std::string, std::vector<std::string>> small;
   const ConfigSpace whole(target(), {}, "w.json");
   for (const KnobDomain& knob : whole.knobs()) small[knob.name] = {knob.choices.front()};
   small["weights"] = {"all=bf16", "mlp=int8"};
   small["activations"] = {"f32", "bf16", "int8"};
-  small["max_batch_size"] = {"1", "32"};
-  small["prefill_chunk"] = {"16", "32"};
+  small["kv_cache"] = {"bf16", "int4_channel"};
+  small["kv_page_tokens"] = {"16", "32"};
   const ConfigSpace space(target(), small, "w.json");
   const auto sizes = space.sizes();
   EXPECT_TRUE(sizes.back().exact);

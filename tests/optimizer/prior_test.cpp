@@ -6,6 +6,7 @@
 
 #include "optimizer/judge.h"
 #include "profiles/speed.h"
+#include "tests/runtime/engine/demo_model.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
@@ -75,6 +76,30 @@ TEST(PriorTest, DivergencesOfKindsAddUp) {
   EXPECT_EQ(predicted_kl(parse_policy("all=f32", "test"), known), 0);
   EXPECT_EQ(predicted_kl(parse_policy("all=bf16,qkv=int8,down=int8", "test"), known), 0.75);
   EXPECT_EQ(predicted_kl(parse_policy("all=bf16,output=int8", "test"), known), std::nullopt);
+}
+
+TEST(PriorTest, ActivationsAndKvCacheAddTheirs) {
+  Study study;
+  study.model = demo_target().model;
+  study.sensitivity = {{LayerKind::qkv, parse_treatment("int8", "test"), 0.25, 0.01},
+                       {LayerKind::down, parse_treatment("bf16", "test"), 0, 0}};
+  study.knob_losses = {{"activations", "int8", "none", 0.125, 0.01},
+                       {"kv_cache", "int8", "", 0.5, 0.01}};
+  const QualityLosses losses = losses_of(study);
+  DeployConfig config = exact_config(demo_target());
+  EXPECT_EQ(predicted_kl(config, losses), 0);
+  config.weights = parse_policy("all=bf16,qkv=int8", "test");
+  EXPECT_EQ(predicted_kl(config, losses), 0.25);
+  config.kv_cache = &kKvInt8;
+  EXPECT_EQ(predicted_kl(config, losses), 0.75);
+  config.activations.name = "int8";  // meets qkv's weights as integers, not those of down
+  const double qkv = double(weight_bytes(study.model, LayerKind::qkv, {&kF32})),
+               down = double(weight_bytes(study.model, LayerKind::down, {&kF32}));
+  EXPECT_DOUBLE_EQ(*predicted_kl(config, losses), 0.75 + 0.125 * qkv / (qkv + down));
+  config.smoothing.name = "hadamard";
+  EXPECT_EQ(predicted_kl(config, losses), std::nullopt);
+  config.activations.name = "f32", config.kv_cache = &kKvInt4;
+  EXPECT_EQ(predicted_kl(config, losses), std::nullopt);
 }
 
 }  // namespace

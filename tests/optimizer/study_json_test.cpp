@@ -6,6 +6,7 @@
 
 #include "optimizer/judge.h"
 #include "tests/optimizer/kept_study.h"
+#include "tests/refusal.h"
 
 namespace paretune {
 namespace {
@@ -15,12 +16,7 @@ StudyRecord round_trip(const Study& study, const RunOptions& options = {}) {
 }
 
 std::string message_of(const std::string& text, const std::vector<std::string>& trials) {
-  try {
-    parse_study(text, trials, "store");
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "accepted";
+  return refusal([&] { parse_study(text, trials, "store"); });
 }
 
 // What is written of what was read is what was read, for all that is kept.

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <functional>
 
+#include "tests/refusal.h"
+
 namespace paretune {
 namespace {
 
@@ -35,12 +37,7 @@ class StudyLockTest : public testing::Test {
   }
 
   std::string complaint(const std::string& study) {
-    try {
-      StudyLock lock(store_, study);
-    } catch (const std::runtime_error& error) {
-      return error.what();
-    }
-    return "";
+    return refusal([&] { StudyLock lock(store_, study); });
   }
 
   fs::path store_;

@@ -10,6 +10,7 @@
 
 #include "optimizer/study_lock.h"
 #include "tests/optimizer/kept_study.h"
+#include "tests/refusal.h"
 
 namespace paretune {
 namespace {
@@ -65,15 +66,6 @@ class StudyStoreTest : public testing::Test {
     if (ends) recorder.end(study, finished);
   }
 
-  static std::string complaint(const std::function<void()>& what) {
-    try {
-      what();
-    } catch (const std::runtime_error& error) {
-      return error.what();
-    }
-    return "";
-  }
-
   fs::path folder_, file_;
   CountedClock clock_;
   Deaf deaf_;
@@ -94,7 +86,7 @@ TEST_F(StudyStoreTest, KeptAfterEveryTrialAndAtTheEnd) {
   EXPECT_TRUE(record.finished);
   EXPECT_EQ(trial_texts(record.study), trial_texts(study));
   EXPECT_EQ(record.options.out, "/out");
-  EXPECT_NE(complaint([&] { newest_unfinished(store); }).find("finished or being run"),
+  EXPECT_NE(refusal([&] { newest_unfinished(store); }).find("finished or being run"),
             std::string::npos);
 }
 
@@ -118,7 +110,7 @@ TEST_F(StudyStoreTest, ARunThatEndsEarlyLosesNothingOfALongerOne) {
 
 TEST_F(StudyStoreTest, StudiesAreFoundByIdOrNewestOfAWorkload) {
   Store store(file_);
-  EXPECT_NE(complaint([&] { find_study(store, "a"); }).find("holds no study"), std::string::npos);
+  EXPECT_NE(refusal([&] { find_study(store, "a"); }).find("holds no study"), std::string::npos);
   Study study = kept_study();
   for (const char* id : {"aa11", "aa22", "bb33"}) {
     study.id = id;
@@ -127,9 +119,9 @@ TEST_F(StudyStoreTest, StudiesAreFoundByIdOrNewestOfAWorkload) {
   EXPECT_EQ(find_study(store, "aa1").study.id, "aa11");
   EXPECT_EQ(find_study(store, "demo chat").study.id, "bb33");
   EXPECT_EQ(newest_unfinished(store).study.id, "aa22");
-  EXPECT_EQ(complaint([&] { find_study(store, "aa"); }),
+  EXPECT_EQ(refusal([&] { find_study(store, "aa"); }),
             "study \"aa\": several ids begin so: aa22 (demo chat), aa11 (demo chat)");
-  EXPECT_EQ(complaint([&] { find_study(store, "x"); }),
+  EXPECT_EQ(refusal([&] { find_study(store, "x"); }),
             "study \"x\" is not in the store; allowed: the beginning of an id or a workload's "
             "name: bb33 (demo chat), aa22 (demo chat), aa11 (demo chat)");
 }
@@ -185,7 +177,7 @@ TEST_F(StudyStoreTest, FullDiskIsToldAndKeepsTheTrialsBefore) {
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{400'000, 400'000};
     setrlimit(RLIMIT_FSIZE, &limit);
-    const std::string said = complaint([&] {
+    const std::string said = refusal([&] {
       Store store(file_);
       StudyRecorder recorder(store, clock_, {}, deaf_);
       Study growing = study;

@@ -5,17 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/profiles/sample_measurement.h"
+#include "tests/refusal.h"
 
 namespace paretune {
 namespace {
 
 std::string message_of(const std::string& json) {
-  try {
-    parse_measurement(json, "store.sqlite");
-  } catch (const std::runtime_error& e) {
-    return e.what();
-  }
-  return "accepted";
+  return refusal([&] { parse_measurement(json, "store.sqlite"); });
 }
 
 TEST(MeasurementJson, RoundTripIsExact) {

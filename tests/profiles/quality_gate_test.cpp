@@ -30,6 +30,7 @@ TEST(QualityGate, FewQuestionsProveNothing) {
   EXPECT_EQ(gate_verdict(capability("a", 12, 0, 0), 0.01, 2), GateVerdict::undecided);
   EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01, 2), GateVerdict::passed);
   EXPECT_EQ(gate_verdict(capability("a", 400, 0, 0), 0.01, 0), GateVerdict::undecided);
+  EXPECT_EQ(gate_verdict(capability("a", 0, 0, 0), 0.9, 3), GateVerdict::undecided);
   EXPECT_EQ(gate_verdict(capability("a", 50, 20, 0), 0.01, 0), GateVerdict::failed);
   EXPECT_EQ(gate_verdict(capability("a", 50, 2, 1), 0.01, 2), GateVerdict::undecided);
   EXPECT_EQ(gate_verdict(capability("a", 100, 0, 0), 0.05, 2), GateVerdict::passed);
@@ -106,6 +107,131 @@ TEST(QualityGate, AtTheMarginItPassesRarely) {
     }
   }
   EXPECT_LE(passed, kRuns * 0.06);
+}
+
+// What run_gate asks, answered by a table instead of two models.
+class RunGate : public testing::Test {
+ protected:
+  using Score = std::function<QuestionScore(const EvalItem&)>;
+
+  void add(const std::string& capability, int count, const Grader& grader = kExactMatch) {
+    std::vector<QualityQuestion>& fresh = questions_[capability];
+    for (int i = 0; i < count; ++i)
+      fresh.push_back(
+          {.item = {.capability = capability, .prompt = std::to_string(i), .grader = &grader}});
+  }
+
+  std::optional<GateResult> run(double margin, const Score& reference, const Score& now) {
+    return run_gate(
+        questions_, {.every = margin}, 0.02,
+        [&](const QualityPlan& plan) -> std::optional<GateScores> {
+          GateScores scores;
+          for (const QualityQuestion& question : plan.questions) {
+            if (++n_asked_ > most_asked_) break;
+            ++asked_[question.item.capability];
+            scores.reference.push_back(reference(question.item));
+            scores.now.push_back(now(question.item));
+          }
+          if (interrupted_) return std::nullopt;
+          return scores;
+        },
+        [&] { return ++looks_ < most_looks_; });
+  }
+
+  static QuestionScore right(const EvalItem&) { return {.score = 1}; }
+
+  std::map<std::string, std::vector<QualityQuestion>> questions_;
+  std::map<std::string, int> asked_;
+  bool interrupted_ = false;
+  int looks_ = 0, most_looks_ = kGateLooks;
+  int n_asked_ = 0, most_asked_ = 1'000'000;
+};
+
+// With a wide margin the first look asks all that a later one could.
+TEST_F(RunGate, AccuracyPassesWithoutAWordingToRate) {
+  add("copy", 17);
+  const std::optional<GateResult> result = run(0.2, right, right);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  EXPECT_EQ(asked_["copy"], 17);
+  EXPECT_EQ(result->looks, 3);
+}
+
+TEST_F(RunGate, WhatNothingIsKnownOfIsNoLoss) {
+  add("knowledge", 400, kOwnChoice);
+  add("copy", 400);
+  const auto unsure = [](const EvalItem& item) {
+    return QuestionScore{.score = item.grader == &kOwnChoice ? 0.5 : 1};
+  };
+  const std::optional<GateResult> result = run(0.05, unsure, unsure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  ASSERT_EQ(result->capabilities.size(), 1u);
+  EXPECT_EQ(result->capabilities[0].name, "copy");
+}
+
+TEST_F(RunGate, WithoutFreshQuestionsNothingIsProven) {
+  add("mine", 0);
+  add("copy", 400);
+  const std::optional<GateResult> result = run(0.05, right, right);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::undecided);
+  EXPECT_NE(result->reason.find("no question of mine was left"), std::string::npos)
+      << result->reason;
+}
+
+TEST_F(RunGate, OnlyWhatIsOpenIsAskedOn) {
+  add("copy", 400);
+  add("sort", 400);
+  const auto sure = [](const EvalItem& item) {
+    return item.capability == "copy" ? QuestionScore{1, {0.9}} : QuestionScore{1, {}};
+  };
+  const std::optional<GateResult> result = run(0.05, sure, sure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  EXPECT_EQ(asked_["copy"], gate_questions(0.05, 0));
+  EXPECT_EQ(asked_["sort"], gate_questions(0.05, 2));
+}
+
+TEST_F(RunGate, WhatThereWasNoTimeToAskIsNotProven) {
+  add("copy", 400);
+  add("sort", 400);
+  most_asked_ = 20, most_looks_ = 1;
+  const std::optional<GateResult> result = run(
+      0.05,
+      [](const EvalItem&) {
+        return QuestionScore{1, {0.9}};
+      },
+      [](const EvalItem&) {
+        return QuestionScore{1, {0.9}};
+      });
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::undecided);
+  EXPECT_EQ(asked_["sort"], 0);
+  EXPECT_NE(result->reason.find("sort"), std::string::npos) << result->reason;
+}
+
+TEST_F(RunGate, AFailureEndsIt) {
+  add("copy", 400);
+  add("sort", 400);
+  const std::optional<GateResult> result = run(0.05, right, [](const EvalItem& item) {
+    return QuestionScore{.score = item.capability == "sort" ? 0.0 : 1.0};
+  });
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::failed);
+  EXPECT_EQ(result->reason.find("sort loses"), 0u) << result->reason;
+  EXPECT_EQ(result->looks, 1);
+}
+
+TEST_F(RunGate, StopsWhereTimeEndsOrTheUserDoes) {
+  add("copy", 400);
+  most_looks_ = 2;
+  const std::optional<GateResult> result = run(0.05, right, right);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::undecided);
+  EXPECT_EQ(result->looks, 2);
+  interrupted_ = true;
+  EXPECT_FALSE(run(0.05, right, right));
 }
 
 TEST(QualityGate, ItsQuestionsAreFreshAndEachIsAskedOnce) {

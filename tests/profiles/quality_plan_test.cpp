@@ -8,6 +8,7 @@
 #include "profiles/quality_gate.h"
 #include "runtime/chat/encode_chat.h"
 #include "tests/profiles/demo_model.h"
+#include "tests/refusal.h"
 #include "workloads/evals.h"
 
 namespace paretune {
@@ -25,12 +26,7 @@ class QualityPlanTest : public testing::Test {
     return plan_quality(workload, source_->shape(), tokenizer_, chat ? &chat_ : nullptr, budget);
   }
   std::string complaint(const Workload& workload) const {
-    try {
-      plan(workload);
-    } catch (const std::runtime_error& e) {
-      return e.what();
-    }
-    return "";
+    return refusal([&] { plan(workload); });
   }
 
   std::unique_ptr<ModelSource> source_;
@@ -111,8 +107,9 @@ TEST_F(QualityPlanTest, TheTrainingSplitIsKeptOutOfTheQuestions) {
   EXPECT_EQ(sequences, plan_calibration(workload, source_->shape(), tokenizer_, &chat_));
 
   const QualityPlan p = plan(workload, {.text_tokens = 100'000, .questions = 600});
-  for (const auto& [name, left] : plan_gate(workload, source_->shape(), tokenizer_, &chat_, p))
-    EXPECT_TRUE(left.empty()) << name;
+  const auto gate = plan_gate(workload, source_->shape(), tokenizer_, &chat_, p);
+  EXPECT_EQ(gate.size(), 3u);  // that nothing is left of them is for the gate to say
+  for (const auto& [name, left] : gate) EXPECT_TRUE(left.empty()) << name;
   EXPECT_EQ(p.questions.size() + sequences.size(), 600u);
   for (const QualityQuestion& question : p.questions)
     EXPECT_FALSE(in_training_split(question.item.prompt));
@@ -122,6 +119,13 @@ TEST_F(QualityPlanTest, TheTrainingSplitIsKeptOutOfTheQuestions) {
   workload.quality.calibration = {{.path = "story", .file = demo_eval("story").file}};
   EXPECT_FALSE(plan_calibration(workload, source_->shape(), tokenizer_, &chat_).empty());
   EXPECT_EQ(plan(workload), plan(three_evals()));
+}
+
+TEST_F(QualityPlanTest, AsksNoMoreQuestionsThanTheWorkloadWants) {
+  Workload workload = three_evals();
+  workload.quality.max_questions = 6;
+  EXPECT_EQ(plan(workload, {.questions = 100}).questions.size(), 6u);
+  EXPECT_EQ(plan(workload, {.questions = 3}).questions.size(), 3u);
 }
 
 TEST_F(QualityPlanTest, HashSeesEveryPart) {

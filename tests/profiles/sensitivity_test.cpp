@@ -21,7 +21,7 @@ TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
   const QualityReference reference = measure_reference(exact, full, plan);
   const auto kl = [&](LayerKind kind, const char* treatment) {
     return measure_sensitivity(open_model(kDemo), target, kind, parse_treatment(treatment, "test"),
-                               plan, reference, nullptr)
+                               plan, reference, 1500, nullptr)
         .kl_divergence;
   };
   EXPECT_LT(kl(LayerKind::down, "f32"), 1e-9);

@@ -14,6 +14,7 @@
 
 #include "profiles/measurement_json.h"
 #include "tests/profiles/sample_measurement.h"
+#include "tests/refusal.h"
 
 namespace paretune {
 namespace {
@@ -34,13 +35,10 @@ class StoreTest : public testing::Test {
   // What opening or using the store says; "" if nothing.
   std::string complaint(
       const std::function<void(Store&)>& use = [](Store&) {}, int busy_timeout_ms = 0) const {
-    try {
+    return refusal([&] {
       Store store(file_, busy_timeout_ms);
       use(store);
-    } catch (const std::runtime_error& e) {
-      return e.what();
-    }
-    return "";
+    });
   }
 
   void raw_sql(const char* sql) const {

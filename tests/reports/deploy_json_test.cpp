@@ -68,5 +68,12 @@ TEST(DeployJson, SchemaHasEveryKnobWithItsLegalValuesAndHelp) {
     EXPECT_TRUE(config["properties"].contains(name.get<std::string>())) << name;
 }
 
+TEST(DeployJson, SchemaNamesEveryWeightFormatOfKernels) {
+  json names = json::array();
+  for (const WeightFormat* format : kWeightFormats) names.push_back(format->name);
+  const json kernels = deploy_schema()["properties"]["kernels"];
+  EXPECT_EQ(kernels["items"]["properties"]["weights"]["enum"], names);
+}
+
 }  // namespace
 }  // namespace paretune

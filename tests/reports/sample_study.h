@@ -199,6 +199,8 @@ inline Study sample_study() {
                   {"all=f32", "all=bf16", "mlp=int8", "all=int8", "all=int4_g128"}},
                  {"decode_threads", "exact", "pinned threads", {"1", "2"}},
                  {"prefix_caching", "rounding", "reuse cached pages", {"true"}}};
+  study.knob_losses = {{"activations", "int8", "none", 2e-4, 1e-5},
+                       {"kv_cache", "int8", "", 5e-5, 4e-6}};
   study.sensitivity = {{LayerKind::qkv, parse_treatment("int8", "sample"), 1e-4, 1e-5},
                        {LayerKind::down, parse_treatment("int8", "sample"), 3e-4, 2e-5},
                        {LayerKind::down, parse_treatment("int4_g32:gptq", "sample"), 9e-4, 5e-5}};
@@ -207,6 +209,7 @@ inline Study sample_study() {
       {"threads are cores", "more threads than cores take turns <test>", 36'864'000, false}};
   for (int i = 0; i < 11; ++i)
     study.progress.push_back({i, 5.0 * i + 4, 0.1 + 0.06 * std::min(i, 6)});
+  study.regret = 0.034;
   study.verification = {
       .done = true,
       .seed = 4242,

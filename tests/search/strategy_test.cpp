@@ -11,7 +11,7 @@
 #include "search/indicators.h"
 #include "search/pareto.h"
 #include "search/rng.h"
-#include "tests/search/problems.h"
+#include "tests/search/searches.h"
 
 namespace paretune {
 
@@ -20,49 +20,6 @@ void PrintTo(const StrategyRow& row, std::ostream* out) {
 }  // GoogleTest looks for it by name
 
 namespace {
-
-struct Told {
-  Point point;
-  std::optional<Scores> scores;
-};
-
-std::vector<Told> run(Strategy& strategy, const Problem& problem, int budget) {
-  std::vector<Told> log;
-  while (int(log.size()) < budget) {
-    const std::vector<Point> asked = strategy.ask(1);
-    if (asked.empty()) break;
-    log.push_back({asked[0], problem.evaluate(asked[0])});
-    strategy.tell(log.back().point, log.back().scores);
-  }
-  return log;
-}
-
-std::vector<Point> points_of(const std::vector<Told>& log) {
-  std::vector<Point> points;
-  for (const Told& told : log) points.push_back(told.point);
-  return points;
-}
-
-std::vector<Scores> scores_of(const std::vector<Told>& log) {
-  std::vector<Scores> scores;
-  for (const Told& told : log) {
-    if (told.scores) scores.push_back(*told.scores);
-  }
-  return scores;
-}
-
-// All canonical points by brute force.
-std::set<Point> all_points(const Space& space) {
-  std::set<Point> points;
-  Point point(space.n_choices.size(), 0);
-  for (;;) {
-    if (const std::optional<Point> canonical = canonical_of(space, point))
-      points.insert(*canonical);
-    std::size_t d = 0;
-    while (d < point.size() && ++point[d] == space.n_choices[d]) point[d++] = 0;
-    if (d == point.size()) return points;
-  }
-}
 
 class EveryStrategy : public testing::TestWithParam<StrategyRow> {};
 
@@ -198,19 +155,6 @@ TEST_P(EveryStrategy, RefusesAMalformedSpace) {
 INSTANTIATE_TEST_SUITE_P(Catalog, EveryStrategy, testing::ValuesIn(kStrategies),
                          [](const auto& info) { return std::string(info.param.name); });
 
-// The median over seeds of the hypervolume after a budget.
-double median_hypervolume(std::string_view name, const Problem& problem, int budget,
-                          const Scores& reference, std::uint64_t n_seeds = 9) {
-  std::vector<double> volumes;
-  for (std::uint64_t seed = 1; seed <= n_seeds; ++seed) {
-    const auto strategy = find_strategy(name).make(
-        problem.space, {.n_objectives = problem.n_objectives, .seed = seed});
-    volumes.push_back(hypervolume(scores_of(run(*strategy, problem, budget)), reference));
-  }
-  std::ranges::sort(volumes);
-  return volumes[volumes.size() / 2];
-}
-
 struct Known {
   const char* name;
   Problem problem;
@@ -219,18 +163,6 @@ struct Known {
   double at_least;            // share of its hypervolume that NSGA-II reaches in 400 trials
   double random_at_most;      // and random trials do not
 };
-
-// The front of a problem whose dimensions but the first n_free are best at one choice.
-std::vector<Scores> front_of(const Problem& problem, int n_free, int best_choice) {
-  Space face = problem.space;
-  face.n_choices.resize(std::size_t(n_free));
-  std::vector<Scores> front;
-  for (Point point : all_points(face)) {
-    point.resize(problem.space.n_choices.size(), best_choice);
-    front.push_back(*problem.evaluate(point));
-  }
-  return front;
-}
 
 TEST(Nsga2, ReachesKnownFrontsFarFromRandom) {
   const Problem zdt1 = zdt(1, 8, 11), zdt2 = zdt(2, 8, 11), zdt3 = zdt(3, 8, 41),
@@ -261,108 +193,6 @@ TEST(Learning, PaysWithinAFewTrials) {
   EXPECT_GT(share("nsga2"), 0.35);
   EXPECT_GT(share("coordinate"), 0.8);
   EXPECT_GT(share("portfolio", 100, 3), 0.8);
-}
-
-// Trials until the median share of the front's hypervolume is reached.
-double portfolio_share(const Problem& problem, const SearchSetup& known, int budget,
-                       const Scores& reference) {
-  std::vector<double> volumes;
-  for (std::uint64_t seed : {1, 2, 3}) {
-    SearchSetup setup = known;
-    setup.seed = seed;
-    const auto strategy = find_strategy("portfolio").make(problem.space, setup);
-    volumes.push_back(hypervolume(scores_of(run(*strategy, problem, budget)), reference));
-  }
-  std::ranges::sort(volumes);
-  return volumes[1];
-}
-
-TEST(Portfolio, APriorPaysAndAWrongOneDoesNotRuin) {
-  const Problem problem = zdt(1, 8, 11);
-  const Scores reference{1.1, 1.1};
-  const double best = hypervolume(front_of(problem, 1, 0), reference);
-  const auto biased = [&](const Point& p) -> std::optional<Scores> {
-    Scores scores = *problem.evaluate(p);
-    scores[0] = 0.5 + 2 * scores[0];
-    scores[1] = 1 + std::pow(scores[1], 0.7) + 0.1 * p[3];
-    return scores;
-  };
-  const auto inverted = [&](const Point& p) -> std::optional<Scores> {
-    Scores scores = *biased(p);
-    for (double& score : scores) score = 1 / score;
-    return scores;
-  };
-  const double with = portfolio_share(problem, {.n_objectives = 2, .prior = biased}, 30, reference),
-               without = portfolio_share(problem, {.n_objectives = 2}, 30, reference),
-               wrong =
-                   portfolio_share(problem, {.n_objectives = 2, .prior = inverted}, 100, reference);
-  EXPECT_GT(with, 0.5 * best);
-  EXPECT_LT(without, 0.3 * best);
-  EXPECT_GT(wrong, 0.6 * best);
-}
-
-// Where a whole objective is unknown, what is known of the others still leads.
-TEST(Portfolio, BelievesThePartOfAPriorThatThereIs) {
-  const Problem problem = zdt(1, 4, 8);
-  const SearchSetup setup{.n_objectives = 2, .prior = [&](const Point& p) -> std::optional<Scores> {
-                            return Scores{NAN, (*problem.evaluate(p))[1]};
-                          }};
-  const auto strategy = find_strategy("portfolio").make(problem.space, setup);
-  // The only known one is lowest where all but the first are 0, and the first is as large as it
-  // gets.
-  EXPECT_EQ(strategy->ask(1), std::vector<Point>({{7, 0, 0, 0}}));
-}
-
-// A prior takes part in decisions: they must follow from the tells all the same.
-TEST(Portfolio, ResumesWithAPrior) {
-  const Problem problem = conditional();
-  const SearchSetup setup{.n_objectives = 3,
-                          .seed = 4,
-                          .prior = [&](const Point& p) -> std::optional<Scores> {
-                            if (p[1] == 2) return std::nullopt;
-                            return Scores{1.0 + p[0], NAN, 2.0 - p[2]};
-                          },
-                          .seconds = [](const Point& p) { return 1.0 + p[3]; },
-                          .exact = {false, false, true}};
-  const auto original = find_strategy("portfolio").make(problem.space, setup);
-  const std::vector<Told> log = run(*original, problem, 40);
-  for (std::size_t killed_after = 0; killed_after < log.size(); ++killed_after) {
-    const auto resumed = find_strategy("portfolio").make(problem.space, setup);
-    for (std::size_t i = 0; i < killed_after; ++i) resumed->tell(log[i].point, log[i].scores);
-    resumed->regret();  // changes no decision
-    ASSERT_EQ(resumed->ask(1), std::vector<Point>{log[killed_after].point});
-  }
-}
-
-// Two halves of a space are alike but for the time that their trials take.
-TEST(Portfolio, PrefersTheCheaperOfTwins) {
-  Problem problem = zdt(1, 5, 11);
-  problem.space.n_choices.push_back(2);
-  problem.space.ordinal.push_back(false);
-  problem.evaluate = [inner = zdt(1, 5, 11)](const Point& p) {
-    return inner.evaluate(Point(p.begin(), p.end() - 1));
-  };
-  const auto strategy = find_strategy("portfolio")
-                            .make(problem.space, {.n_objectives = 2, .seconds = [](const Point& p) {
-                                                    return p.back() == 0 ? 1.0 : 20.0;
-                                                  }});
-  int cheap = 0;
-  const std::vector<Told> log = run(*strategy, problem, 60);
-  for (std::size_t i = 8; i < log.size(); ++i) cheap += log[i].point.back() == 0;
-  EXPECT_GT(cheap, 30);  // half of 52 are to be expected by chance
-}
-
-TEST(Portfolio, RegretFallsAndEndsAtNothing) {
-  const Problem problem = conditional();
-  const auto strategy = find_strategy("portfolio").make(problem.space, {.n_objectives = 3});
-  EXPECT_FALSE(strategy->regret());
-  run(*strategy, problem, 12);
-  const std::optional<Regret> early = strategy->regret();
-  ASSERT_TRUE(early);
-  EXPECT_GT(early->share, 0);
-  EXPECT_LE(early->share, 1);
-  run(*strategy, problem, 1000);
-  EXPECT_EQ(strategy->regret()->share, 0);  // every point was tried
 }
 
 TEST(Exhaustive, FindsTheExactFront) {

@@ -9,6 +9,7 @@
 #include "profiles/speed.h"
 #include "tests/profiles/cost_model/planted_times.h"
 #include "tests/profiles/demo_model.h"
+#include "workloads/workload_json.h"
 
 namespace paretune {
 namespace {
@@ -86,6 +87,17 @@ TEST(CalibrateTest, QuicklyLoadedConfigsKeepTheirFormats) {
   config.weights = parse_policy("all=int4_g32:gptq:rank16,output=int8", "test");
   const DeployConfig quick = quickly_loaded(config);
   EXPECT_EQ(quick.weights, parse_policy("all=int4_g32,output=int8", "test"));
+}
+
+TEST(CalibrationWorkload, ShortensPromptsAndAnswers) {
+  const Workload workload = load_workload("workloads/chat.json");
+  const Workload same = calibration_workload(workload, 6),
+                 half = calibration_workload(workload, 6, 0.5);
+  EXPECT_EQ(same.traffic, workload.traffic);
+  EXPECT_EQ(half.traffic[0].input_seq_len.value, workload.traffic[0].input_seq_len.value / 2);
+  EXPECT_EQ(half.traffic[0].output_seq_len.max, workload.traffic[0].output_seq_len.max / 2);
+  EXPECT_EQ(half.traffic[0].prefix.prefix_len, workload.traffic[0].prefix.prefix_len / 2);
+  EXPECT_EQ(calibration_workload(workload, 6, 1e-9).traffic[0].input_seq_len.max, 1);
 }
 
 }  // namespace

@@ -3,21 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "runtime/compression/calibration.h"
+#include "tests/refusal.h"
 #include "tests/runtime/engine/demo_model.h"
 #include "tests/runtime/model/synthetic_model.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
 namespace {
-
-std::string refusal(const auto& what) {
-  try {
-    what();
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST(CalibrationTexts, EveryDocumentGivesItsFirstWindowFirst) {
   const TokenSequences documents{std::vector<int>(300, 1), std::vector<int>(20, 2), {}};

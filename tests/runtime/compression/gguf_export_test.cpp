@@ -67,7 +67,7 @@ TEST_F(GgufExport, WhatGgufCannotHoldIsRefusedByName) {
   for (const Case& c :
        {Case{"all=int4_g64:gptq", "q4_0, iq4_nl, int8_g32"}, Case{"all=int8", "the format int8"},
         Case{"all=q4_0:rank8", "rank 8"}, Case{"all=q4_0,down@99=q6_k", "layer 99"},
-        Case{"all=q4_0:rows10", "rows"}}) {
+        Case{"all=q4_0:rows10", "rows"}, Case{"all=q4_0:qep", "quantease"}}) {
     try {
       export_gguf(kDemo, parse_policy(c.weights, "test"), to("no.gguf"), nullptr);
       FAIL() << c.weights;

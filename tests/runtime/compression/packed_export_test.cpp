@@ -6,6 +6,7 @@
 
 #include "runtime/engine/pack_cache.h"
 #include "runtime/model/packed_model.h"
+#include "tests/refusal.h"
 #include "tests/runtime/engine/demo_model.h"
 #include "tests/runtime/model/synthetic_model.h"
 #include "tests/runtime/model/tiny_folder.h"
@@ -23,15 +24,6 @@ DeployConfig config_of(const Target& target, const char* weights, const char* sm
 std::string bytes_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string refusal(const auto& what) {
-  try {
-    what();
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 class PackedExportTest : public testing::Test {

@@ -45,6 +45,8 @@ TEST(PolicyTest, LaterAssignmentsWin) {
   EXPECT_EQ(p.last_layer(), 1);
   EXPECT_TRUE(p.calibrated());
   EXPECT_EQ(p.formats().size(), 4u);
+  EXPECT_EQ(policy("all=int8").formats().size(), 1u);
+  EXPECT_EQ(policy("all=int8:outliers8").formats().back(), &kBf16);
 }
 
 TEST(PolicyTest, WrongTextIsRefusedWithWhatIsAllowed) {

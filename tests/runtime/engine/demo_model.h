@@ -51,15 +51,17 @@ inline std::vector<int> greedy(Engine& engine, const std::vector<int>& prompt, i
 }
 
 // The logits after each token from index `first` on, (tokens, vocab_size).
-inline std::vector<float> all_logits(const Model& model, const DeployConfig& config,
-                                     ThreadPool& pool, const std::vector<int>& tokens,
-                                     int first = 0) {
-  Scorer scorer(model, config, pool);
+inline std::vector<float> all_logits(Scorer& scorer, std::span<const int> tokens, int first = 0) {
   std::vector<float> all;
   scorer.score(tokens, first, [&](int, std::span<const float> row) {
     all.insert(all.end(), row.begin(), row.end());
   });
   return all;
+}
+inline std::vector<float> all_logits(const Model& model, const DeployConfig& config,
+                                     ThreadPool& pool, std::span<const int> tokens, int first = 0) {
+  Scorer scorer(model, config, pool);
+  return all_logits(scorer, tokens, first);
 }
 
 // The logits after the last token.
@@ -72,6 +74,23 @@ inline std::vector<float> last_logits(const LoadedModel& model, const DeployConf
 inline double squared_distance(std::span<const float> a, std::span<const float> b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+// KL(p || q) of the distributions that two rows of logits stand for, in nats.
+inline double divergence(std::span<const float> p, std::span<const float> q) {
+  const auto log_sum = [](std::span<const float> row) {
+    const float largest = *std::ranges::max_element(row);
+    double total = 0;
+    for (const float x : row) total += std::exp(double(x) - largest);
+    return std::log(total) + largest;
+  };
+  const double p_sum = log_sum(p), q_sum = log_sum(q);
+  double sum = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double log_p = p[i] - p_sum, log_q = q[i] - q_sum;
+    sum += std::exp(log_p) * (log_p - log_q);
+  }
   return sum;
 }
 

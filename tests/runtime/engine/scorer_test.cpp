@@ -10,14 +10,6 @@
 namespace paretune {
 namespace {
 
-std::vector<float> logits_of(Scorer& scorer, std::span<const int> tokens, int first) {
-  std::vector<float> all;
-  scorer.score(tokens, first, [&](int, std::span<const float> logits) {
-    all.insert(all.end(), logits.begin(), logits.end());
-  });
-  return all;
-}
-
 // Whatever was scored before, and however much of it a text begins with.
 TEST(Scorer, WhatTextsShareChangesNothing) {
   std::vector<int> text;
@@ -25,29 +17,23 @@ TEST(Scorer, WhatTextsShareChangesNothing) {
   std::vector<int> other = text;
   other[60] = 3;
   for (const KvFormat* format : kKvFormats) {
-    DeployConfig config = default_config(demo_target());
-    config.weights = parse_policy("all=f32", "test");
-    config.activations.name = "f32";
+    DeployConfig config = exact_config(demo_target());
     config.kv_cache = format;
     config.kv_page_tokens = 64;
     config.prefill_chunk = 32;
-    config.attention_kernel.name = "tiled_avx512";
     config = canonical(config, demo_target());
-    if (config.kv_cache != format) GTEST_SKIP() << "skipped: no kernel here reads " << format->name;
+    ASSERT_EQ(config.kv_cache, format);
     const LoadedModel model = load_model(open_model(kDemo), config);
-    const auto fresh = [&](std::span<const int> tokens, int first) {
-      Scorer scorer(*model.model, config, *model.pool);
-      return logits_of(scorer, tokens, first);
-    };
     Scorer scorer(*model.model, config, *model.pool);
-    logits_of(scorer, text, 80);
+    all_logits(scorer, text, 80);
     const std::span<const int> shorter = std::span(text).first(70);
     // The same text, a part of it, one that parts from it, one that is read from its beginning.
     for (const auto& [tokens, first] :
          {std::pair(std::span<const int>(text), 85), std::pair(shorter, 69),
           std::pair(std::span<const int>(other), 80), std::pair(std::span<const int>(text), 0)}) {
-      const std::vector<float> expected = fresh(tokens, first);
-      const std::vector<float> found = logits_of(scorer, tokens, first);
+      const std::vector<float> expected =
+          all_logits(*model.model, config, *model.pool, tokens, first);
+      const std::vector<float> found = all_logits(scorer, tokens, first);
       ASSERT_EQ(found.size(), expected.size());
       for (std::size_t i = 0; i < found.size(); ++i)
         ASSERT_NEAR(found[i], expected[i], 1e-3) << format->name << ' ' << first << ' ' << i;

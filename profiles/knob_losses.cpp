@@ -1,0 +1,114 @@
+#include "profiles/knob_losses.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "profiles/quality.h"
+#include "profiles/sensitivity.h"
+#include "runtime/deployment.h"
+#include "runtime/engine/loaded_model.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::string_view kKvCache = "kv_cache", kActivations = "activations", kCast = "int8";
+
+const KnobLoss* find(std::span<const KnobLoss> losses, std::string_view knob,
+                     std::string_view value, std::string_view smoothing = "") {
+  const auto found = std::ranges::find_if(losses, [&](const KnobLoss& loss) {
+    return loss.knob == knob && loss.value == value && loss.smoothing == smoothing;
+  });
+  return found == losses.end() ? nullptr : &*found;
+}
+
+// The part of the weights of open kinds that int8 activations meet as integers.
+double integer_share(const Policy& policy, const Target& target) {
+  double integers = 0, all = 0;
+  for (const LayerKind kind : target.open_layers) {
+    const double weights = double(weight_bytes(target.model, kind, {&kF32}));
+    all += weights;
+    if (policy.at(kind).format->integer) integers += weights;
+  }
+  return all > 0 ? integers / all : 0;
+}
+
+}  // namespace
+
+std::vector<KnobLoss> lossy_values(const Target& target) {
+  std::vector<KnobLoss> values;
+  const DeployConfig full = full_precision_config(target);
+  for (const KvFormat* format : kv_choices(target)) {
+    if (format != full.kv_cache)
+      values.push_back({std::string(kKvCache), std::string(format->name)});
+  }
+  // Those first that need no calibration.
+  std::vector smoothings = smoothing_choices(target);
+  std::ranges::stable_sort(smoothings, {},
+                           [](const auto& smoothing) { return needs_statistics(smoothing.name); });
+  for (const auto& smoothing : smoothings)
+    values.push_back({std::string(kActivations), std::string(kCast), std::string(smoothing.name)});
+  return values;
+}
+
+KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& open,
+                           const Target& target, KnobLoss loss, const QualityPlan& plan,
+                           const QualityReference& reference, std::size_t tokens,
+                           PackCache* packs) {
+  const auto sample = [&](const DeployConfig& config) {
+    const DeployConfig run = canonical(config, target);
+    return measure_text_sample(load_model(open(), run, {}, packs), run, plan, reference, tokens);
+  };
+  DeployConfig config = full_precision_config(target);
+  Quality before;
+  if (loss.knob == kActivations) {
+    for (const LayerKind kind : target.open_layers) config.weights.set(kind, {&kInt8});
+    before = sample(config);
+    set_knob(config, "smoothing", loss.smoothing, "knob losses");
+  }
+  set_knob(config, loss.knob, loss.value, "knob losses");
+  const Quality after = sample(config);
+  loss.kl_divergence = std::max(0.0, after.kl_divergence - before.kl_divergence);
+  loss.kl_standard_error = std::hypot(after.kl_standard_error, before.kl_standard_error);
+  return loss;
+}
+
+std::optional<double> lost_beside_weights(const DeployConfig& config, const Target& target,
+                                          std::span<const KnobLoss> losses) {
+  double sum = 0;
+  if (const double share = integer_share(config.weights, target);
+      config.activations.name == kCast && share > 0) {
+    const KnobLoss* loss = find(losses, kActivations, kCast, config.smoothing.name);
+    if (!loss) return std::nullopt;
+    sum += share * loss->kl_divergence;
+  }
+  if (config.kv_cache == full_precision_config(target).kv_cache) return sum;
+  const KnobLoss* loss = find(losses, kKvCache, config.kv_cache->name);
+  if (!loss) return std::nullopt;
+  return sum + loss->kl_divergence;
+}
+
+std::string to_json(const KnobLoss& loss) {
+  return nlohmann::json{{"knob", loss.knob},
+                        {"value", loss.value},
+                        {"smoothing", loss.smoothing},
+                        {"kl_divergence", loss.kl_divergence},
+                        {"kl_standard_error", loss.kl_standard_error}}
+      .dump();
+}
+
+KnobLoss parse_knob_loss(std::string_view text, const std::string& where) {
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    return {.knob = json.at("knob").get<std::string>(),
+            .value = json.at("value").get<std::string>(),
+            .smoothing = json.at("smoothing").get<std::string>(),
+            .kl_divergence = json.at("kl_divergence").get<double>(),
+            .kl_standard_error = json.at("kl_standard_error").get<double>()};
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(where + ": " + error.what());
+  }
+}
+
+}  // namespace paretune

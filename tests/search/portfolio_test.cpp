@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/search/searches.h"
+
+namespace paretune {
+namespace {
+
+// The median hypervolume of three seeds after a budget.
+double portfolio_share(const Problem& problem, const SearchSetup& known, int budget,
+                       const Scores& reference) {
+  std::vector<double> volumes;
+  for (std::uint64_t seed : {1, 2, 3}) {
+    SearchSetup setup = known;
+    setup.seed = seed;
+    const auto strategy = find_strategy("portfolio").make(problem.space, setup);
+    volumes.push_back(hypervolume(scores_of(run(*strategy, problem, budget)), reference));
+  }
+  std::ranges::sort(volumes);
+  return volumes[1];
+}
+
+TEST(Portfolio, APriorPaysAndAWrongOneDoesNotRuin) {
+  const Problem problem = zdt(1, 8, 11);
+  const Scores reference{1.1, 1.1};
+  const double best = hypervolume(front_of(problem, 1, 0), reference);
+  const auto biased = [&](const Point& p) -> std::optional<Scores> {
+    Scores scores = *problem.evaluate(p);
+    scores[0] = 0.5 + 2 * scores[0];
+    scores[1] = 1 + std::pow(scores[1], 0.7) + 0.1 * p[3];
+    return scores;
+  };
+  const auto inverted = [&](const Point& p) -> std::optional<Scores> {
+    Scores scores = *biased(p);
+    for (double& score : scores) score = 1 / score;
+    return scores;
+  };
+  const double with = portfolio_share(problem, {.n_objectives = 2, .prior = biased}, 30, reference),
+               without = portfolio_share(problem, {.n_objectives = 2}, 30, reference),
+               wrong =
+                   portfolio_share(problem, {.n_objectives = 2, .prior = inverted}, 100, reference);
+  EXPECT_GT(with, 0.5 * best);
+  EXPECT_LT(without, with);
+  EXPECT_GT(wrong, 0.6 * best);
+}
+
+// Where a whole objective is unknown, what is known of the others still leads.
+TEST(Portfolio, BelievesThePartOfAPriorThatThereIs) {
+  const Problem problem = zdt(1, 4, 8);
+  const SearchSetup setup{.n_objectives = 2, .prior = [&](const Point& p) -> std::optional<Scores> {
+                            return Scores{NAN, (*problem.evaluate(p))[1]};
+                          }};
+  const auto strategy = find_strategy("portfolio").make(problem.space, setup);
+  // The only known one is lowest where all but the first are 0, and the first is as large as it
+  // gets.
+  EXPECT_EQ(strategy->ask(1), std::vector<Point>({{7, 0, 0, 0}}));
+}
+
+// A prior takes part in decisions: they must follow from the tells all the same.
+TEST(Portfolio, ResumesWithAPrior) {
+  const Problem problem = conditional();
+  const SearchSetup setup{.n_objectives = 3,
+                          .seed = 4,
+                          .prior = [&](const Point& p) -> std::optional<Scores> {
+                            if (p[1] == 2) return std::nullopt;
+                            return Scores{1.0 + p[0], NAN, 2.0 - p[2]};
+                          },
+                          .seconds = [](const Point& p) { return 1.0 + p[3]; },
+                          .exact = {false, false, true}};
+  const auto original = find_strategy("portfolio").make(problem.space, setup);
+  const std::vector<Told> log = run(*original, problem, 40);
+  for (std::size_t killed_after = 0; killed_after < log.size(); ++killed_after) {
+    const auto resumed = find_strategy("portfolio").make(problem.space, setup);
+    for (std::size_t i = 0; i < killed_after; ++i) resumed->tell(log[i].point, log[i].scores);
+    resumed->regret();  // changes no decision
+    ASSERT_EQ(resumed->ask(1), std::vector<Point>{log[killed_after].point});
+  }
+}
+
+// Two halves of a space are alike but for the time that their trials take.
+TEST(Portfolio, PrefersTheCheaperOfTwins) {
+  Problem problem = zdt(1, 5, 11);
+  problem.space.n_choices.push_back(2);
+  problem.space.ordinal.push_back(false);
+  problem.evaluate = [inner = zdt(1, 5, 11)](const Point& p) {
+    return inner.evaluate(Point(p.begin(), p.end() - 1));
+  };
+  const auto strategy = find_strategy("portfolio")
+                            .make(problem.space, {.n_objectives = 2, .seconds = [](const Point& p) {
+                                                    return p.back() == 0 ? 1.0 : 20.0;
+                                                  }});
+  int cheap = 0;
+  const std::vector<Told> log = run(*strategy, problem, 60);
+  for (std::size_t i = 8; i < log.size(); ++i) cheap += log[i].point.back() == 0;
+  EXPECT_GT(cheap, 30);  // half of 52 are to be expected by chance
+}
+
+TEST(Portfolio, RegretFallsAndEndsAtNothing) {
+  const Problem problem = conditional();
+  const auto vague = [](const Point& p) -> std::optional<Scores> {
+    return Scores{1.0 + p[0], NAN, 2.0};
+  };
+  const auto strategy =
+      find_strategy("portfolio").make(problem.space, {.n_objectives = 3, .prior = vague});
+  EXPECT_FALSE(strategy->regret());
+  run(*strategy, problem, 12);
+  const std::optional<Regret> early = strategy->regret();
+  ASSERT_TRUE(early);
+  EXPECT_GT(early->share, 0);
+  EXPECT_LE(early->share, 1);
+  run(*strategy, problem, 1000);
+  EXPECT_EQ(strategy->regret()->share, 0);  // every point was tried
+
+  const auto blind = find_strategy("portfolio").make(problem.space, {.n_objectives = 3});
+  run(*blind, problem, 30);
+  EXPECT_FALSE(blind->regret());  // its models are too sure
+}
+
+}  // namespace
+}  // namespace paretune
