@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "profiles/steady_clock.h"
 #include "profiles/store.h"
+#include "search/pareto.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
@@ -30,7 +32,8 @@ struct Silent : TuneObserver {
   std::vector<std::string> phases;
 };
 
-// Few, short requests and limits that every config keeps.
+// Few, short requests and limits that every config keeps. The trials end a study, never the
+// minutes: a busy machine shall not change what is tested.
 constexpr std::string_view kSmall = R"({
   "name": "small", "model": "workloads/demo/demo.gguf",
   "traffic": [{"name": "t", "share": 1, "input_seq_len": 12, "output_seq_len": 4}],
@@ -41,7 +44,7 @@ constexpr std::string_view kSmall = R"({
               "floors": {"max_kl_divergence": 10, "max_drop": 1}},
   "cost": {"usd_per_hour": 1, "price_source": "a test", "price_date": "2026-01-01"},
   "space": {"weights": ["all=f32", "linear=bf16,output=f32", "linear=int8,output=f32", "all=int8", "attention=bf16,mlp=int8,output=int8"], "max_batch_size": [1, 8], "kv_page_tokens": [32], "prefill_chunk": [64, 512]},
-  "budget": {"minutes": 5, "trials": 8},
+  "budget": {"minutes": 30, "trials": 8},
   "num_requests": 6, "warmup_requests": 1
 })";
 
@@ -73,6 +76,23 @@ class TunerTest : public testing::Test {
   Silent observer_;
 };
 
+std::set<int> ids_of(const std::vector<int>& ids) { return {ids.begin(), ids.end()}; }
+
+// Speeds are noise: who is on the front differs from run to run, what it means does not.
+std::set<int> not_dominated(const Study& study) {
+  const auto scores = [](const Trial& trial) {
+    const Objectives& o = trial.objectives;
+    return Scores{o.usd_per_million_output_tokens, o.latency_ms, o.kl_divergence};
+  };
+  std::set<int> ids;
+  for (const Trial& trial : study.trials) {
+    const bool dominated = std::ranges::any_of(
+        study.trials, [&](const Trial& other) { return dominates(scores(other), scores(trial)); });
+    if (!dominated) ids.insert(trial.id);
+  }
+  return ids;
+}
+
 std::vector<DeployConfig> configs(const Study& study) {
   std::vector<DeployConfig> all;
   for (const Trial& trial : study.trials) all.push_back(trial.config);
@@ -92,7 +112,7 @@ TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
   }
   ASSERT_EQ(study.trials.size(), 8u);
   EXPECT_TRUE(study.feasible);
-  EXPECT_GE(study.front.size(), 2u);
+  EXPECT_EQ(ids_of(study.front), not_dominated(study));
   EXPECT_TRUE(study.verification.done) << study.verification.verdict;
   EXPECT_NE(study.find_pick("recommended"), nullptr);
   for (const Trial& trial : study.trials) {
@@ -101,10 +121,12 @@ TEST_F(TunerTest, FindsAFrontAndVerifiesItsPick) {
     EXPECT_GT(trial.measurement.speed.peak_memory_bytes, 1u << 20);
     EXPECT_GT(trial.measurement.quality.tokens, 100);
   }
-  // The full-precision starting point, found by its own knobs, loses nothing.
   for (const Trial& trial : study.trials) {
-    if (to_text(trial.config.weights) == "all=f32") {
-      EXPECT_LT(trial.objectives.kl_divergence, 1e-6);
+    const DeployConfig& config = trial.config;
+    const bool full = to_text(config.weights) == "all=f32" && config.activations.name == "f32" &&
+                      (config.kv_cache == &kKvF32 || config.kv_cache == &kKvBf16);
+    if (full) {
+      EXPECT_LT(trial.objectives.kl_divergence, 1e-6) << trial.id;
     }
   }
 }
@@ -160,8 +182,8 @@ TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(second.cost_model, first.cost_model);
   EXPECT_EQ(configs(second), configs(first));
-  EXPECT_EQ(second.resumed_trials, 6);
-  for (std::size_t i = 0; i < 6; ++i)
+  ASSERT_EQ(second.resumed_trials, static_cast<int>(first.trials.size()));
+  for (std::size_t i = 0; i < first.trials.size(); ++i)
     EXPECT_EQ(second.trials[i].predicted->objectives.latency_ms,
               first.trials[i].predicted->objectives.latency_ms);
 }
