@@ -270,8 +270,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     observer.phase(
         "measuring what activations, KV cache and each kind of layer lose under each treatment");
     interrupted = !profiler.prepare_losses(loss_budget_s(workload, profiler.target()));
-    study.knob_losses = profiler.knob_losses();
-    study.sensitivity = profiler.sensitivity();
+    study.knob_losses = profiler.losses().knobs;
+    study.sensitivity = profiler.losses().weights;
     if (!interrupted && !study.sensitivity.empty()) {
       profiler.set_policies(propose_policies(study, profiler.target()));
     }

@@ -9,7 +9,6 @@
 
 #include "profiles/digest.h"
 #include "profiles/isolate.h"
-#include "profiles/measured_lines.h"
 #include "profiles/measurement_json.h"
 #include "profiles/pace.h"
 #include "profiles/quality.h"
@@ -24,8 +23,7 @@
 namespace paretune {
 namespace {
 
-constexpr double kPackShare = 0.15;         // of the budget, for one way of compressing
-constexpr double kKnobLossShare = 1.0 / 3;  // of the time for all losses, at most
+constexpr double kPackShare = 0.15;  // of the budget, for one way of compressing
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -212,46 +210,16 @@ bool Profiler::prepare_kernels(std::span<const WeightFormat* const> formats, dou
 }
 
 bool Profiler::prepare_losses(double budget_s) {
-  const double begin = clock_.now();
-  const std::size_t tokens = loss_tokens(target_, budget_s);
-  std::string open_kinds;
-  for (const LayerKind kind : target_.open_layers)
-    open_kinds += std::string(layer_kind_info(kind).name) + ' ';
-  const auto key = [&](const std::string& what) {
-    return digest({"losses", model_key(), what, plan_.hash(), std::to_string(tokens), build_});
-  };
-
-  // Every config has a KV cache and activations: those first.
-  std::vector<LineTask> knobs, treatments;
-  for (const KnobLoss& value : lossy_values(target_)) {
-    const auto measure = [this, value, tokens] {
-      return to_json(measure_knob_loss([this] { return open(); }, target_, value, plan_, reference_,
-                                       tokens, &packs_));
-    };
-    knobs.push_back({key(to_json(value) + ' ' + open_kinds), measure});
-  }
-  for (const Treatment& treatment : sensitivity_treatments(target_)) {
-    for (const LayerKind kind : target_.open_layers) {
-      if (std::ranges::find(kAllKinds, kind) == kAllKinds.end()) continue;  // always as they are
-      const auto measure = [this, kind, treatment, tokens] {
-        return to_json(measure_sensitivity(open(), target_, kind, treatment, plan_, reference_,
-                                           tokens, &packs_));
-      };
-      treatments.push_back(
-          {key(std::string(layer_kind_info(kind).name) + ' ' + to_text(treatment)), measure});
-    }
-  }
-  const auto knob_lines = measured_lines(key("knobs of " + open_kinds), knobs, store_, clock_,
-                                         kKnobLossShare * budget_s, stop_);
-  if (!knob_lines) return false;
-  const auto lines = measured_lines(key("treatments of " + open_kinds), treatments, store_, clock_,
-                                    begin + budget_s - clock_.now(), stop_);
-  if (!lines) return false;
-  const std::string where = store_.file().string() + ": memo of losses";
-  knob_losses_.clear(), sensitivity_.clear();
-  for (const std::string& line : *knob_lines) knob_losses_.push_back(parse_knob_loss(line, where));
-  for (const std::string& line : *lines) sensitivity_.push_back(parse_sensitivity(line, where));
-  return true;
+  std::optional<MeasuredLosses> losses = measured_losses({.model = [this] { return open(); },
+                                                          .model_key = model_key(),
+                                                          .build = build_,
+                                                          .target = target_,
+                                                          .plan = plan_,
+                                                          .reference = reference_,
+                                                          .packs = &packs_},
+                                                         store_, clock_, budget_s, stop_);
+  if (losses) losses_ = std::move(*losses);
+  return losses.has_value();
 }
 
 bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, double budget_s,

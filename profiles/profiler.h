@@ -16,13 +16,12 @@
 #include "profiles/calibrated_costs.h"
 #include "profiles/clock.h"
 #include "profiles/isolate.h"
-#include "profiles/knob_losses.h"
+#include "profiles/measured_losses.h"
 #include "profiles/measurement.h"
 #include "profiles/quality_gate.h"
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
 #include "profiles/question_scores.h"
-#include "profiles/sensitivity.h"
 #include "profiles/store.h"
 #include "runtime/deploy_config.h"
 #include "runtime/engine/kernel_table.h"
@@ -69,12 +68,10 @@ class Profiler {
                        const std::function<void(const std::string&)>& say);
   const KernelTable& kernels() const { return kernels_; }
 
-  // Measures how much quality each of lossy_values() costs, and each open kind of layer under each
-  // of sensitivity_treatments(), or finds what an earlier run measured; what does not fit into
-  // about budget_s is left out. Needs prepare_reference. False: interrupted.
+  // Measures what the parts of configs cost in quality, or finds what an earlier run measured
+  // (measured_losses.h). Needs prepare_reference. False: interrupted.
   bool prepare_losses(double budget_s);
-  const std::vector<KnobLoss>& knob_losses() const { return knob_losses_; }
-  const std::vector<Sensitivity>& sensitivity() const { return sensitivity_; }
+  const MeasuredLosses& losses() const { return losses_; }
 
   // Calibrates the cost model within about budget_s, or finds what an earlier run kept
   // (calibrated_costs.h). Needs the kernels and policies that trials will have. False: interrupted.
@@ -134,8 +131,7 @@ class Profiler {
   std::map<std::string, std::vector<QualityQuestion>> gate_questions_;  // made when first needed
   QualityReference reference_;
   KernelTable kernels_;
-  std::vector<KnobLoss> knob_losses_;
-  std::vector<Sensitivity> sensitivity_;
+  MeasuredLosses losses_;
   CalibratedCosts costs_;
 };
 
