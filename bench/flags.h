@@ -1,4 +1,4 @@
-// "--name value" on a bench's command line.
+// "--name value", or "--name", on a bench's command line.
 #pragma once
 
 #include <filesystem>
@@ -6,12 +6,14 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace paretune {
 
 struct Flag {
   std::string name;
   std::function<void(const std::string&)> set;
+  bool value = true;  // one follows
 };
 
 inline Flag flag(const char* name, int& value) {
@@ -28,6 +30,13 @@ inline Flag flag(const char* name, std::string& value) {
 }
 inline Flag flag(const char* name, std::filesystem::path& value) {
   return {name, [&](const std::string& text) { value = text; }};
+}
+// Each time that it is given adds one.
+inline Flag flag(const char* name, std::vector<std::string>& values) {
+  return {name, [&](const std::string& text) { values.push_back(text); }};
+}
+inline Flag flag(const char* name, bool& given) {
+  return {name, [&](const std::string&) { given = true; }, false};
 }
 
 // operand: gets what is no flag; null: there is none. Throws std::runtime_error with the known
@@ -47,6 +56,10 @@ inline void read_flags(int argc, char** argv, std::initializer_list<Flag> flags,
       if (one.name == word) found = &one;
     }
     if (!found) throw std::runtime_error(word + ": unknown; known are " + known);
+    if (!found->value) {
+      found->set("");
+      continue;
+    }
     if (++i == argc) throw std::runtime_error(word + " needs a value");
     try {
       found->set(argv[i]);

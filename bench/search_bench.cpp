@@ -12,42 +12,28 @@
 // alone decides, and what is missing of that is noise. The row "all points" measured every one.
 // --regret: how often the regret that the portfolio reports covers the true one.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
 
+#include "bench/flags.h"
 #include "bench/measured_space.h"
 #include "bench/replayed_space.h"
 #include "bench/search_rivals.h"
-#include "optimizer/intervals.h"
-#include "profiles/statistics.h"
+#include "bench/search_run.h"
 #include "search/indicators.h"
-#include "search/pareto.h"
-#include "search/rng.h"
 
 namespace {
 
 using namespace paretune;
 
 constexpr int kMarks[] = {15, 30, 60, 100};
-constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11;  // keys of draws
 
-struct Case {
-  const char* name;
-  const char* summary;
-  int n_repetitions;  // a trial tells the median of so many recorded ones
-  bool prior, inverted;
-  double failing;    // share of the points that fail when tried
-  int budget = 100;  // trials
-};
-
-constexpr Case kCases[] = {
+constexpr SearchCase kCases[] = {
     {"plain", "no prior; a trial is the median of 3 recorded repetitions", 3, false, false, 0},
     {"prior", "another device's times as the prior", 3, true, false, 0},
     {"inverted", "one over another device's times as the prior", 3, true, true, 0},
@@ -55,136 +41,6 @@ constexpr Case kCases[] = {
     {"failures+prior", "the same, with the prior", 3, true, false, 0.3},
     {"noise", "a trial is one recorded repetition", 1, false, false, 0},
     {"noise+prior", "the same, with the prior", 1, true, false, 0},
-};
-
-std::uint64_t hash_of(const Point& point) { return PointHash{}(point); }
-
-// Times with their 95 % intervals, as `tune` has them of a trial: from the spread of repetitions
-// where there are several, or as the data have it.
-using Told = std::array<Estimate, 3>;
-
-// Student's t of so many repetitions: 95 % lie within ± t standard errors.
-double t_of(int n_repetitions) {
-  constexpr double kT[] = {0, 0, 12.706, 4.303, 3.182, 2.776};
-  return kT[std::min(std::size_t(n_repetitions), std::size(kT) - 1)];
-}
-
-// What a trial tells, by a draw keyed by point and seed.
-Told told(const MeasuredSpace& measured, const Point& point, int n_repetitions,
-          std::uint64_t seed) {
-  Told estimates;
-  Rng rng{kNoise, seed, hash_of(point)};
-  const auto spread = measured.spread.find(point);
-  for (std::size_t j = 0; j < estimates.size(); ++j) {
-    const std::vector<double>& times = measured.times.at(point)[j];
-    std::vector<double> drawn;
-    for (int i = 0; i < n_repetitions; ++i) drawn.push_back(times[rng.below(int(times.size()))]);
-    double half = t_of(n_repetitions) * mean(drawn).standard_error;
-    if (n_repetitions < 2) half = 0;  // nothing was measured of it
-    if (spread != measured.spread.end() && spread->second[j] > 0) half = spread->second[j];
-    const double value = median(drawn);
-    estimates[j] = {value, value - half, value + half};
-  }
-  return estimates;
-}
-
-Scores values_of(const Told& estimates) {
-  Scores scores;
-  for (const Estimate& estimate : estimates) scores.push_back(estimate.value);
-  return scores;
-}
-
-// Whole groups of neighbours fail, as a kernel that does not fit does.
-std::vector<Point> failing_points(const MeasuredSpace& measured, double share) {
-  std::vector<Point> failing;
-  for (const auto& [point, scores] : measured.scores) {
-    Point group = point;
-    group[0] /= 4;
-    if (Rng{kFailure, hash_of(group)}.uniform() < share) failing.push_back(point);
-  }
-  return failing;
-}
-
-std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
-                                                            bool inverted) {
-  return [&measured, inverted](const Point& point) -> std::optional<Scores> {
-    const auto row = measured.prior.find(point);
-    if (row == measured.prior.end()) return std::nullopt;
-    Scores scores = row->second;
-    for (double& time : scores) time = inverted ? 1 / time : time;
-    return scores;
-  };
-}
-
-// Of a run after some trial: shares of the exact front's hypervolume.
-struct Worth {
-  double front = 0, with_ties = 0, measured = 0;
-};
-
-// The trials of one run, and the worth of what it would return after each.
-class Run {
- public:
-  Run(const MeasuredSpace& measured, const Case& c, std::uint64_t seed)
-      : measured_(measured), case_(c), seed_(seed) {}
-
-  std::optional<Scores> trial(const Point& point) {
-    const std::optional<Scores> scores = measure(point);
-    worths_.push_back(worth());
-    return scores;
-  }
-  std::optional<Scores> measure(const Point& point) {
-    const auto row = measured_.scores.find(point);
-    if (row == measured_.scores.end()) return std::nullopt;
-    estimates_.push_back(told(measured_, point, case_.n_repetitions, seed_));
-    told_.push_back(values_of(estimates_.back()));
-    true_.push_back(row->second);
-    return told_.back();
-  }
-
-  // True scores of the front of what was told; and of that and of what ties with any of it.
-  std::vector<Scores> returned() const { return true_of(pareto_front(told_)); }
-  std::vector<Scores> returned_with_ties() const {
-    const std::vector<std::size_t> front = pareto_front(told_);
-    std::vector<std::size_t> with_ties;
-    for (std::size_t i = 0; i < told_.size(); ++i) {
-      const auto ties = [&](std::size_t j) {
-        return i == j || indistinct(estimates_[i], estimates_[j]);
-      };
-      if (std::ranges::any_of(front, ties)) with_ties.push_back(i);
-    }
-    return true_of(with_ties);
-  }
-
-  Worth worth() const {
-    const double whole = hypervolume(measured_.front, measured_.reference);
-    const auto share = [&](const std::vector<Scores>& scores) {
-      return hypervolume(scores, measured_.reference) / whole;
-    };
-    return {share(returned()), share(returned_with_ties()), share(true_)};
-  }
-  Worth worth_after(int n_trials) const {
-    return worths_.empty() ? Worth{} : worths_[std::min(std::size_t(n_trials), worths_.size()) - 1];
-  }
-  double trials_to(double share, double Worth::*of) const {  // infinite: never
-    const auto first =
-        std::ranges::find_if(worths_, [&](const Worth& w) { return w.*of >= share; });
-    return first == worths_.end() ? INFINITY : double(first - worths_.begin() + 1);
-  }
-  int n_trials() const { return int(worths_.size()); }
-
- private:
-  std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const {
-    std::vector<Scores> scores;
-    for (const std::size_t i : trials) scores.push_back(true_[i]);
-    return scores;
-  }
-
-  const MeasuredSpace& measured_;
-  const Case& case_;
-  std::uint64_t seed_;
-  std::vector<Told> estimates_;  // of the feasible trials
-  std::vector<Scores> told_, true_;
-  std::vector<Worth> worths_;
 };
 
 // Of this thread: the machine may be shared.
@@ -205,33 +61,33 @@ std::string trials_text(double n, int budget) {
 
 struct Row {
   std::string name;
-  std::vector<Run> runs;
+  std::vector<SearchRun> runs;
   double ms = NAN;  // per ask
 };
 
 template <class Value>
-void print_shares(const std::vector<Run>& runs, Value&& value) {
+void print_shares(const std::vector<SearchRun>& runs, Value&& value) {
   std::vector<double> shares;
-  for (const Run& run : runs) shares.push_back(value(run));
+  for (const SearchRun& run : runs) shares.push_back(value(run));
   std::printf(" %.3f [%.3f %.3f] |", quantile(shares, 0.5), quantile(shares, 0.1),
               quantile(shares, 0.9));
 }
 
-void print_trials_to(const Row& row, const Case& c, double Worth::*of) {
+void print_trials_to(const Row& row, const SearchCase& c, double Worth::*of) {
   for (double share : {0.95, 0.99}) {
     std::vector<double> trials;
-    for (const Run& run : row.runs) trials.push_back(run.trials_to(share, of));
+    for (const SearchRun& run : row.runs) trials.push_back(run.trials_to(share, of));
     std::printf(" %s [%s %s] |", trials_text(quantile(trials, 0.5), c.budget).c_str(),
                 trials_text(quantile(trials, 0.1), c.budget).c_str(),
                 trials_text(quantile(trials, 0.9), c.budget).c_str());
   }
 }
 
-void print_search(const Row& row, const Case& c) {
+void print_search(const Row& row, const SearchCase& c) {
   std::printf("| %-12s |", row.name.c_str());
   for (int mark : kMarks) {
     if (mark > c.budget) continue;
-    print_shares(row.runs, [&](const Run& run) { return run.worth_after(mark).front; });
+    print_shares(row.runs, [&](const SearchRun& run) { return run.worth_after(mark).front; });
   }
   print_trials_to(row, c, &Worth::front);
   std::isfinite(row.ms) ? std::printf(" %.1f |\n", row.ms) : std::printf(" |\n");
@@ -240,20 +96,20 @@ void print_search(const Row& row, const Case& c) {
 
 void print_answers(const Row& row) {
   double front = 0, with_ties = 0;
-  for (const Run& run : row.runs) {
+  for (const SearchRun& run : row.runs) {
     front += double(run.returned().size()) / double(row.runs.size());
     with_ties += double(run.returned_with_ties().size()) / double(row.runs.size());
   }
   std::printf("| %-12s |", row.name.c_str());
-  print_shares(row.runs, [](const Run& run) { return run.worth().front; });
+  print_shares(row.runs, [](const SearchRun& run) { return run.worth().front; });
   std::printf(" %.1f |", front);
-  print_shares(row.runs, [](const Run& run) { return run.worth().with_ties; });
+  print_shares(row.runs, [](const SearchRun& run) { return run.worth().with_ties; });
   std::printf(" %.1f |", with_ties);
-  print_shares(row.runs, [](const Run& run) { return run.worth().measured; });
+  print_shares(row.runs, [](const SearchRun& run) { return run.worth().measured; });
 }
 
 // What was returned at the end, and what was there to return.
-void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, const Case& c,
+void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, const SearchCase& c,
                 int n_seeds) {
   std::printf(
       "\n| strategy | front @%d | of | with ties @%d | of | all measured @%d | with ties to "
@@ -266,7 +122,7 @@ void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, con
   }
   Row all{.name = "all points"};
   for (int seed = 1; seed <= n_seeds; ++seed) {
-    Run& run = all.runs.emplace_back(measured, c, std::uint64_t(seed));
+    SearchRun& run = all.runs.emplace_back(measured, c, std::uint64_t(seed));
     for (const auto& [point, scores] : measured.scores) run.measure(point);
   }
   print_answers(all);
@@ -274,14 +130,15 @@ void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, con
   std::fflush(stdout);
 }
 
-Row replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row, int n_seeds) {
-  std::vector<Run> runs;
+Row replay(const MeasuredSpace& measured, const SearchCase& c, const StrategyRow& row,
+           int n_seeds) {
+  std::vector<SearchRun> runs;
   double ms = 0;
   int n_trials = 0;
   for (int seed = 1; seed <= n_seeds; ++seed) {
     SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
     if (c.prior) setup.prior = prior_of(measured, c.inverted);
-    Run& run = runs.emplace_back(measured, c, setup.seed);
+    SearchRun& run = runs.emplace_back(measured, c, setup.seed);
     const auto strategy = row.make(measured.space, setup);
     while (run.n_trials() < c.budget) {
       const double start = cpu_ms();
@@ -295,10 +152,10 @@ Row replay(const MeasuredSpace& measured, const Case& c, const StrategyRow& row,
   return {std::string(row.name), std::move(runs), ms / n_trials};
 }
 
-Row replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int n_seeds) {
-  std::vector<Run> runs;
+Row replay(const MeasuredSpace& measured, const SearchCase& c, const Rival& rival, int n_seeds) {
+  std::vector<SearchRun> runs;
   for (int seed = 1; seed <= n_seeds; ++seed) {
-    Run& run = runs.emplace_back(measured, c, std::uint64_t(seed));
+    SearchRun& run = runs.emplace_back(measured, c, std::uint64_t(seed));
     rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), c.budget,
               [&](const Point& point) { return run.trial(point); });
   }
@@ -306,7 +163,7 @@ Row replay(const MeasuredSpace& measured, const Case& c, const Rival& rival, int
 }
 
 // How often the true regret is at most the reported one.
-void check_regret(const MeasuredSpace& measured, const Case& c, int n_seeds) {
+void check_regret(const MeasuredSpace& measured, const SearchCase& c, int n_seeds) {
   constexpr int kEvery = 10;
   struct Report {
     double reported, real;
@@ -315,7 +172,7 @@ void check_regret(const MeasuredSpace& measured, const Case& c, int n_seeds) {
   for (int seed = 1; seed <= n_seeds; ++seed) {
     SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
     if (c.prior) setup.prior = prior_of(measured, c.inverted);
-    Run run(measured, c, setup.seed);
+    SearchRun run(measured, c, setup.seed);
     const auto strategy = find_strategy("portfolio").make(measured.space, setup);
     while (run.n_trials() < c.budget) {
       const std::vector<Point> asked = strategy->ask(1);
@@ -388,31 +245,9 @@ int main(int argc, char** argv) try {
   int n_seeds = 20, budget = 0;
   bool regret = false;
   std::vector<std::string> cases, strategies;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--regret") {
-      regret = true;
-      continue;
-    }
-    if (++i == argc) throw std::runtime_error(flag + ": a value is missing");
-    const std::string value = argv[i];
-    if (flag == "--space") {
-      folder = value;
-    } else if (flag == "--seeds") {
-      n_seeds = std::stoi(value);
-    } else if (flag == "--trials") {
-      budget = std::stoi(value);
-    } else if (flag == "--case") {
-      cases.push_back(value);
-    } else if (flag == "--strategy") {
-      strategies.push_back(value);
-    } else {
-      throw std::runtime_error(
-          flag +
-          ": unknown; known are --space, --seeds, --trials, --case, --strategy, "
-          "--regret");
-    }
-  }
+  read_flags(argc, argv,
+             {flag("--space", folder), flag("--seeds", n_seeds), flag("--trials", budget),
+              flag("--case", cases), flag("--strategy", strategies), flag("--regret", regret)});
   if (!std::filesystem::exists(folder)) {
     std::printf("skipped: %s is not here\n", folder.c_str());
     return 0;
@@ -425,7 +260,7 @@ int main(int argc, char** argv) try {
   };
   for (const auto& [title, measured] : spaces_of(folder)) {
     const std::size_t n = measured.scores.size();
-    for (Case c : kCases) {
+    for (SearchCase c : kCases) {
       if (!wanted(cases, c.name)) continue;
       if (budget > 0) c.budget = budget;
       MeasuredSpace used = measured;

@@ -1,0 +1,123 @@
+#include "bench/search_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "profiles/statistics.h"
+#include "search/indicators.h"
+#include "search/pareto.h"
+#include "search/rng.h"
+
+namespace paretune {
+namespace {
+
+constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11;  // keys of draws
+
+std::uint64_t hash_of(const Point& point) { return PointHash{}(point); }
+
+// Student's t of so many repetitions: 95 % lie within ± t standard errors.
+double t_of(int n_repetitions) {
+  constexpr double kT[] = {0, 0, 12.706, 4.303, 3.182, 2.776};
+  return kT[std::min(std::size_t(n_repetitions), std::size(kT) - 1)];
+}
+
+Told told(const MeasuredSpace& measured, const Point& point, int n_repetitions,
+          std::uint64_t seed) {
+  Told estimates;
+  Rng rng{kNoise, seed, hash_of(point)};
+  const auto spread = measured.spread.find(point);
+  for (std::size_t j = 0; j < estimates.size(); ++j) {
+    const std::vector<double>& times = measured.times.at(point)[j];
+    std::vector<double> drawn;
+    for (int i = 0; i < n_repetitions; ++i) drawn.push_back(times[rng.below(int(times.size()))]);
+    double half = t_of(n_repetitions) * mean(drawn).standard_error;
+    if (n_repetitions < 2) half = 0;  // nothing was measured of it
+    if (spread != measured.spread.end() && spread->second[j] > 0) half = spread->second[j];
+    const double value = median(drawn);
+    estimates[j] = {value, value - half, value + half};
+  }
+  return estimates;
+}
+
+Scores values_of(const Told& estimates) {
+  Scores scores;
+  for (const Estimate& estimate : estimates) scores.push_back(estimate.value);
+  return scores;
+}
+
+}  // namespace
+
+std::vector<Point> failing_points(const MeasuredSpace& measured, double share) {
+  std::vector<Point> failing;
+  for (const auto& [point, scores] : measured.scores) {
+    Point group = point;
+    group[0] /= 4;
+    if (Rng{kFailure, hash_of(group)}.uniform() < share) failing.push_back(point);
+  }
+  return failing;
+}
+
+std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
+                                                            bool inverted) {
+  return [&measured, inverted](const Point& point) -> std::optional<Scores> {
+    const auto row = measured.prior.find(point);
+    if (row == measured.prior.end()) return std::nullopt;
+    Scores scores = row->second;
+    for (double& time : scores) time = inverted ? 1 / time : time;
+    return scores;
+  };
+}
+
+std::optional<Scores> SearchRun::trial(const Point& point) {
+  const std::optional<Scores> scores = measure(point);
+  worths_.push_back(worth());
+  return scores;
+}
+
+std::optional<Scores> SearchRun::measure(const Point& point) {
+  const auto row = measured_.scores.find(point);
+  if (row == measured_.scores.end()) return std::nullopt;
+  estimates_.push_back(told(measured_, point, case_.n_repetitions, seed_));
+  told_.push_back(values_of(estimates_.back()));
+  true_.push_back(row->second);
+  return told_.back();
+}
+
+std::vector<Scores> SearchRun::returned() const { return true_of(pareto_front(told_)); }
+
+std::vector<Scores> SearchRun::returned_with_ties() const {
+  const std::vector<std::size_t> front = pareto_front(told_);
+  std::vector<std::size_t> with_ties;
+  for (std::size_t i = 0; i < told_.size(); ++i) {
+    const auto ties = [&](std::size_t j) {
+      return i == j || indistinct(estimates_[i], estimates_[j]);
+    };
+    if (std::ranges::any_of(front, ties)) with_ties.push_back(i);
+  }
+  return true_of(with_ties);
+}
+
+Worth SearchRun::worth() const {
+  const double whole = hypervolume(measured_.front, measured_.reference);
+  const auto share = [&](const std::vector<Scores>& scores) {
+    return hypervolume(scores, measured_.reference) / whole;
+  };
+  return {share(returned()), share(returned_with_ties()), share(true_)};
+}
+
+Worth SearchRun::worth_after(int n_trials) const {
+  return worths_.empty() ? Worth{} : worths_[std::min(std::size_t(n_trials), worths_.size()) - 1];
+}
+
+double SearchRun::trials_to(double share, double Worth::*of) const {
+  const auto first = std::ranges::find_if(worths_, [&](const Worth& w) { return w.*of >= share; });
+  return first == worths_.end() ? INFINITY : double(first - worths_.begin() + 1);
+}
+
+std::vector<Scores> SearchRun::true_of(const std::vector<std::size_t>& trials) const {
+  std::vector<Scores> scores;
+  for (const std::size_t i : trials) scores.push_back(true_[i]);
+  return scores;
+}
+
+}  // namespace paretune
