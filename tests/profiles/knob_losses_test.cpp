@@ -2,28 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "profiles/quality.h"
-#include "runtime/deployment.h"
-#include "runtime/engine/loaded_model.h"
+#include "tests/profiles/demo_quality.h"
 #include "tests/refusal.h"
-#include "tests/runtime/engine/demo_model.h"
-#include "workloads/workload_json.h"
 
 namespace paretune {
 namespace {
 
 TEST(KnobLosses, FewerBitsLoseMore) {
-  const Target target = demo_target();
-  const DeployConfig full = full_precision_config(target);
-  Workload workload = load_workload("workloads/demo/chat.json");
-  workload.quality.evals.clear();
-  const LoadedModel exact = load_model(open_model(kDemo), full);
-  const QualityPlan plan =
-      plan_quality(workload, target.model, *exact.tokenizer, &*exact.chat, {.text_tokens = 1500});
-  const QualityReference reference = measure_reference(exact, full, plan);
+  const DemoQuality demo(1500);
   const auto kl = [&](const char* knob, const char* value, const char* smoothing = "") {
-    return measure_knob_loss([] { return open_model(kDemo); }, target, {knob, value, smoothing},
-                             plan, reference, 1500, nullptr)
+    return measure_knob_loss([] { return open_model(kDemo); }, demo.target,
+                             {knob, value, smoothing}, demo.plan, demo.reference, 1500, nullptr)
         .kl_divergence;
   };
   EXPECT_LT(kl("kv_cache", "f32"), 1e-9);

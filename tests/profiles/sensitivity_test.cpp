@@ -2,26 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "profiles/quality.h"
-#include "runtime/engine/loaded_model.h"
-#include "tests/runtime/engine/demo_model.h"
-#include "workloads/workload_json.h"
+#include "tests/profiles/demo_quality.h"
 
 namespace paretune {
 namespace {
 
 TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
-  const Target target = demo_target();
-  const DeployConfig full = full_precision_config(target);
-  Workload workload = load_workload("workloads/demo/chat.json");
-  workload.quality.evals.clear();
-  const LoadedModel exact = load_model(open_model(kDemo), full);
-  const QualityPlan plan =
-      plan_quality(workload, target.model, *exact.tokenizer, &*exact.chat, {.text_tokens = 3000});
-  const QualityReference reference = measure_reference(exact, full, plan);
+  const DemoQuality demo(3000);
   const auto kl = [&](LayerKind kind, const char* treatment) {
-    return measure_sensitivity(open_model(kDemo), target, kind, parse_treatment(treatment, "test"),
-                               plan, reference, 1500, nullptr)
+    return measure_sensitivity(open_model(kDemo), demo.target, kind,
+                               parse_treatment(treatment, "test"), demo.plan, demo.reference, 1500,
+                               nullptr)
         .kl_divergence;
   };
   EXPECT_LT(kl(LayerKind::down, "f32"), 1e-9);
@@ -29,10 +20,10 @@ TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
   EXPECT_GT(down, kl(LayerKind::down, "int8"));
   const double gate_up = kl(LayerKind::gate_up, "int4_g32");
 
-  DeployConfig both = full;
+  DeployConfig both = demo.full;
   both.weights = parse_policy("attention=f32,mlp=int4_g32,output=f32", "test");
   const LoadedModel model = load_model(open_model(kDemo), both);
-  const double whole = measure_quality(model, both, plan, reference).kl_divergence;
+  const double whole = measure_quality(model, both, demo.plan, demo.reference).kl_divergence;
   EXPECT_GT(whole, 0.5 * (down + gate_up));
   EXPECT_LT(whole, 2 * (down + gate_up));
 }
