@@ -28,14 +28,17 @@ Effort fit_to_budget(Workload workload, const Target& target) {
                tokens = seconds / assumed_reference_token_seconds(target),
                served = seconds / assumed_served_token_seconds(target);
   const QualityBudget usual;
-  const int requests = fit(workload.num_requests,
-                           kRunShare * served / mean_request_tokens(workload), kFewestRequests),
-            most_text = workload.quality.max_text_tokens.value_or(usual.text_tokens),
-            text =
-                fit(std::min(most_text, usual.text_tokens), kTextShare * tokens, kFewestTextTokens),
-            most_questions = workload.quality.max_questions.value_or(usual.questions),
-            questions = fit(std::min(most_questions, usual.questions),
-                            kQuestionShare * tokens / kTokensPerQuestion, kFewestQuestions);
+  const QualitySpec& asked = workload.quality;
+  const int most_text =
+                std::min(asked.max_text_tokens.value_or(usual.text_tokens), usual.text_tokens),
+            most_questions =
+                std::min(asked.max_questions.value_or(usual.questions), usual.questions);
+  const int requests =
+                fit(workload.num_requests, kRunShare * served / mean_lengths(workload).all_tokens(),
+                    kFewestRequests),
+            text = fit(most_text, kTextShare * tokens, kFewestTextTokens),
+            questions =
+                fit(most_questions, kQuestionShare * tokens / kTokensPerQuestion, kFewestQuestions);
   std::string change;
   if (requests < workload.num_requests) {
     char line[160];
@@ -45,8 +48,7 @@ Effort fit_to_budget(Workload workload, const Target& target) {
     workload.warmup_requests = std::min(workload.warmup_requests, std::max(1, requests / 8));
     workload.num_requests = requests;
   }
-  if (text < std::min(most_text, usual.text_tokens) ||
-      questions < std::min(most_questions, usual.questions)) {
+  if (text < most_text || questions < most_questions) {
     char line[160];
     std::snprintf(line, sizeof line, "%squality on at most %d tokens and %d questions",
                   change.empty() ? "" : ", ", text, questions);

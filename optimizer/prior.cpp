@@ -46,17 +46,17 @@ Scores predicted_scores(const Prediction& prediction, const Workload& workload) 
 }
 
 QualityLosses losses_of(const Study& study) {
-  QualityLosses losses{study.sensitivity, study.knob_losses, {study.machine, study.model, {}, {}}};
+  std::vector<LayerKind> open;
   for (const LayerKind kind : kAllKinds) {
     if (std::ranges::find(study.sensitivity, kind, &Sensitivity::kind) != study.sensitivity.end())
-      losses.target.open_layers.push_back(kind);
+      open.push_back(kind);
   }
-  return losses;
+  return {study.sensitivity, study.knob_losses, sizes_of(study.model, open)};
 }
 
 std::optional<double> predicted_kl(const DeployConfig& config, const QualityLosses& losses) {
   const std::optional<double> weights = predicted_kl(config.weights, losses.weights);
-  const std::optional<double> others = lost_beside_weights(config, losses.target, losses.knobs);
+  const std::optional<double> others = lost_beside_weights(config, losses.open, losses.knobs);
   return weights && others ? std::optional(*weights + *others) : std::nullopt;
 }
 

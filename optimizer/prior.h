@@ -28,7 +28,7 @@ Scores predicted_scores(const Prediction& prediction, const Workload& workload);
 struct QualityLosses {
   std::vector<Sensitivity> weights;
   std::vector<KnobLoss> knobs;
-  Target target;  // what is open there: the kinds of layers that were measured
+  KindSizes open;  // the kinds of layers that were measured
 };
 QualityLosses losses_of(const Study& study);
 

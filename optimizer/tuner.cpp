@@ -161,20 +161,12 @@ double calibration_budget_s(const Workload& workload, const TuneOptions& options
 constexpr int kCalibrationCandidates = 400;
 constexpr int kProposals = 24;
 
-RequestShape mean_request(const Workload& workload) {
-  RequestShape mean;
-  const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, 256);
-  for (const RequestSpec& request : requests) {
-    mean.input_tokens += double(request.input_tokens) / double(requests.size());
-    mean.output_tokens += double(request.output_tokens) / double(requests.size());
-  }
-  return mean;
-}
-
 // The policies that the search chooses among: those of the default and the starting points, and
 // along the whole trade-off what the sensitivities propose.
 std::vector<Policy> propose_policies(Study& study, const Target& target) {
-  const RequestShape request = mean_request(study.workload);
+  const MeanLengths mean = mean_lengths(study.workload);
+  const RequestShape request{.input_tokens = mean.input_tokens,
+                             .output_tokens = mean.output_tokens};
   const double most = 4 * study.workload.quality.floors.max_kl_divergence.value_or(0.05);
   study.proposals =
       policy_front(study.sensitivity, target, study.kernels, request, kProposals, most);

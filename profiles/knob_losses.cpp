@@ -14,6 +14,7 @@ namespace paretune {
 namespace {
 
 constexpr std::string_view kKvCache = "kv_cache", kActivations = "activations", kCast = "int8";
+constexpr const KvFormat* kFullKv = &kKvF32;  // that of full_precision_config
 
 const KnobLoss* find(std::span<const KnobLoss> losses, std::string_view knob,
                      std::string_view value, std::string_view smoothing = "") {
@@ -24,10 +25,9 @@ const KnobLoss* find(std::span<const KnobLoss> losses, std::string_view knob,
 }
 
 // The part of the weights of open kinds that int8 activations meet as integers.
-double integer_share(const Policy& policy, const Target& target) {
+double integer_share(const Policy& policy, const KindSizes& open) {
   double integers = 0, all = 0;
-  for (const LayerKind kind : target.open_layers) {
-    const double weights = double(weight_bytes(target.model, kind, {&kF32}));
+  for (const auto& [kind, weights] : open) {
     all += weights;
     if (policy.at(kind).format->integer) integers += weights;
   }
@@ -38,10 +38,8 @@ double integer_share(const Policy& policy, const Target& target) {
 
 std::vector<KnobLoss> lossy_values(const Target& target) {
   std::vector<KnobLoss> values;
-  const DeployConfig full = full_precision_config(target);
   for (const KvFormat* format : kv_choices(target)) {
-    if (format != full.kv_cache)
-      values.push_back({std::string(kKvCache), std::string(format->name)});
+    if (format != kFullKv) values.push_back({std::string(kKvCache), std::string(format->name)});
   }
   // Those first that need no calibration.
   std::vector smoothings = smoothing_choices(target);
@@ -74,16 +72,23 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
   return loss;
 }
 
-std::optional<double> lost_beside_weights(const DeployConfig& config, const Target& target,
+KindSizes sizes_of(const ModelShape& shape, std::span<const LayerKind> kinds) {
+  KindSizes sizes;
+  for (const LayerKind kind : kinds)
+    sizes.emplace_back(kind, double(weight_bytes(shape, kind, {&kF32})) / sizeof(float));
+  return sizes;
+}
+
+std::optional<double> lost_beside_weights(const DeployConfig& config, const KindSizes& open,
                                           std::span<const KnobLoss> losses) {
   double sum = 0;
-  if (const double share = integer_share(config.weights, target);
+  if (const double share = integer_share(config.weights, open);
       config.activations.name == kCast && share > 0) {
     const KnobLoss* loss = find(losses, kActivations, kCast, config.smoothing.name);
     if (!loss) return std::nullopt;
     sum += share * loss->kl_divergence;
   }
-  if (config.kv_cache == full_precision_config(target).kv_cache) return sum;
+  if (config.kv_cache == kFullKv) return sum;
   const KnobLoss* loss = find(losses, kKvCache, config.kv_cache->name);
   if (!loss) return std::nullopt;
   return sum + loss->kl_divergence;

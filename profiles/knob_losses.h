@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "profiles/quality_plan.h"
@@ -41,9 +42,13 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
                            const Target& target, KnobLoss loss, const QualityPlan& plan,
                            const QualityReference& reference, std::size_t tokens, PackCache* packs);
 
+// How many weights each of these kinds has.
+using KindSizes = std::vector<std::pair<LayerKind, double>>;
+KindSizes sizes_of(const ModelShape& shape, std::span<const LayerKind> kinds);
+
 // What a config's KV cache and activations add to the divergence of its weights: activations lose
 // in proportion to the weights of open kinds that they meet as integers. nullopt: not measured.
-std::optional<double> lost_beside_weights(const DeployConfig& config, const Target& target,
+std::optional<double> lost_beside_weights(const DeployConfig& config, const KindSizes& open,
                                           std::span<const KnobLoss> losses);
 
 // One line of JSON, and back; parse throws std::runtime_error naming `where`.

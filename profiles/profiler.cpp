@@ -49,8 +49,8 @@ void check_lengths(const Workload& workload, const ModelShape& shape) {
 // One step of the search for the highest rate where a run takes much of the budget.
 int rate_steps(const Workload& workload, const Target& target) {
   constexpr double kLongRun = 0.03;
-  const double run_s =
-      assumed_served_token_seconds(target) * workload.num_requests * mean_request_tokens(workload);
+  const double run_s = assumed_served_token_seconds(target) * workload.num_requests *
+                       mean_lengths(workload).all_tokens();
   return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 2;
 }
 

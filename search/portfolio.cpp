@@ -46,6 +46,7 @@ class Portfolio final : public SequentialStrategy {
 
   std::optional<Regret> regret() override {
     if (!setup().prior || trials().size() < design() || none_is_feasible()) return std::nullopt;
+    if (regret_) return regret_;
     if (!model_) model_ = fit();
     Rng draws = rng(kRegret);
     const std::vector<Scores> front = thinned(model_->front_scores);
@@ -71,7 +72,8 @@ class Portfolio final : public SequentialStrategy {
     }
     const double share = hypervolume_regret(front, reference, foretold, feasible, draws);
     const double inflated = kInflation * share / (1 - share + kInflation * share);
-    return Regret{inflated, model_->scale.inverse(reference)};
+    regret_ = Regret{inflated, model_->scale.inverse(reference)};
+    return regret_;
   }
 
  private:
@@ -88,6 +90,7 @@ class Portfolio final : public SequentialStrategy {
 
   void learn(std::size_t index) override {
     model_.reset();
+    regret_.reset();
     credit(index);
     descents_.learn();
   }
@@ -360,7 +363,8 @@ class Portfolio final : public SequentialStrategy {
   Pool pool_;
   Credit descent_, model_credit_;
   mutable std::unordered_map<Point, std::optional<Scores>, PointHash> priors_;
-  std::optional<Model> model_;  // of all trials; none: not fitted yet
+  std::optional<Model> model_;    // of all trials; none: not fitted yet
+  std::optional<Regret> regret_;  // of all trials; none: not asked yet
 };
 
 }  // namespace

@@ -103,12 +103,14 @@ std::vector<RequestSpec> make_requests(const Workload& workload, std::uint64_t s
   return requests;
 }
 
-double mean_request_tokens(const Workload& workload) {
-  double tokens = 0;
+MeanLengths mean_lengths(const Workload& workload) {
+  MeanLengths mean;
   const std::vector<RequestSpec> requests = make_requests(workload, workload.seed, 256);
-  for (const RequestSpec& request : requests)
-    tokens += double(request.input_tokens + request.output_tokens) / double(requests.size());
-  return std::max(tokens, 1.0);
+  for (const RequestSpec& request : requests) {
+    mean.input_tokens += double(request.input_tokens) / double(requests.size());
+    mean.output_tokens += double(request.output_tokens) / double(requests.size());
+  }
+  return mean;
 }
 
 std::vector<std::int32_t> prompt_tokens(const RequestSpec& request,

@@ -34,8 +34,12 @@ struct RequestSpec {
 std::vector<RequestSpec> make_requests(const Workload& workload, std::uint64_t seed, int n,
                                        std::optional<double> rate_qps = std::nullopt);
 
-// Prompt and answer together, mean of the workload's first 256 requests; at least 1.
-double mean_request_tokens(const Workload& workload);
+// Means of the workload's first 256 requests.
+struct MeanLengths {
+  double input_tokens = 0, output_tokens = 0;
+  double all_tokens() const { return input_tokens + output_tokens; }
+};
+MeanLengths mean_lengths(const Workload& workload);
 
 // Its prompt: input_tokens ids drawn from `vocabulary` (pass the ordinary tokens, no control
 // tokens). Requests of one group, and equal leading blocks of a trace, begin with equal ids.
