@@ -27,7 +27,7 @@ std::string interval(const Capability& c) {
 // As interval, of what a pass is nearest to.
 std::string open_interval(const Capability& c) {
   if (c.items == 0)
-    return "no question of " + c.name + " was left that no trial used, or no time for one";
+    return "no question of " + c.name + " was left that no trial used, or no time for enough";
   if (c.rated == 0) return interval(c);
   const auto [least, most] = likelihood_loss(c);
   return "the probability of a right answer to " + c.name + " falls by " + points(least) + " to " +
@@ -83,12 +83,14 @@ struct Asked {
   QualityPlan questions;
   GateScores scores;
   GateCapability result;
+  std::size_t first = 0;  // questions of the first look
   bool decided = false;
 };
 
-// Full precision is sure of no answer.
+// Full precision is sure of no answer, not only of the few that there was time for.
 bool nothing_to_lose(const Asked& asked) {
-  return asked.result.capability.items == 0 && !asked.questions.questions.empty();
+  return asked.result.capability.items == 0 && !asked.questions.questions.empty() &&
+         asked.questions.questions.size() >= asked.first;
 }
 
 GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMargins& margins) {
@@ -113,11 +115,12 @@ std::optional<GateResult> run_gate(
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
     QualityPlan plan;
-    for (const auto& [name, asked] : capabilities) {
+    for (auto& [name, asked] : capabilities) {
       if (asked.decided) continue;
       const std::vector<QualityQuestion>& fresh = questions.at(name);
       const std::size_t to =
           std::min(fresh.size(), static_cast<std::size_t>(gate_questions(*margins.of(name), look)));
+      if (look == 0) asked.first = to;
       for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
         plan.questions.push_back(fresh[i]);
     }

@@ -211,6 +211,17 @@ TEST_F(RunGate, WhatThereWasNoTimeToAskIsNotProven) {
   EXPECT_NE(result->reason.find("sort"), std::string::npos) << result->reason;
 }
 
+// The first few that time was left for say nothing of the others.
+TEST_F(RunGate, AFewUnsureAnswersAreNoProofThatNothingIsKnown) {
+  add("knowledge", 400, kOwnChoice);
+  most_asked_ = 5, most_looks_ = 1;
+  const auto unsure = [](const EvalItem&) { return QuestionScore{.score = 0.5}; };
+  const std::optional<GateResult> result = run(0.05, unsure, unsure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::undecided) << result->reason;
+  EXPECT_NE(result->reason.find("knowledge"), std::string::npos) << result->reason;
+}
+
 TEST_F(RunGate, AFailureEndsIt) {
   add("copy", 400);
   add("sort", 400);
