@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "optimizer/drift.h"
 #include "optimizer/judge.h"
 
 namespace paretune {
@@ -11,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t kSeedOffset = 500'000'003;  // from the search's seed; not verification's
 
-// The cheapest of the front, the default before all, that has only the search's numbers.
+// The cheapest of the front, the default before all, that has only the search's numbers; then what
+// a slower machine may have kept off the front.
 Trial* next(Study& study) {
   const auto wanted = [&](int id) -> Trial* {
     Trial& trial = study.trials[static_cast<std::size_t>(id)];
@@ -21,12 +23,16 @@ Trial* next(Study& study) {
   for (const int id : study.front) {
     if (Trial* const trial = wanted(id)) return trial;
   }
+  for (const int id : front_without_drift(study)) {
+    if (Trial* const trial = wanted(id)) return trial;
+  }
   return nullptr;
 }
 
-// What the fresh run says of speed; the search's rates stay in the record.
-void take(Trial& trial, const Measurement& fresh) {
+// What the fresh run says of speed; the search's rates and canary stay in the record.
+void take(Trial& trial, const Measurement& fresh, const Trial& base) {
   trial.searched = trial.objectives;
+  trial.slowdown = slowdown(fresh.speed.canary_s, base.measurement.speed.canary_s);
   Speed& speed = trial.measurement.speed;
   speed.at_workload = fresh.speed.at_workload;
   speed.at_max_rate = fresh.speed.at_max_rate;
@@ -66,13 +72,13 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
       if (profiled.measurement.outcome != Outcome::ok) break;
       fresh = profiled.measurement;
       Trial again = *trial;
-      take(again, *fresh);
+      take(again, *fresh, study.trials.front());
       judge_trial(again, rated);
       if (again.feasible) break;
       level = lower_level(level, rated);
     }
     if (fresh) {
-      take(*trial, *fresh);
+      take(*trial, *fresh, study.trials.front());
       judge_trial(*trial, rated);
     } else {
       trial->searched = trial->objectives;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdarg>
 
+#include "optimizer/drift.h"
 #include "optimizer/prediction_accuracy.h"
 #include "runtime/deployment.h"
 
@@ -99,7 +100,7 @@ void Console::trial_ended(const Study& study, const Trial& trial, bool from_stor
                                        : differences(trial.config, study.trials.front().config)));
 }
 
-void Console::plan(const Study& study, double seconds_per_trial, const std::string& effort) {
+void Console::plan(const Study& study, double seconds_per_trial) {
   const Workload& w = study.workload;
   line("workload   " + w.name + " (" + w.file.string() + ")");
   line("model      " + study.model_path +
@@ -128,7 +129,7 @@ void Console::plan(const Study& study, double seconds_per_trial, const std::stri
           : "; how many trials fit is known after the first";
   line("budget     " + duration(budget_s_) +
        (w.budget.trials ? format(" or %d trials", *w.budget.trials) : "") + each);
-  if (!effort.empty()) line("effort     " + effort);
+  if (!study.effort.empty()) line("effort     " + study.effort);
 }
 
 void Console::summary(const Study& study, const std::string& folder) {
@@ -136,6 +137,7 @@ void Console::summary(const Study& study, const std::string& folder) {
   line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(),
               duration(study.seconds).c_str(), study.resumed_trials, study.stop_reason.c_str()));
   if (study.regret) line(regret_text(study));
+  if (const std::string drift = drift_text(study); !drift.empty()) line("drift      " + drift);
   if (study.trials.empty()) return;
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");

@@ -18,8 +18,8 @@ class Console : public TuneObserver {
   void trial_begins(const Study& study, const DeployConfig& config) override;
   void trial_ended(const Study& study, const Trial& trial, bool from_store) override;
 
-  // What is about to happen. seconds_per_trial: 0: not known yet. effort: as of fit_to_budget.
-  void plan(const Study& study, double seconds_per_trial, const std::string& effort);
+  // What is about to happen. seconds_per_trial: 0: not known yet.
+  void plan(const Study& study, double seconds_per_trial);
   // folder: where the reports are; "": nowhere yet.
   void summary(const Study& study, const std::string& folder);
 

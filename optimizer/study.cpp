@@ -71,6 +71,7 @@ std::vector<TrialColumn> trial_columns() {
       {"peak_memory_bytes", "peak memory, bytes",
        [](const Trial& t) { return static_cast<double>(t.measurement.speed.peak_memory_bytes); }},
       {"load_s", "load, s", [](const Trial& t) { return t.measurement.speed.load_s; }},
+      {"slowdown", "machine's slowdown", [](const Trial& t) { return t.slowdown; }},
   };
 }
 

@@ -46,6 +46,7 @@ struct Trial {
   // those of the fresh run.
   std::optional<Objectives> searched;
   std::optional<Prediction> predicted;  // where there was a cost model
+  double slowdown = 1;                  // of the machine meanwhile, over the default's (drift.h)
   bool feasible = false;                // meets SLOs and quality floors
   std::vector<std::string> violations;  // why not: "ttft_ms p95: 512 > 300"
   bool on_front = false;  // of the feasible trials, or of all that ran where none is feasible
@@ -177,6 +178,7 @@ struct Study {
   // What the front may still lack, as a share of the hypervolume of all configs' (logarithmic
   // axes): a 95 % quantile by the search's models. Absent where the search cannot tell.
   std::optional<double> regret;
+  std::string effort;       // what the budget made smaller, in words (effort.h)
   std::string stop_reason;  // "budget of 40 trials used", "interrupted", …
 
   const Trial* find_pick(std::string_view name) const;  // nullptr: there is none

@@ -26,6 +26,7 @@ struct StoredTrial {
   Measurement measurement;
   std::optional<Objectives> searched;
   std::optional<Prediction> predicted;
+  double slowdown = 1;
   std::vector<std::string> other_violations;  // that judge_trial does not find
 };
 
@@ -167,7 +168,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
          machine, build, command, started_at, finished_at, strategy, seed, knob_losses, sensitivity,
          proposals, cost_model, kernels, latency_objective, knobs, space, trials, front, picks,
          feasible, binding_constraint, ties, prices, effects, gates, verification, progress,
-         seconds, resumed_trials, regret, stop_reason] = s;
+         seconds, resumed_trials, regret, effort, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
@@ -179,7 +180,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
   visit("verification", verification), visit("seconds", seconds);
   visit("resumed_trials", resumed_trials), visit("regret", regret);
-  visit("stop_reason", stop_reason);
+  visit("effort", effort), visit("stop_reason", stop_reason);
 }
 
 static void fields(Is<RunOptions> auto& s, auto&& visit) {
@@ -197,9 +198,10 @@ void fields(Is<StoredStudy> auto& s, auto&& visit) {
 }
 
 void fields(Is<StoredTrial> auto& s, auto&& visit) {
-  auto& [id, config, measurement, searched, predicted, other_violations] = s;
+  auto& [id, config, measurement, searched, predicted, slowdown, other_violations] = s;
   visit("id", id), visit("config", config), visit("measurement", measurement);
   visit("searched", searched), visit("predicted", predicted);
+  visit("slowdown", slowdown);
   visit("other_violations", other_violations);
 }
 
@@ -226,8 +228,9 @@ std::string study_json(const Study& study, const RunOptions& options) {
 std::string trial_json(const Trial& trial, const Workload& workload) {
   Trial judged = trial;
   judge_trial(judged, workload);
-  StoredTrial stored{trial.id,       trial.config,    trial.measurement,
-                     trial.searched, trial.predicted, {}};
+  StoredTrial stored{
+      trial.id, trial.config, trial.measurement, trial.searched, trial.predicted, trial.slowdown,
+      {}};
   if (judged.violations != trial.violations) stored.other_violations = trial.violations;
   return fields_text(stored);
 }
@@ -249,7 +252,8 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
                 .config = std::move(kept.config),
                 .measurement = std::move(kept.measurement),
                 .searched = kept.searched,
-                .predicted = kept.predicted};
+                .predicted = kept.predicted,
+                .slowdown = kept.slowdown};
     judge_trial(trial, study.workload);
     if (!kept.other_violations.empty()) {
       trial.violations = std::move(kept.other_violations);

@@ -6,6 +6,7 @@
 
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
+#include "optimizer/drift.h"
 #include "optimizer/judge.h"
 #include "optimizer/prior.h"
 #include "optimizer/starting_points.h"
@@ -67,6 +68,8 @@ class Trials {
                 .config = config,
                 .measurement = profiled.measurement};
     judge_trial(trial, rated_);
+    const Trial& base = study_.trials.empty() ? trial : study_.trials.front();
+    trial.slowdown = slowdown(trial.measurement.speed.canary_s, base.measurement.speed.canary_s);
     if (profiled.from_store) {
       ++study_.resumed_trials;
       earlier_ += trial.measurement.seconds;
@@ -231,6 +234,7 @@ Study plan_study(const Workload& workload, const TuneOptions& options, const Pro
       .machine = profiler.target().machine,
       .build = profiler.build(),
       .command = options.command};
+  study.effort = options.effort;
   study.strategy = find_strategy(options.strategy).name;
   study.seed = options.seed;
   study.latency_objective = latency_objective_name(workload);
@@ -313,7 +317,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     interrupted = interrupted || stop.load() || !trials.run(config);
     if (interrupted) return false;
     if (const std::optional<Point> point = space.point(config))
-      strategy->tell(*point, search_scores(study.trials.back()));
+      strategy->tell(*point, search_scores(without_drift(study.trials.back())));
     return true;
   };
 

@@ -23,6 +23,7 @@ struct TuneOptions {
   std::optional<double> kernel_seconds;  // for tuning kernels; unset: 6 % of the budget, at most 60
   // For calibrating the cost model; unset: 7 % of the budget, at most 60; 0: goes without one.
   std::optional<double> calibration_seconds;
+  std::string effort;   // as fit_to_budget says it
   std::string command;  // as typed, for the manifest
 };
 

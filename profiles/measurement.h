@@ -70,6 +70,7 @@ struct Speed {
   std::uint64_t peak_memory_bytes = 0;  // resident, of the whole process that ran the trial
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
+  double canary_s = 0;  // of the canary (canary.h), mean of before and after the runs; 0: none ran
 };
 
 struct Capability {

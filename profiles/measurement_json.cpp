@@ -44,13 +44,14 @@ static void fields(Is<LoadRun> auto& s, auto&& visit) {
 
 static void fields(Is<Speed> auto& s, auto&& visit) {
   auto& [at_workload, at_max_rate, rate_search, max_rate, usd_per_million_output_tokens, cost,
-         load_s, peak_memory_bytes, weight_bytes, kv_bytes] = s;
+         load_s, peak_memory_bytes, weight_bytes, kv_bytes, canary_s] = s;
   visit("at_workload", at_workload), visit("at_max_rate", at_max_rate),
       visit("rate_search", rate_search);
   visit("max_rate", max_rate),
       visit("usd_per_million_output_tokens", usd_per_million_output_tokens);
   visit("cost", cost), visit("load_s", load_s), visit("peak_memory_bytes", peak_memory_bytes);
   visit("weight_bytes", weight_bytes), visit("kv_bytes", kv_bytes);
+  visit("canary_s", canary_s);
 }
 
 static void fields(Is<Capability> auto& s, auto&& visit) {

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "profiles/canary.h"
 #include "profiles/digest.h"
 #include "profiles/isolate.h"
 #include "profiles/measurement_json.h"
@@ -334,7 +335,10 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
     Measurement m;
     double load_s = 0;
     const LoadedModel model = load_and_warm(open(), config, kernels_, packs_, clock_, load_s);
+    Canary canary(target_.machine.cores);
+    const double before_s = canary.seconds(clock_);
     m.speed = measure_speed(model);
+    m.speed.canary_s = (before_s + canary.seconds(clock_)) / 2;
     m.speed.load_s = load_s;
     // What serving needed beyond what the process was born with.
     const std::uint64_t peak = peak_memory_bytes();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optimizer/drift.h"
 #include "reports/facts.h"
 #include "reports/number.h"
 #include "reports/text.h"
@@ -100,12 +101,15 @@ std::string run_sentence(const Study& study) {
                                     [](const Trial& t) { return !ran(t); });
   const auto feasible = std::count_if(study.trials.begin(), study.trials.end(),
                                       [](const Trial& t) { return t.feasible; });
+  const std::string drift = drift_text(study);
   return cat({std::to_string(study.trials.size()), " trials in ", seconds_text(study.seconds), " (",
               std::to_string(study.resumed_trials),
               " taken from an earlier run): ", std::to_string(feasible), " meet every limit, ",
               std::to_string(failed), " failed. The search ended because: ",
               study.stop_reason.empty() ? "not stated" : study.stop_reason, ".",
-              study.regret ? " " + regret_text(study) : ""});
+              study.regret ? " " + regret_text(study) : "",
+              study.effort.empty() ? "" : " The budget allowed for " + study.effort + ".",
+              drift.empty() ? "" : " Mind that " + drift + "."});
 }
 
 Decision nothing_measured(const Study& study) {

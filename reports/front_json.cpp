@@ -248,6 +248,7 @@ Json manifest_of(const Study& study) {
       {"seconds", study.seconds},
       {"stop_reason", study.stop_reason},
       {"regret", study.regret ? Json(*study.regret) : Json()},
+      {"effort", study.effort},
       {"strategy", study.strategy},
       {"seed", study.seed},
       {"model",

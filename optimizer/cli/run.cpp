@@ -71,7 +71,6 @@ struct Run {
   TuneOptions options;
   RunOptions record;               // record.out: where the results go
   std::string out;                 // the same as the user would type it
-  std::string effort;              // what the budget made smaller, in words
   const Study* resumed = nullptr;  // whose id this run must have
 };
 
@@ -102,7 +101,7 @@ int run(const Run& run, Store& store, bool dry_run) {
     throw std::runtime_error(
         "study " + run.resumed->id.substr(0, 8) + " is " + difference(*run.resumed, planned) +
         ", so its measurements do not count here; start anew: tune " + run.workload.file.string());
-  console.plan(planned, pace ? std::strtod(pace->c_str(), nullptr) : 0, run.effort);
+  console.plan(planned, pace ? std::strtod(pace->c_str(), nullptr) : 0);
   if (dry_run) return 0;
 
   const StudyLock lock(store.file(), planned.id);
@@ -159,7 +158,7 @@ int run_workload(const Arguments& arguments) {
   Effort effort =
       fit_to_budget(what.workload, {this_machine(), open_model(what.workload.model_path)->shape()});
   what.workload = std::move(effort.workload);
-  what.effort = std::move(effort.change);
+  what.options.effort = std::move(effort.change);
   what.out = options.value("--out", "paretune-out/" + folder_name(what.workload.name));
   what.record = {.workload_file = fs::absolute(file).lexically_normal().string(),
                  .workload_text = text_of(file),
@@ -183,6 +182,7 @@ int resume_study(const Arguments& arguments) {
   what.options = {.strategy = record.study.strategy,
                   .seed = record.study.seed,
                   .kernel_seconds = record.options.kernel_seconds,
+                  .effort = record.study.effort,
                   .command = record.study.command};
   if (options.has("--out"))
     what.record.out = fs::absolute(options.value("--out")).lexically_normal().string();

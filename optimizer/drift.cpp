@@ -1,0 +1,59 @@
+#include "optimizer/drift.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "search/pareto.h"
+
+namespace paretune {
+namespace {
+
+constexpr double kSteady =
+    1.08;  // canaries of one steady machine differ by less (trust_results.md)
+
+}  // namespace
+
+double slowdown(double canary_s, double default_canary_s) {
+  if (!(canary_s > 0) || !(default_canary_s > 0)) return 1;
+  const double ratio = canary_s / default_canary_s;
+  return std::max(ratio, 1 / ratio) <= kSteady ? 1 : ratio;
+}
+
+Trial without_drift(Trial trial) {
+  trial.objectives.usd_per_million_output_tokens /= trial.slowdown;
+  trial.objectives.latency_ms /= trial.slowdown;
+  return trial;
+}
+
+std::vector<int> front_without_drift(const Study& study) {
+  std::vector<int> ids;
+  std::vector<Scores> scores;
+  for (const Trial& trial : study.trials) {
+    if (!trial.feasible) continue;
+    const Objectives o = without_drift(trial).objectives;
+    ids.push_back(trial.id);
+    scores.push_back({o.usd_per_million_output_tokens, o.latency_ms, o.kl_divergence});
+  }
+  std::vector<int> front;
+  for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);
+  return front;
+}
+
+std::string drift_text(const Study& study) {
+  int n_trials = 0;
+  double fastest = 1, slowest = 1;
+  for (const Trial& trial : study.trials) {
+    n_trials += trial.slowdown != 1;
+    fastest = std::min(fastest, trial.slowdown);
+    slowest = std::max(slowest, trial.slowdown);
+  }
+  if (n_trials == 0) return "";
+  char text[240];
+  std::snprintf(text, sizeof text,
+                "the machine was not steady: beside %d of %zu trials the same work took %.2f to "
+                "%.2f times as long as beside the default; the search allowed for it",
+                n_trials, study.trials.size(), fastest, slowest);
+  return text;
+}
+
+}  // namespace paretune

@@ -1,0 +1,47 @@
+#include "optimizer/drift.h"
+
+#include <gtest/gtest.h>
+
+namespace paretune {
+namespace {
+
+Trial trial(int id, double cost, double latency_ms, double canary_s) {
+  Trial t{.id = id};
+  t.objectives = {cost, latency_ms, 0.01};
+  t.feasible = true;
+  t.slowdown = slowdown(canary_s, 0.020);
+  return t;
+}
+
+TEST(Drift, IsWhatTheCanaryTookBeyondItsNoise) {
+  EXPECT_EQ(slowdown(0.021, 0.020), 1);
+  EXPECT_EQ(slowdown(0.019, 0.020), 1);
+  EXPECT_EQ(slowdown(0, 0.020), 1);
+  EXPECT_EQ(slowdown(0.020, 0), 1);
+  EXPECT_DOUBLE_EQ(slowdown(0.026, 0.020), 1.3);
+  EXPECT_DOUBLE_EQ(slowdown(0.015, 0.020), 0.75);
+}
+
+TEST(Drift, ASlowerMachineDoesNotHideTheBetterConfig) {
+  // Config 2 costs four fifths of config 1, measured while the machine was half as fast.
+  Study study;
+  study.trials = {trial(0, 10, 20, 0.020), trial(1, 5, 10, 0.020), trial(2, 8, 16, 0.040)};
+  EXPECT_EQ(front_without_drift(study), std::vector<int>{2});
+  EXPECT_DOUBLE_EQ(without_drift(study.trials[2]).objectives.usd_per_million_output_tokens, 4);
+  EXPECT_DOUBLE_EQ(without_drift(study.trials[2]).objectives.latency_ms, 8);
+  EXPECT_EQ(without_drift(study.trials[2]).objectives.kl_divergence, 0.01);
+  study.trials[2].feasible = false;
+  EXPECT_EQ(front_without_drift(study), std::vector<int>{1});
+}
+
+TEST(Drift, IsToldOfWhereItMatters) {
+  Study study;
+  study.trials = {trial(0, 10, 20, 0.020), trial(1, 5, 10, 0.0205)};
+  EXPECT_EQ(drift_text(study), "");
+  study.trials.push_back(trial(2, 8, 16, 0.040));
+  EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos) << drift_text(study);
+  EXPECT_NE(drift_text(study).find("1.00 to 2.00 times"), std::string::npos) << drift_text(study);
+}
+
+}  // namespace
+}  // namespace paretune
