@@ -24,6 +24,7 @@ struct MeasuredSpace {
   std::map<Point, Scores> prior;   // of another device per objective, as a time; not of every point
   std::vector<Scores> front;       // of the scores
   Scores reference;                // the front's nadir and a tenth of its range
+  int n_times = 3;                 // the first so many objectives depend on the machine
 };
 
 // folder: with <device>_T4.json.gz. The points are the configurations that are valid on all

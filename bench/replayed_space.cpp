@@ -126,7 +126,7 @@ MeasuredSpace read_replayed_space(const std::string& folder) {
     kl[{row[0], row[1], row[2]}] = {std::stod(row[quality.column("kl_divergence")]),
                                     std::stod(row[quality.column("kl_standard_error")])};
 
-  MeasuredSpace result;
+  MeasuredSpace result{.n_times = 2};  // cost, TPOT; not KL
   for (const auto& of_knob : choices) {
     result.space.n_choices.push_back(int(of_knob.size()));
     result.space.ordinal.push_back(std::isdigit(static_cast<unsigned char>(of_knob[0][0])) != 0);

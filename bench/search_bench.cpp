@@ -41,6 +41,9 @@ constexpr SearchCase kCases[] = {
     {"failures+prior", "the same, with the prior", 3, true, false, 0.3},
     {"noise", "a trial is one recorded repetition", 1, false, false, 0},
     {"noise+prior", "the same, with the prior", 1, true, false, 0},
+    {"drift+prior", "with the prior, on a machine that slows down by 40 % until the middle", 3,
+     true, false, 0, 0.4, false},
+    {"canary+prior", "the same, a canary beside each trial", 3, true, false, 0, 0.4, true},
 };
 
 // Of this thread: the machine may be shared.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optimizer/drift.h"
 #include "profiles/statistics.h"
 #include "search/indicators.h"
 #include "search/pareto.h"
@@ -11,7 +12,7 @@
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11;  // keys of draws
+constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11, kCanary = 0xca9a;  // keys of draws
 
 std::uint64_t hash_of(const Point& point) { return PointHash{}(point); }
 
@@ -78,9 +79,26 @@ std::optional<Scores> SearchRun::measure(const Point& point) {
   const auto row = measured_.scores.find(point);
   if (row == measured_.scores.end()) return std::nullopt;
   estimates_.push_back(told(measured_, point, case_.n_repetitions, seed_));
+  const double factor = seeming_slowdown();
+  for (int j = 0; j < measured_.n_times; ++j) {
+    Estimate& e = estimates_.back()[std::size_t(j)];
+    e = {e.value * factor, e.low * factor, e.high * factor};
+  }
   told_.push_back(values_of(estimates_.back()));
   true_.push_back(row->second);
   return told_.back();
+}
+
+double SearchRun::seeming_slowdown() const {
+  if (case_.drift == 0) return 1;
+  constexpr double kCanaryNoise = 0.03;  // bench/trust_results.md
+  const double done = double(told_.size()) / double(case_.budget);
+  const double slower = 1 + case_.drift * std::min(1.0, 2 * done);
+  if (!case_.canary) return slower;
+  Rng rng{kCanary, seed_, std::uint64_t(told_.size())};
+  double normal = -6;  // of twelve uniform ones
+  for (int i = 0; i < 12; ++i) normal += rng.uniform();
+  return slower / slowdown(slower * std::exp(kCanaryNoise * normal), 1);
 }
 
 std::vector<Scores> SearchRun::returned() const { return true_of(pareto_front(told_)); }

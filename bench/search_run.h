@@ -18,8 +18,10 @@ struct SearchCase {
   const char* summary;
   int n_repetitions;  // a trial tells the median of so many recorded ones
   bool prior, inverted;
-  double failing;    // share of the points that fail when tried
-  int budget = 100;  // trials
+  double failing;       // share of the points that fail when tried
+  double drift = 0;     // how much slower the machine is by the middle of the run, and stays
+  bool canary = false;  // what is told is divided by the slowdown that a noisy canary shows
+  int budget = 100;     // trials
 };
 
 // Times with their 95 % intervals, as `tune` has them of a trial: from the spread of repetitions
@@ -59,6 +61,7 @@ class SearchRun {
   int n_trials() const { return int(worths_.size()); }
 
  private:
+  double seeming_slowdown() const;  // of the next trial
   std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const;
 
   const MeasuredSpace& measured_;

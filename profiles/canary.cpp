@@ -1,18 +1,20 @@
 #include "profiles/canary.h"
 
 #include <array>
-#include <atomic>
 #include <cstddef>
+#include <span>
 
 namespace paretune {
 namespace {
 
-constexpr std::size_t kFloats = (4u << 20) / sizeof(float);
-constexpr int kRounds = 8;
-constexpr int kProducts = 250'000;  // of kLanes each, in a round
+// A round is about as long as the steps of a small model between two barriers: a neighbour on one
+// core keeps all threads waiting, there as here.
+constexpr int kRounds = 3200, kWarmUpRounds = 64;
+constexpr std::size_t kRoundFloats = 16 * 1024, kSlices = 64;  // 64 KiB of 4 MiB
+constexpr int kProducts = 4'000;                               // of kLanes each
 constexpr std::size_t kLanes = 32;
 
-float read_all(const std::vector<float>& weights) {
+float read_all(std::span<const float> weights) {
   std::array<float, kLanes> sums{};
   for (std::size_t i = 0; i < weights.size(); i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += weights[i + lane];
@@ -37,22 +39,27 @@ float multiply(float seed) {
 
 Canary::Canary(int threads) : pool_(threads), weights_(static_cast<std::size_t>(pool_.size())) {
   pool_.run(pool_.size(), [&](Team& team) {
-    weights_[static_cast<std::size_t>(team.rank())].assign(kFloats, 1.0f);
+    weights_[static_cast<std::size_t>(team.rank())].assign(kRoundFloats * kSlices, 1.0f);
+  });
+}
+
+void Canary::work(int rounds) {
+  pool_.run(pool_.size(), [&](Team& team) {
+    const std::span<const float> all = weights_[static_cast<std::size_t>(team.rank())];
+    float sum = 0;
+    for (int round = 0; round < rounds; ++round) {
+      const std::size_t slice = static_cast<std::size_t>(round) % kSlices;
+      sum += read_all(all.subspan(slice * kRoundFloats, kRoundFloats)) + multiply(1e-3f);
+      team.barrier();
+    }
+    result_.store(sum, std::memory_order_relaxed);
   });
 }
 
 double Canary::seconds(Clock& clock) {
-  std::atomic<float> result = 0;  // read by nobody, so that the work is not optimized away
+  work(kWarmUpRounds);
   const double begin = clock.now();
-  pool_.run(pool_.size(), [&](Team& team) {
-    float sum = 0;
-    for (int round = 0; round < kRounds; ++round) {
-      sum += read_all(weights_[static_cast<std::size_t>(team.rank())]);
-      sum += multiply(1e-3f);
-      team.barrier();
-    }
-    result.store(sum, std::memory_order_relaxed);
-  });
+  work(kRounds);
   return clock.now() - begin;
 }
 

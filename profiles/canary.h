@@ -2,23 +2,28 @@
 // than during another does to both is seen, and need not be taken for a difference between configs.
 #pragma once
 
+#include <atomic>
+#include <vector>
+
 #include "profiles/clock.h"
 #include "runtime/engine/thread_pool.h"
 
 namespace paretune {
 
-// Of threads that each read 4 MiB that no cache near the core holds and multiply in registers,
-// many times over, as decodes and prefills do. About 30 ms on the machine of bench/README's
-// figures. seconds: of the whole, interruptions included. Depends on the build and the machine
-// alone.
+// Threads that each read 4 MiB again and again, multiply in registers, and wait for each other as
+// often as in the steps of a small model. About 30 ms on a quiet core of 2026
+// (bench/canary_bench.cpp).
 class Canary {
  public:
   explicit Canary(int threads);
-  double seconds(Clock& clock);
+  double seconds(Clock& clock);  // that the work takes, interruptions included
 
  private:
+  void work(int rounds);
+
   ThreadPool pool_;
   std::vector<std::vector<float>> weights_;  // of each thread
+  std::atomic<float> result_{0};             // so that the work is not optimized away
 };
 
 }  // namespace paretune

@@ -70,7 +70,9 @@ struct Speed {
   std::uint64_t peak_memory_bytes = 0;  // resident, of the whole process that ran the trial
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
-  double canary_s = 0;  // of the canary (canary.h), mean of before and after the runs; 0: none ran
+  // Of the canary (canary.h), the smaller of before and after the runs: an interruption that passes
+  // is not drift. 0: none ran.
+  double canary_s = 0;
 };
 
 struct Capability {
