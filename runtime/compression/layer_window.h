@@ -73,7 +73,7 @@ class LayerWindow final : public ModelSource {
 // What was packed of one model, in memory.
 class PacksInMemory final : public PackStore {
  public:
-  std::size_t least_bytes() const override { return 0; }
+  std::size_t least_bytes(bool) const override { return 0; }
   std::optional<Found> find(const std::string& key, std::size_t) override {
     const auto found = packs_.find(key);
     if (found == packs_.end()) return std::nullopt;

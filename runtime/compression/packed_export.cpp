@@ -36,16 +36,16 @@ class Writer final : public PackStore {
     if (!written_) std::filesystem::remove(part_, ignored);
   }
 
-  std::size_t least_bytes() const override { return 0; }
+  std::size_t least_bytes(bool) const override { return 0; }
   std::optional<Found> find(const std::string& key, std::size_t bytes) override {
-    if (!packs_ || bytes < packs_->least_bytes()) return std::nullopt;
+    if (!packs_ || bytes < packs_->least_bytes(true)) return std::nullopt;
     std::optional<Found> found = packs_->find(key, bytes);
     if (found) add(key, found->bytes);
     return found;
   }
   std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) override {
     add(key, bytes);
-    if (!packs_ || bytes.size() < packs_->least_bytes()) return std::nullopt;
+    if (!packs_ || bytes.size() < packs_->least_bytes(true)) return std::nullopt;
     return packs_->keep(key, bytes);
   }
   std::string model_hash(const ModelSource& source) override {

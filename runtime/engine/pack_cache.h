@@ -28,8 +28,9 @@ namespace paretune {
 
 class PackCache final : public PackStore {
  public:
-  // Smaller matrices pack faster than a file opens. Of the demo model none is larger.
-  static constexpr std::size_t kLeastBytes = std::size_t(4) << 20;
+  // Smaller matrices round faster than a file opens; what takes longer to make is kept from a page
+  // on.
+  static constexpr std::size_t kLeastBytes = std::size_t(4) << 20, kLeastSlowBytes = 4096;
 
   // byte_limit: of all .pack files together; the least recently used go first.
   PackCache(std::filesystem::path folder, std::uint64_t byte_limit);
@@ -42,7 +43,7 @@ class PackCache final : public PackStore {
 
   // Whether there is a file of it, damaged or not.
   bool has(const std::string& key) const;
-  std::size_t least_bytes() const override { return kLeastBytes; }
+  std::size_t least_bytes(bool slow) const override { return slow ? kLeastSlowBytes : kLeastBytes; }
   std::optional<Found> find(const std::string& key, std::size_t bytes) override;
   std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) override;
 

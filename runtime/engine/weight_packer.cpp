@@ -29,6 +29,11 @@ void for_each_run(const Runs& runs, int begin, int end, Take&& take) {
   }
 }
 
+// To make: more than rounding.
+bool slow(const Treatment& treatment) {
+  return treatment.quantizer != &kQuantizers[0] || treatment.pruner || treatment.side_columns() > 0;
+}
+
 }  // namespace
 
 WeightPacker::WeightPacker(const ModelSource& source, ThreadPool& pool, PackStore* packs,
@@ -67,9 +72,9 @@ PackedWeights WeightPacker::in_turns(Part first, Part second, int panels,
 
 template <class Make>
 PackedWeights WeightPacker::found_or_made(const std::string& key, PackedMatrix matrix,
-                                          std::size_t bytes, Make&& make) {
+                                          std::size_t bytes, bool slow, Make&& make) {
   PackedWeights result{.matrix = matrix};
-  PackStore* const packs = packs_ && bytes >= packs_->least_bytes() ? packs_ : nullptr;
+  PackStore* const packs = packs_ && bytes >= packs_->least_bytes(slow) ? packs_ : nullptr;
   std::optional<PackStore::Found> found = packs ? packs->find(key, bytes) : std::nullopt;
   if (!found) {
     result.memory = AlignedBuffer(bytes);
@@ -89,16 +94,16 @@ PackedWeights WeightPacker::found_or_made(const std::string& key, PackedMatrix m
 PackedWeights WeightPacker::pack(std::span<const Run> runs, int n, const Treatment& treatment) {
   const int k = source_.weight_shape(runs[0].part.weight)[1];
   Job job{.runs = runs, .n = n, .k = k, .treatment = treatment, .packed = {}};
-  PackedWeights result =
-      found_or_made(cache_key(job, "codes"), {treatment.format, n, k, {}},
-                    treatment.format->packed_bytes(n, k), [&](std::span<std::byte> to) {
-                      job.packed = to;
-                      if (treatment.pruner && treatment.pruner->whole_rows)
-                        job.dropped_rows = smallest_rows(job);
-                      job.outliers = loudest_columns(job);
-                      fill(job);
-                      check(job);
-                    });
+  PackedWeights result = found_or_made(cache_key(job, "codes"), {treatment.format, n, k, {}},
+                                       treatment.format->packed_bytes(n, k), slow(treatment),
+                                       [&](std::span<std::byte> to) {
+                                         job.packed = to;
+                                         if (treatment.pruner && treatment.pruner->whole_rows)
+                                           job.dropped_rows = smallest_rows(job);
+                                         job.outliers = loudest_columns(job);
+                                         fill(job);
+                                         check(job);
+                                       });
   if (treatment.side_columns() > 0) result.low_rank = low_rank(job, result.matrix.data);
   return result;
 }
@@ -151,10 +156,10 @@ std::vector<PackedWeights> WeightPacker::low_rank(const Job& job,
   };
   std::vector<PackedWeights> parts;
   parts.push_back(found_or_made(
-      cache_key(job, "in"), {&kBf16, columns, job.k, {}}, kBf16.packed_bytes(columns, job.k),
+      cache_key(job, "in"), {&kBf16, columns, job.k, {}}, kBf16.packed_bytes(columns, job.k), true,
       [&](std::span<std::byte> to) { kBf16.pack(solve().in, columns, job.k, 0, columns, to); }));
   parts.push_back(found_or_made(
-      cache_key(job, "out"), {&kBf16, job.n, columns, {}}, kBf16.packed_bytes(job.n, columns),
+      cache_key(job, "out"), {&kBf16, job.n, columns, {}}, kBf16.packed_bytes(job.n, columns), true,
       [&](std::span<std::byte> to) { kBf16.pack(solve().out, job.n, columns, 0, job.n, to); }));
   return parts;
 }

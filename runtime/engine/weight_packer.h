@@ -74,7 +74,7 @@ class WeightPacker {
   // bytes as the cache has them under the key, or as make() returns them, which are then kept.
   template <class Make>
   PackedWeights found_or_made(const std::string& key, PackedMatrix matrix, std::size_t bytes,
-                              Make&& make);
+                              bool slow, Make&& make);
   std::vector<PackedWeights> low_rank(const Job& job, std::span<const std::byte> packed);
   std::vector<std::uint8_t> smallest_rows(const Job& job) const;
   std::vector<int> loudest_columns(const Job& job) const;

@@ -21,8 +21,8 @@ class PackStore {
     std::shared_ptr<const MappedFile> file;
     std::span<const std::byte> bytes;  // within the file, aligned to 64
   };
-  // Smaller matrices are neither looked for nor kept.
-  virtual std::size_t least_bytes() const = 0;
+  // Smaller matrices are neither looked for nor kept. slow: of those that take more than rounding.
+  virtual std::size_t least_bytes(bool slow) const = 0;
   virtual std::optional<Found> find(const std::string& key, std::size_t bytes) = 0;
   // The bytes as kept, so that the caller's own can go; nullopt where they are not.
   virtual std::optional<Found> keep(const std::string& key, std::span<const std::byte> bytes) = 0;

@@ -26,7 +26,7 @@ class Matrices final : public PackStore {
   Matrices(std::shared_ptr<const MappedFile> file, const PackedIndex& index)
       : file_(std::move(file)), index_(index) {}
 
-  std::size_t least_bytes() const override { return 0; }
+  std::size_t least_bytes(bool) const override { return 0; }
   std::optional<Found> find(const std::string& key, std::size_t bytes) override {
     const auto found = index_.matrices.find(key);
     if (found == index_.matrices.end() || found->second.bytes != bytes) return std::nullopt;

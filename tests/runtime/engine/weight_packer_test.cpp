@@ -68,7 +68,7 @@ TEST(WeightPacker, OutlierColumnsStayBf16AndOthersAreRoundedWithoutThem) {
 class SmallMatrices final : public PackStore {
  public:
   explicit SmallMatrices(PackCache& packs) : packs_(packs) {}
-  std::size_t least_bytes() const override { return 0; }
+  std::size_t least_bytes(bool) const override { return 0; }
   std::optional<Found> find(const std::string& key, std::size_t bytes) override {
     return packs_.find(key, bytes);
   }
