@@ -16,8 +16,12 @@ std::string latency_objective_name(const Workload& workload) {
          std::string(workload.objective.percentile.name);
 }
 
+constexpr double kTelling = 0.5;  // a larger bound says nothing
+
 std::string regret_text(const Study& study) {
   if (!study.regret) return "";
+  if (*study.regret > kTelling)
+    return "Too few trials for the search's models to tell what the front lacks.";
   char text[160];
   std::snprintf(text, sizeof text,
                 "By the search's models, the front lacks at most %.2g %% of the hypervolume that "

@@ -21,11 +21,12 @@
 namespace paretune {
 namespace {
 
-// Verification measures two configs three times or more at two loads each, without a search: about
-// as long as so many trials.
-constexpr double kVerificationTrials = 3;
-// Of the budget: for measuring the front again; for the quality gate and rates that do not hold.
-constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.12;
+// What comes after the search, as so many trials' time, and of the budget at most. Verification
+// measures two configs three times or more at two loads each, without a search; a config of the
+// front is measured again likewise; the quality gate asks more questions than a trial, and rates
+// may not hold.
+constexpr double kVerificationTrials = 5, kConfirmationTrials = 0.5, kGateTrials = 2.5;
+constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.15;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -300,9 +301,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   const auto out_of_budget = [&] {
     const double budget_s = 60 * workload.budget.minutes, mean_s = trials.mean_seconds();
+    const double again = kConfirmationTrials * double(study.front.size() + 1);  // and the next one
     const double reserve =
         mean_s + std::min(kVerificationTrials * mean_s, kMostVerificationShare * budget_s) +
-        (kConfirmationShare + kGateShare) * budget_s;
+        std::min(again * mean_s, kConfirmationShare * budget_s) +
+        std::min(kGateTrials * mean_s, kGateShare * budget_s);
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =

@@ -41,6 +41,9 @@ TEST(Drift, IsToldOfWhereItMatters) {
   study.trials.push_back(trial(2, 8, 16, 0.040));
   EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos) << drift_text(study);
   EXPECT_NE(drift_text(study).find("1.00 to 2.00 times"), std::string::npos) << drift_text(study);
+  // Where it was the default's moment that was odd, the others are as usual.
+  study.trials = {trial(0, 10, 20, 0.020), trial(1, 5, 10, 0.040), trial(2, 8, 16, 0.041)};
+  EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos) << drift_text(study);
 }
 
 }  // namespace
