@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
 
+#include "profiles/field_json.h"
 #include "profiles/quality.h"
 #include "profiles/sensitivity.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
 
 namespace paretune {
+
+static void fields(Is<KnobLoss> auto& s, auto&& visit) {
+  auto& [knob, value, smoothing, kl_divergence, kl_standard_error] = s;
+  visit("knob", knob), visit("value", value), visit("smoothing", smoothing);
+  visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error);
+}
+
 namespace {
 
 constexpr std::string_view kKvCache = "kv_cache", kActivations = "activations", kCast = "int8";
@@ -94,26 +100,10 @@ std::optional<double> lost_beside_weights(const DeployConfig& config, const Kind
   return sum + loss->kl_divergence;
 }
 
-std::string to_json(const KnobLoss& loss) {
-  return nlohmann::json{{"knob", loss.knob},
-                        {"value", loss.value},
-                        {"smoothing", loss.smoothing},
-                        {"kl_divergence", loss.kl_divergence},
-                        {"kl_standard_error", loss.kl_standard_error}}
-      .dump();
-}
+std::string to_json(const KnobLoss& loss) { return fields_text(loss); }
 
 KnobLoss parse_knob_loss(std::string_view text, const std::string& where) {
-  try {
-    const nlohmann::json json = nlohmann::json::parse(text);
-    return {.knob = json.at("knob").get<std::string>(),
-            .value = json.at("value").get<std::string>(),
-            .smoothing = json.at("smoothing").get<std::string>(),
-            .kl_divergence = json.at("kl_divergence").get<double>(),
-            .kl_standard_error = json.at("kl_standard_error").get<double>()};
-  } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(where + ": " + error.what());
-  }
+  return parse_fields<KnobLoss>(text, where);
 }
 
 }  // namespace paretune

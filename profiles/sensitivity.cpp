@@ -1,15 +1,36 @@
 #include "profiles/sensitivity.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "profiles/field_json.h"
 #include "profiles/pace.h"
 #include "profiles/quality.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
+
+static FieldJson write_leaf(Is<LayerKind> auto& kind) { return layer_kind_info(kind).name; }
+static void read_leaf(const FieldJson& json, const std::string& where, LayerKind& kind) {
+  const std::vector<LayerKind> kinds =
+      layer_kinds(json.is_string() ? json.get<std::string>() : json.dump(), where);
+  if (kinds.size() != 1)
+    throw std::runtime_error(where + ": found " + json.dump() + ", allowed: one kind of layer");
+  kind = kinds.front();
+}
+
+static FieldJson write_leaf(Is<Treatment> auto& treatment) { return to_text(treatment); }
+static void read_leaf(const FieldJson& json, const std::string& where, Treatment& treatment) {
+  treatment = parse_treatment(json.is_string() ? json.get<std::string>() : json.dump(), where);
+}
+
+static void fields(Is<Sensitivity> auto& s, auto&& visit) {
+  auto& [kind, treatment, kl_divergence, kl_standard_error] = s;
+  visit("kind", kind), visit("treatment", treatment);
+  visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error);
+}
+
 std::size_t loss_tokens(const Target& target, double budget_s) {
   constexpr double kShare = 0.02;  // of the budget, each
   const double tokens = kShare * std::max(budget_s, 0.0) / assumed_reference_token_seconds(target);
@@ -61,24 +82,10 @@ std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatm
   return bytes;
 }
 
-std::string to_json(const Sensitivity& s) {
-  return nlohmann::json{{"kind", layer_kind_info(s.kind).name},
-                        {"treatment", to_text(s.treatment)},
-                        {"kl_divergence", s.kl_divergence},
-                        {"kl_standard_error", s.kl_standard_error}}
-      .dump();
-}
+std::string to_json(const Sensitivity& sensitivity) { return fields_text(sensitivity); }
 
 Sensitivity parse_sensitivity(std::string_view text, const std::string& where) {
-  try {
-    const nlohmann::json json = nlohmann::json::parse(text);
-    return {.kind = layer_kinds(json.at("kind").get<std::string>(), where).at(0),
-            .treatment = parse_treatment(json.at("treatment").get<std::string>(), where),
-            .kl_divergence = json.at("kl_divergence").get<double>(),
-            .kl_standard_error = json.at("kl_standard_error").get<double>()};
-  } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(where + ": " + error.what());
-  }
+  return parse_fields<Sensitivity>(text, where);
 }
 
 }  // namespace paretune
