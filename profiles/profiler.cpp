@@ -331,18 +331,18 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
 
   const auto trial = [&] {
     const std::uint64_t resident_before = resident_bytes();
+    // Each canary is gone before or comes after what memory is measured of.
+    const double before_s = Canary(target_.machine.cores).seconds(clock_);
     std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is the parent's
     Measurement m;
     double load_s = 0;
     const LoadedModel model = load_and_warm(open(), config, kernels_, packs_, clock_, load_s);
-    Canary canary(target_.machine.cores);
-    const double before_s = canary.seconds(clock_);
     m.speed = measure_speed(model);
-    m.speed.canary_s = std::min(before_s, canary.seconds(clock_));
     m.speed.load_s = load_s;
     // What serving needed beyond what the process was born with.
     const std::uint64_t peak = peak_memory_bytes();
     m.speed.peak_memory_bytes = peak - std::min(peak, resident_before);
+    m.speed.canary_s = std::min(before_s, Canary(target_.machine.cores).seconds(clock_));
     m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
                               : measure_quality(model, config, plan_, reference_);
     return to_json(m);

@@ -36,16 +36,35 @@ std::string with_note(std::string text, const std::string& note) {
   return note.empty() ? text : cat({text, "; ", note});
 }
 
+// Of the trial to the default in verification's pairs, which says more than two separate runs; null
+// where they were not compared.
+const Estimate* paired_cost_ratio(const Study& study, const Trial& trial) {
+  const Trial* const pick = picked(study, "recommended");
+  const Verification& verification = study.verification;
+  const bool compared = verification.done && verification.cost_ratio.value > 0;
+  return compared && pick && pick->id == trial.id ? &verification.cost_ratio : nullptr;
+}
+
 KeyNumber cost_number(const Study& study, const Trial& trial) {
+  std::string note = against_default(study, trial, kObjectives[0], "cheaper", "dearer");
+  if (const Estimate* const ratio = paired_cost_ratio(study, trial)) {
+    note = cat({comparison(ratio->value, 1, "cheaper", "dearer"),
+                " than the default measured beside it, 90 % interval ",
+                signed_percent_text(ratio->low - 1, 0), " to ",
+                signed_percent_text(ratio->high - 1, 0)});
+  }
   return {"Cost", usd_text(trial.objectives.usd_per_million_output_tokens),
-          with_note("per million output tokens",
-                    against_default(study, trial, kObjectives[0], "cheaper", "dearer"))};
+          with_note("per million output tokens", note)};
 }
 
 KeyNumber latency_number(const Study& study, const Trial& trial) {
   KeyNumber out{latency_title(study), number_text(trial.objectives.latency_ms) + " ms",
                 with_note("under your traffic",
                           against_default(study, trial, kObjectives[1], "faster", "slower"))};
+  const std::vector<VerifiedMetric>& verified = study.verification.metrics;
+  const auto again = std::ranges::find(verified, study.latency_objective, &VerifiedMetric::name);
+  if (study.verification.done && again != verified.end())
+    out.note += cat({"; ", number_text(again->verified), " ms when verified"});
   if (latency_is_shaky(study, trial)) {
     out.note += "; too few samples for this percentile: treat it as rough";
     out.mood = Mood::muted;
@@ -141,9 +160,11 @@ std::string headline(const Study& study, const Trial& trial) {
     return out + ". The default config did not run, so there is nothing to compare it with.";
   const Objectives& mine = trial.objectives;
   const Objectives& theirs = base->objectives;
+  const Estimate* const paired = paired_cost_ratio(study, trial);
   return cat({out, ": cost ",
-              comparison(mine.usd_per_million_output_tokens, theirs.usd_per_million_output_tokens,
-                         "cheaper", "dearer"),
+              paired ? comparison(paired->value, 1, "cheaper", "dearer")
+                     : comparison(mine.usd_per_million_output_tokens,
+                                  theirs.usd_per_million_output_tokens, "cheaper", "dearer"),
               ", ", latency_title(study), " ",
               comparison(mine.latency_ms, theirs.latency_ms, "faster", "slower"),
               ", KL divergence ", number_text(mine.kl_divergence), "."});

@@ -32,6 +32,20 @@ TEST(Decision, ComparesTheRecommendedWithTheDefault) {
   EXPECT_NE(all_text(decision).find("Limits, all met: TTFT p95 ≤ 300 ms;"), std::string::npos);
 }
 
+TEST(Decision, PairsSayMoreThanSeparateRuns) {
+  Study study = sample_study();
+  study.verification.cost_ratio = {0.5, 0.45, 0.55};
+  const Decision decision = decide(study);
+  EXPECT_NE(decision.headline.find(": cost 2.0× cheaper (-50 %)"), std::string::npos)
+      << decision.headline;
+  EXPECT_NE(all_text(decision).find("2.0× cheaper (-50 %) than the default measured beside it, "
+                                    "90 % interval -55 % to -45 %"),
+            std::string::npos)
+      << all_text(decision);
+  EXPECT_NE(all_text(decision).find("149 ms when verified"), std::string::npos)
+      << all_text(decision);
+}
+
 TEST(Decision, KeepsTheDefaultWhereNothingIsBetter) {
   const Decision decision = decide(one_trial_study());
   EXPECT_TRUE(decision.headline.starts_with("Keep the default config")) << decision.headline;
