@@ -1,6 +1,7 @@
 #include "optimizer/tuner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -206,14 +207,15 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
   return starts;
 }
 
-// Those first that are predicted to meet the limits at the least cost.
+// Those first that are predicted to meet the limits at the least cost; those last of whose speed or
+// quality nothing is known.
 void sort_by_promise(std::vector<DeployConfig>& configs, Prior& prior, const Workload& rated) {
   std::vector<std::pair<std::pair<bool, double>, DeployConfig>> promises;
   for (const DeployConfig& config : configs) {
     const std::optional<Prediction> prediction = prior.predict(config, rated);
-    promises.push_back({{!prediction || !prediction->meets_slo,
-                         prediction ? prediction->objectives.usd_per_million_output_tokens : 0},
-                        config});
+    const bool known = prediction && !std::isnan(prediction->objectives.kl_divergence);
+    promises.push_back(
+        {{!known, prediction ? predicted_scores(*prediction, rated)[0] : 0}, config});
   }
   std::ranges::stable_sort(promises, {}, [](const auto& promise) { return promise.first; });
   for (std::size_t i = 0; i < configs.size(); ++i) configs[i] = std::move(promises[i].second);

@@ -8,8 +8,8 @@ namespace paretune {
 namespace {
 
 constexpr double kReferenceFlopsPerCore = 25e9, kServedFlopsPerCore = 75e9;
-// On two cores, of the 1.1B shape: 660 s by GPTQ, 100 s by searching ranges, 5 s to the nearest.
-constexpr double kSearchPerWeight = 2e-7, kNearestPerWeight = 1e-8;  // core-seconds
+// On two cores, of the 1.1B shape: 660 s by GPTQ, 200 s by searching ranges, 5 s to the nearest.
+constexpr double kSearchPerWeight = 4e-7, kNearestPerWeight = 1e-8;  // core-seconds
 constexpr double kCalibratedPerWeightAndInput = 4.6e-10;
 
 double token_seconds(const Target& target, double flops_per_core) {

@@ -114,7 +114,8 @@ std::optional<GateResult> run_gate(
   }
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
-    QualityPlan plan;
+    // In turns: where time ends, each capability was asked about as much.
+    std::vector<std::pair<std::size_t, const QualityQuestion*>> wanted;
     for (auto& [name, asked] : capabilities) {
       if (asked.decided) continue;
       const std::vector<QualityQuestion>& fresh = questions.at(name);
@@ -122,8 +123,11 @@ std::optional<GateResult> run_gate(
           std::min(fresh.size(), static_cast<std::size_t>(gate_questions(*margins.of(name), look)));
       if (look == 0) asked.first = to;
       for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
-        plan.questions.push_back(fresh[i]);
+        wanted.emplace_back(i, &fresh[i]);
     }
+    std::ranges::stable_sort(wanted, {}, &std::pair<std::size_t, const QualityQuestion*>::first);
+    QualityPlan plan;
+    for (const auto& [turn, question] : wanted) plan.questions.push_back(*question);
     const std::optional<GateScores> scores = ask(plan);
     if (!scores) return std::nullopt;
     for (std::size_t i = 0; i < scores->now.size(); ++i) {

@@ -196,7 +196,7 @@ TEST_F(RunGate, OnlyWhatIsOpenIsAskedOn) {
 TEST_F(RunGate, WhatThereWasNoTimeToAskIsNotProven) {
   add("copy", 400);
   add("sort", 400);
-  most_asked_ = 20, most_looks_ = 1;
+  most_asked_ = 1, most_looks_ = 1;
   const std::optional<GateResult> result = run(
       0.05,
       [](const EvalItem&) {
@@ -209,6 +209,15 @@ TEST_F(RunGate, WhatThereWasNoTimeToAskIsNotProven) {
   EXPECT_EQ(result->verdict, GateVerdict::undecided);
   EXPECT_EQ(asked_["sort"], 0);
   EXPECT_NE(result->reason.find("sort"), std::string::npos) << result->reason;
+}
+
+TEST_F(RunGate, WhereTimeEndsEachWasAskedAsMuch) {
+  add("copy", 400);
+  add("sort", 400);
+  most_asked_ = 31, most_looks_ = 1;
+  ASSERT_TRUE(run(0.05, right, right));
+  EXPECT_EQ(asked_["copy"], 16);
+  EXPECT_EQ(asked_["sort"], 15);
 }
 
 // The first few that time was left for say nothing of the others.
