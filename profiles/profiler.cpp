@@ -274,13 +274,22 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
     gate_questions_ =
         plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
   }
-  const double deadline = clock_.now() + budget_s;
+  // Where there is no time to prove even that nothing changed, another config may use it.
+  double least_s = 0;
+  for (const auto& [name, questions] : gate_questions_) {
+    const std::optional<double> margin = margins.of(name);
+    if (!margin || questions.empty()) continue;
+    const int n = fewest_gate_questions(*margin, kl_p999);
+    least_s +=
+        n * double(questions.front().prompt.size()) * assumed_reference_token_seconds(target_);
+  }
+  const double deadline = clock_.now() + (least_s > budget_s ? -1 : budget_s);
   return run_gate(
       gate_questions_, margins, kl_p999,
       [&](const QualityPlan& plan) -> std::optional<GateScores> {
         GateScores all;
         for (const QualityPlan& part : parts_of(plan, target_)) {
-          if (!all.now.empty() && clock_.now() > deadline) break;
+          if (least_s > budget_s || (!all.now.empty() && clock_.now() > deadline)) break;
           const auto reference = scores_of(full_precision_config(target_), part);
           const auto now = reference ? scores_of(config, part) : std::nullopt;
           if (!now) return std::nullopt;

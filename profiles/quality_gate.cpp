@@ -7,6 +7,8 @@
 #include <limits>
 #include <numbers>
 
+#include "profiles/statistics.h"
+
 namespace paretune {
 namespace {
 
@@ -16,6 +18,8 @@ std::string points(double fraction) {
   return text;
 }
 
+// Where full precision is sure of three answers in ten, it is of one of so many, 19 times of 20.
+constexpr std::size_t kSeveral = 8;
 constexpr int kAccuracyLook = 2;  // the first that accuracy may pass at
 
 std::string interval(const Capability& c) {
@@ -56,6 +60,13 @@ int gate_questions(double margin, int look) {
   return static_cast<int>(std::min<double>(wanted, kMostGateQuestions));
 }
 
+int fewest_gate_questions(double margin, double kl_p999) {
+  // As paired_likelihood_drop has the standard error where nothing changes.
+  const double n =
+      kGateSigmas * std::numbers::sqrt2 * largest_swing(kl_p999) / std::max(margin, 1e-3) - 2;
+  return static_cast<int>(std::clamp(std::ceil(n), 1.0, double(kMostGateQuestions)));
+}
+
 LossRange accuracy_loss(const Capability& c) {
   const double reach = kGateSigmas * c.drop_standard_error;
   return {c.drop - reach, c.drop + reach};
@@ -83,14 +94,14 @@ struct Asked {
   QualityPlan questions;
   GateScores scores;
   GateCapability result;
-  std::size_t first = 0;  // questions of the first look
+  std::size_t several = 0;  // questions that tell whether it has anything to lose
   bool decided = false;
 };
 
 // Full precision is sure of no answer, not only of the few that there was time for.
 bool nothing_to_lose(const Asked& asked) {
   return asked.result.capability.items == 0 && !asked.questions.questions.empty() &&
-         asked.questions.questions.size() >= asked.first;
+         asked.questions.questions.size() >= asked.several;
 }
 
 GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMargins& margins) {
@@ -121,7 +132,7 @@ std::optional<GateResult> run_gate(
       const std::vector<QualityQuestion>& fresh = questions.at(name);
       const std::size_t to =
           std::min(fresh.size(), static_cast<std::size_t>(gate_questions(*margins.of(name), look)));
-      if (look == 0) asked.first = to;
+      if (look == 0) asked.several = std::min(to, kSeveral);
       for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
         wanted.emplace_back(i, &fresh[i]);
     }

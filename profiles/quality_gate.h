@@ -44,6 +44,10 @@ inline constexpr double kGateSigmas = 2.3940;  // one-sided 5 % / 6
 inline constexpr int kMostGateQuestions = 1200;
 int gate_questions(double margin, int look);
 
+// The fewest questions of a capability after which a config that changes no answer could pass by
+// likelihood. kl_p999: as of summarize_scores.
+int fewest_gate_questions(double margin, double kl_p999);
+
 // Of what was lost: as little and as much as is still possible, all looks together.
 struct LossRange {
   double least, most;
@@ -79,7 +83,7 @@ struct GateScores {
 // Looks until all is decided. ask: of the first questions as many as there is time for; nullopt
 // where the user wants no more, as is then the result.
 // in_time: asked before every look but the first. kl_p999: as of summarize_scores. A capability of
-// which full precision is sure of no answer has nothing to lose and is left out.
+// which full precision is sure of no answer, of several asked, has nothing to lose and is left out.
 std::optional<GateResult> run_gate(
     const std::map<std::string, std::vector<QualityQuestion>>& questions,
     const GateMargins& margins, double kl_p999,

@@ -231,6 +231,18 @@ TEST_F(RunGate, AFewUnsureAnswersAreNoProofThatNothingIsKnown) {
   EXPECT_NE(result->reason.find("knowledge"), std::string::npos) << result->reason;
 }
 
+TEST(QualityGate, FewestQuestionsFollowFromTheDivergence) {
+  EXPECT_EQ(fewest_gate_questions(0.05, 0), 1);
+  const int n = fewest_gate_questions(0.05, 0.02);
+  const auto passes = [](int count) {
+    const Mean drop =
+        paired_likelihood_drop(std::vector<double>(std::size_t(count)), largest_swing(0.02));
+    return kGateSigmas * drop.standard_error <= 0.05;
+  };
+  EXPECT_TRUE(passes(n));
+  EXPECT_FALSE(passes(n - 1));
+}
+
 TEST_F(RunGate, AFailureEndsIt) {
   add("copy", 400);
   add("sort", 400);
