@@ -11,7 +11,7 @@ namespace paretune {
 namespace {
 
 // Shares of the budget, and what is measured whatever it takes.
-constexpr double kRunShare = 0.015, kTextShare = 0.012, kQuestionShare = 0.015;
+constexpr double kRunShare = 0.015, kTextShare = 0.02, kQuestionShare = 0.03;
 constexpr int kFewestRequests = 16, kFewestTextTokens = 512, kFewestQuestions = 18;
 constexpr double kTokensPerQuestion = 64;
 
