@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "optimizer/judge.h"
 #include "search/pareto.h"
 
 namespace paretune {
 namespace {
 
-constexpr double kSteady =
-    1.08;  // canaries of one steady machine differ by less (trust_results.md)
+// Most canaries of one steady machine differ by less (bench/trust_results.md).
+constexpr double kSteady = 1.08;
 
 }  // namespace
 
@@ -19,10 +20,11 @@ double slowdown(double canary_s, double default_canary_s) {
   return std::max(ratio, 1 / ratio) <= kSteady ? 1 : ratio;
 }
 
-Trial without_drift(Trial trial) {
-  trial.objectives.usd_per_million_output_tokens /= trial.slowdown;
-  trial.objectives.latency_ms /= trial.slowdown;
-  return trial;
+Objectives without_drift(const Trial& trial) {
+  Objectives objectives = trial.objectives;
+  objectives.usd_per_million_output_tokens /= trial.slowdown;
+  objectives.latency_ms /= trial.slowdown;
+  return objectives;
 }
 
 std::vector<int> front_without_drift(const Study& study) {
@@ -30,9 +32,8 @@ std::vector<int> front_without_drift(const Study& study) {
   std::vector<Scores> scores;
   for (const Trial& trial : study.trials) {
     if (!trial.feasible) continue;
-    const Objectives o = without_drift(trial).objectives;
     ids.push_back(trial.id);
-    scores.push_back({o.usd_per_million_output_tokens, o.latency_ms, o.kl_divergence});
+    scores.push_back(raw_scores(without_drift(trial)));
   }
   std::vector<int> front;
   for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);

@@ -12,9 +12,9 @@ namespace paretune {
 // more than canaries do on a machine that is steady.
 double slowdown(double canary_s, double default_canary_s);
 
-// The trial as it would have been beside the default, times in proportion to the canary. What the
-// search compares; never reported as measured.
-Trial without_drift(Trial trial);
+// A trial's objectives as they would have been beside the default, times in proportion to the
+// canary. What the search compares; never reported as measured.
+Objectives without_drift(const Trial& trial);
 
 // Of those that meet the limits, the front as it would be without drift, ids ascending.
 std::vector<int> front_without_drift(const Study& study);

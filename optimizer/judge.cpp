@@ -61,11 +61,6 @@ double excess(const std::string& violation) {
   return 2;
 }
 
-Scores raw_scores(const Trial& trial) {
-  return {trial.objectives.usd_per_million_output_tokens, trial.objectives.latency_ms,
-          trial.objectives.kl_divergence};
-}
-
 const Trial& trial_of(const Study& study, int id) {
   return study.trials[static_cast<std::size_t>(id)];
 }
@@ -147,6 +142,10 @@ bool workload_limits(const Workload& workload) {
   return !workload.slo.bounds.empty() || workload.slo.attainment_fraction.has_value();
 }
 
+Scores raw_scores(const Objectives& o) {
+  return {o.usd_per_million_output_tokens, o.latency_ms, o.kl_divergence};
+}
+
 std::string limit_number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);
@@ -221,7 +220,7 @@ void conclude(Study& study) {
     trial.on_front = false;
     if (trial.measurement.outcome != Outcome::ok || (study.feasible && !trial.feasible)) continue;
     candidates.push_back(trial.id);
-    scores.push_back(raw_scores(trial));
+    scores.push_back(raw_scores(trial.objectives));
   }
   study.front.clear();
   for (const std::size_t i : pareto_front(scores)) {

@@ -25,6 +25,9 @@ QualityFloors floors_of(const Workload& workload);
 // Whether the workload sets any limit on latency.
 bool workload_limits(const Workload& workload);
 
+// The three axes as they are, in the order of Objectives.
+Scores raw_scores(const Objectives& objectives);
+
 // As violations and what is said of limits write it: four significant digits.
 std::string limit_number(double value);
 

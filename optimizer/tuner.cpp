@@ -321,8 +321,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   const auto measure = [&](const DeployConfig& config) {
     interrupted = interrupted || stop.load() || !trials.run(config);
     if (interrupted) return false;
-    if (const std::optional<Point> point = space.point(config))
-      strategy->tell(*point, search_scores(without_drift(study.trials.back())));
+    if (const std::optional<Point> point = space.point(config)) {
+      Trial steady = study.trials.back();
+      steady.objectives = without_drift(steady);
+      strategy->tell(*point, search_scores(steady));
+    }
     return true;
   };
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 
+#include "optimizer/judge.h"
 #include "profiles/steady_clock.h"
 #include "profiles/store.h"
 #include "search/pareto.h"
@@ -80,14 +81,11 @@ std::set<int> ids_of(const std::vector<int>& ids) { return {ids.begin(), ids.end
 
 // Speeds are noise: who is on the front differs from run to run, what it means does not.
 std::set<int> not_dominated(const Study& study) {
-  const auto scores = [](const Trial& trial) {
-    const Objectives& o = trial.objectives;
-    return Scores{o.usd_per_million_output_tokens, o.latency_ms, o.kl_divergence};
-  };
   std::set<int> ids;
   for (const Trial& trial : study.trials) {
-    const bool dominated = std::ranges::any_of(
-        study.trials, [&](const Trial& other) { return dominates(scores(other), scores(trial)); });
+    const bool dominated = std::ranges::any_of(study.trials, [&](const Trial& other) {
+      return dominates(raw_scores(other.objectives), raw_scores(trial.objectives));
+    });
     if (!dominated) ids.insert(trial.id);
   }
   return ids;
