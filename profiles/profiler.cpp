@@ -283,13 +283,14 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
     least_s +=
         n * double(questions.front().prompt.size()) * assumed_reference_token_seconds(target_);
   }
-  const double deadline = clock_.now() + (least_s > budget_s ? -1 : budget_s);
+  const bool hopeless = least_s > budget_s;
+  const double deadline = clock_.now() + (hopeless ? -1 : budget_s);
   return run_gate(
       gate_questions_, margins, kl_p999,
       [&](const QualityPlan& plan) -> std::optional<GateScores> {
         GateScores all;
         for (const QualityPlan& part : parts_of(plan, target_)) {
-          if (least_s > budget_s || (!all.now.empty() && clock_.now() > deadline)) break;
+          if (hopeless || (!all.now.empty() && clock_.now() > deadline)) break;
           const auto reference = scores_of(full_precision_config(target_), part);
           const auto now = reference ? scores_of(config, part) : std::nullopt;
           if (!now) return std::nullopt;
