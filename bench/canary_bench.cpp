@@ -21,6 +21,7 @@
 #include "bench/flags.h"
 #include "optimizer/drift.h"
 #include "profiles/profiler.h"
+#include "profiles/statistics.h"
 #include "profiles/steady_clock.h"
 #include "runtime/deployment.h"
 #include "workloads/workload_json.h"
@@ -55,8 +56,7 @@ struct Seen {
 double median_of(const std::vector<Seen>& seen, double Seen::*field) {
   std::vector<double> values;
   for (const Seen& one : seen) values.push_back(one.*field);
-  std::ranges::nth_element(values, values.begin() + std::ptrdiff_t(values.size() / 2));
-  return values[values.size() / 2];
+  return median(values);
 }
 
 // Mean of |log| of a trial's cost over the quiet ones' median, as a percentage.

@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "profiles/statistics.h"
 #include "search/pareto.h"
 
 namespace paretune {
@@ -44,12 +45,6 @@ Table read_table(const std::string& path) {
 }
 
 }  // namespace
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 void find_front(MeasuredSpace& measured) {
   std::vector<Scores> all;

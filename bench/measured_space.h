@@ -34,8 +34,6 @@ MeasuredSpace read_measured_space(const std::string& folder,
                                   const std::vector<std::string>& devices,
                                   const std::vector<std::string>& prior_devices);
 
-double median(std::vector<double> values);  // the upper one of two; not empty
-
 // Fills front and reference from the scores.
 void find_front(MeasuredSpace& measured);
 

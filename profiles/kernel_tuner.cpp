@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "profiles/statistics.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
@@ -11,11 +12,6 @@ namespace {
 constexpr double kSampleSeconds = 300e-6;  // at least: shorter ones drown in the clock's noise
 constexpr int kPairs = 7;                  // of winner and default
 constexpr double kWorthIt = 1.02;          // the gain below which the default stays
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 KernelChoice tune_one(const KernelTask& task, int m, const KernelWeights& weights,
                       const Caches& caches, ThreadPool& pool, Clock& clock, double budget_s,

@@ -26,6 +26,12 @@ std::vector<double> binomial(int n, double q) {
 
 }  // namespace
 
+double median(std::vector<double> samples) {
+  const auto middle = samples.begin() + std::ptrdiff_t(samples.size() / 2);
+  std::ranges::nth_element(samples, middle);
+  return *middle;
+}
+
 Mean mean(std::span<const double> samples) {
   const double n = double(samples.size());
   if (samples.empty()) return {0, kInfinity};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "profiles/measurement.h"
 
@@ -14,6 +15,8 @@ struct Mean {
   double value = 0;
   double standard_error = 0;
 };
+
+double median(std::vector<double> samples);  // the upper one of two; not empty
 
 // Of independent samples.
 Mean mean(std::span<const double> samples);
