@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct MeasuredSpace {
   std::vector<Scores> front;       // of the scores
   Scores reference;                // the front's nadir and a tenth of its range
   int n_times = 3;                 // the first so many objectives depend on the machine
+  std::function<std::uint64_t(const Point&)> alike;  // a key of what the others depend on
 };
 
 // folder: with <device>_T4.json.gz. The points are the configurations that are valid on all

@@ -167,6 +167,7 @@ MeasuredSpace read_replayed_space(const std::string& folder) {
       if (scores.contains(other)) return other;
     return std::nullopt;
   };
+  result.alike = [](const Point& p) { return PointHash{}({p[0], p[1], p[2]}); };
   find_front(result);
   return result;
 }

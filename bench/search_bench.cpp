@@ -139,8 +139,7 @@ Row replay(const MeasuredSpace& measured, const SearchCase& c, const StrategyRow
   double ms = 0;
   int n_trials = 0;
   for (int seed = 1; seed <= n_seeds; ++seed) {
-    SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
-    if (c.prior) setup.prior = prior_of(measured, c.inverted);
+    const SearchSetup setup = setup_of(measured, c, seed);
     SearchRun& run = runs.emplace_back(measured, c, setup.seed);
     const auto strategy = row.make(measured.space, setup);
     while (run.n_trials() < c.budget) {
@@ -173,8 +172,7 @@ void check_regret(const MeasuredSpace& measured, const SearchCase& c, int n_seed
   };
   std::map<int, std::vector<Report>> reports;
   for (int seed = 1; seed <= n_seeds; ++seed) {
-    SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
-    if (c.prior) setup.prior = prior_of(measured, c.inverted);
+    const SearchSetup setup = setup_of(measured, c, seed);
     SearchRun run(measured, c, setup.seed);
     const auto strategy = find_strategy("portfolio").make(measured.space, setup);
     while (run.n_trials() < c.budget) {

@@ -46,6 +46,18 @@ Scores values_of(const Told& estimates) {
   return scores;
 }
 
+// inverted: one over its times.
+std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
+                                                            bool inverted) {
+  return [&measured, inverted](const Point& point) -> std::optional<Scores> {
+    const auto row = measured.prior.find(point);
+    if (row == measured.prior.end()) return std::nullopt;
+    Scores scores = row->second;
+    for (double& time : scores) time = inverted ? 1 / time : time;
+    return scores;
+  };
+}
+
 }  // namespace
 
 std::vector<Point> failing_points(const MeasuredSpace& measured, double share) {
@@ -58,15 +70,12 @@ std::vector<Point> failing_points(const MeasuredSpace& measured, double share) {
   return failing;
 }
 
-std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
-                                                            bool inverted) {
-  return [&measured, inverted](const Point& point) -> std::optional<Scores> {
-    const auto row = measured.prior.find(point);
-    if (row == measured.prior.end()) return std::nullopt;
-    Scores scores = row->second;
-    for (double& time : scores) time = inverted ? 1 / time : time;
-    return scores;
-  };
+SearchSetup setup_of(const MeasuredSpace& measured, const SearchCase& c, int seed) {
+  SearchSetup setup{.n_objectives = int(measured.reference.size()), .seed = std::uint64_t(seed)};
+  if (c.prior) setup.prior = prior_of(measured, c.inverted);
+  for (int j = 0; j < setup.n_objectives; ++j) setup.exact.push_back(j >= measured.n_times);
+  setup.alike = measured.alike;
+  return setup;
 }
 
 std::optional<Scores> SearchRun::trial(const Point& point) {

@@ -31,9 +31,8 @@ using Told = std::array<Estimate, 3>;
 // Whole groups of neighbours fail, as a kernel that does not fit does.
 std::vector<Point> failing_points(const MeasuredSpace& measured, double share);
 
-// measured must outlive it. inverted: one over its times.
-std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
-                                                            bool inverted);
+// measured must outlive it.
+SearchSetup setup_of(const MeasuredSpace& measured, const SearchCase& c, int seed);
 
 // Of a run after some trial: shares of the exact front's hypervolume.
 struct Worth {

@@ -41,12 +41,6 @@ std::vector<Point> Descents::wanted() const {
   return {};
 }
 
-bool Descents::waits_for(const Point& canonical) const {
-  if (canonical == incumbent_) return true;
-  const std::vector<Point> points = line(order_[position_]);
-  return std::ranges::find(points, canonical) != points.end();
-}
-
 Point Descents::random_point(Rng& rng) const {
   Point point;
   for (int n : log_.space().n_choices) point.push_back(rng.below(n));

@@ -22,9 +22,6 @@ class Descents {
   // line, else of the next line that has something left. Empty: all of that is used up.
   std::vector<Point> wanted() const;
 
-  // Whether the descent stands at this point, or on a line with it in the current dimension.
-  bool waits_for(const Point& canonical) const;
-
  private:
   void begin();
   bool step();

@@ -1,8 +1,8 @@
 // Bayesian optimization: each objective is foretold by a blend of models, and of many candidates
 // the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
-// being feasible and by what the trial costs. Some moves are kept for chance and for coordinate
-// descents, so that a wrong model cannot starve a region. Where there is no prior to say which
-// regions are worth it, most steps are local (local_step.h).
+// being feasible and by what the trial costs. Some moves are kept for chance and for local steps
+// (local_step.h), so that a wrong model cannot starve a region. Where there is no prior to say
+// which regions are worth it, most steps are local.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -11,7 +11,6 @@
 #include <unordered_map>
 
 #include "search/blend.h"
-#include "search/descents.h"
 #include "search/improvement.h"
 #include "search/local_step.h"
 #include "search/pareto.h"
@@ -25,9 +24,9 @@ namespace {
 
 constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
 constexpr double kChance = 0.05;  // share of moves left to chance
-// Of moves where there is no prior, that look for hypervolume everywhere; the others are local
-// steps, which alone may never see a region that they would have to cross worse ones to.
-constexpr double kGlobal = 0.2;
+// Share of local steps. Alone they may never see a region that they would have to cross worse ones
+// to.
+constexpr double kLocal = 0.05, kBlindLocal = 0.75;  // with a prior, without
 constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
@@ -40,9 +39,7 @@ constexpr double kInflation = 3;
 class Portfolio final : public SequentialStrategy {
  public:
   Portfolio(const Space& space, const SearchSetup& setup)
-      : SequentialStrategy(space, setup),
-        descents_(log(), setup.n_objectives, setup.seed),
-        pool_(space) {}
+      : SequentialStrategy(space, setup), pool_(space) {}
 
   std::optional<Regret> regret() override {
     if (!setup().prior || trials().size() < design() || none_is_feasible()) return std::nullopt;
@@ -65,10 +62,11 @@ class Portfolio final : public SequentialStrategy {
       feasible.push_back(promise[i].feasible);
     }
     const std::vector<Priors> priors = priors_of(points, *model_);
+    std::vector<std::vector<Moments>> predicted = predict(points);
     std::vector<Foretold> foretold;
     for (std::size_t j = 0; j < priors.size(); ++j) {
       const Blend& blend = model_->objectives[j];
-      foretold.push_back({blend.predict(points, priors[j]), blend.correlations(points, priors[j])});
+      foretold.push_back({std::move(predicted[j]), blend.correlations(points, priors[j])});
     }
     const double share = hypervolume_regret(front, reference, foretold, feasible, draws);
     const double inflated = kInflation * share / (1 - share + kInflation * share);
@@ -85,42 +83,18 @@ class Portfolio final : public SequentialStrategy {
     std::vector<Point> points;     // of the feasible trials
     std::vector<Scores> scores;    // theirs, scaled
     std::vector<Point> front;
-    std::vector<Scores> front_scores;  // scaled, denoised
+    std::vector<Scores> front_scores;                 // scaled, denoised
+    std::unordered_map<std::uint64_t, Scores> alike;  // by key: the same, of the exact objectives
   };
 
-  void learn(std::size_t index) override {
+  void learn(std::size_t) override {
     model_.reset();
     regret_.reset();
-    credit(index);
-    descents_.learn();
   }
-
-  // Whose move a trial was follows from the trial, not from who asked for it: a resumed study is
-  // only told.
-  void credit(std::size_t index) {
-    if (index < design() || index + 1 < trials().size()) return;
-    const Observation& trial = trials()[index];
-    Credit& of = descents_.waits_for(trial.point) ? descent_ : model_credit_;
-    bool joins = trial.scores.has_value();
-    for (const Observation& other : trials()) {
-      if (joins && other.scores && dominates(*other.scores, *trial.scores)) joins = false;
-    }
-    of.add(joins);
-  }
-
-  struct Credit {
-    double successes = 1, trials = 2;
-    void add(bool success) {
-      const double decay = 0.95;
-      successes = decay * successes + success;
-      trials = decay * trials + 1;
-    }
-    double rate() const { return successes / trials; }
-  };
 
   std::optional<Point> next() override {
     if (n_decided() < design()) {
-      if (setup().prior && n_decided() % 2 == 0) {
+      if (setup().prior) {
         if (std::optional<Point> point = best_by_prior()) return point;
       }
       return fresh_sobol();
@@ -130,16 +104,10 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
-    if (!setup().prior && move >= kChance + kGlobal) {
+    if (move < kChance + (setup().prior ? kLocal : kBlindLocal)) {
       const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
       if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
         return point;
-    }
-    const double share =
-        std::clamp(descent_.rate() / (descent_.rate() + model_credit_.rate()), 0.35, 0.65);
-    if (setup().prior && move < kChance + share) {
-      const std::vector<Point> wanted = descents_.wanted();
-      if (!wanted.empty()) return most_promising(wanted);
     }
     const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
     if (candidates.empty()) return fresh_random();
@@ -158,6 +126,16 @@ class Portfolio final : public SequentialStrategy {
   const std::optional<Scores>& prior_of(const Point& point) const {
     const auto [entry, is_new] = priors_.try_emplace(point);
     if (is_new && setup().prior) entry->second = setup().prior(point);
+    return entry->second;
+  }
+
+  bool is_exact(std::size_t objective) const {
+    return !setup().exact.empty() && setup().exact[objective];
+  }
+
+  std::uint64_t key_of(const Point& point) const {
+    const auto [entry, is_new] = keys_.try_emplace(point, 0);
+    if (is_new) entry->second = setup().alike(point);
     return entry->second;
   }
 
@@ -262,10 +240,14 @@ class Portfolio final : public SequentialStrategy {
     for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
       std::vector<double> values;
       for (const Scores& s : scores) values.push_back(s[j]);
-      const Blend& blend = model.objectives.emplace_back(space(), points, values, priors[j],
-                                                         !setup().exact.empty() && setup().exact[j],
-                                                         Rng{seed(), kModel, j, trials().size()});
+      const Blend& blend = model.objectives.emplace_back(
+          space(), points, values, priors[j], is_exact(j), Rng{seed(), kModel, j, trials().size()});
       for (std::size_t i = 0; i < scores.size(); ++i) scores[i][j] = blend.denoised()[i];
+    }
+    for (std::size_t i = 0; setup().alike && i < points.size(); ++i) {
+      Scores& known = model.alike.try_emplace(key_of(points[i]), scores[i]).first->second;
+      // What misses a limit is told as worse than it is.
+      for (std::size_t j = 0; j < known.size(); ++j) known[j] = std::min(known[j], scores[i][j]);
     }
     if (points.size() < tried.size()) {
       model.feasible.emplace_back(space(), tried, feasible,
@@ -284,6 +266,13 @@ class Portfolio final : public SequentialStrategy {
     std::vector<std::vector<Moments>> moments;
     for (std::size_t j = 0; j < priors.size(); ++j)
       moments.push_back(model_->objectives[j].predict(points, priors[j]));
+    for (std::size_t i = 0; setup().alike && i < points.size(); ++i) {
+      const auto known = model_->alike.find(key_of(points[i]));
+      if (known == model_->alike.end()) continue;
+      for (std::size_t j = 0; j < moments.size(); ++j) {
+        if (is_exact(j)) moments[j][i] = {known->second[j], 0};
+      }
+    }
     return moments;
   }
 
@@ -359,10 +348,9 @@ class Portfolio final : public SequentialStrategy {
     return reference;
   }
 
-  Descents descents_;
   Pool pool_;
-  Credit descent_, model_credit_;
   mutable std::unordered_map<Point, std::optional<Scores>, PointHash> priors_;
+  mutable std::unordered_map<Point, std::uint64_t, PointHash> keys_;
   std::optional<Model> model_;    // of all trials; none: not fitted yet
   std::optional<Regret> regret_;  // of all trials; none: not asked yet
 };

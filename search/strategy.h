@@ -61,6 +61,10 @@ struct SearchSetup {
   std::function<double(const Point&)> seconds;
 
   std::vector<bool> exact;  // per objective: trials carry no noise; empty: all do
+
+  // A key: where it is the same, so are the exact objectives, and one trial tells them of all such
+  // points. Pure. Empty: of none is that known.
+  std::function<std::uint64_t(const Point&)> alike;
 };
 
 // Throws std::runtime_error where the space is malformed (check_space).

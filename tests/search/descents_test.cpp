@@ -26,18 +26,6 @@ TEST(Descents, ReachTheBottomOfABowl) {
   }
 }
 
-TEST(Descents, WaitForWhatTheyWant) {
-  TrialLog log(kSpace);
-  Descents descents(log, 1, 1);
-  for (int trial = 0; trial < 30; ++trial) {
-    const std::vector<Point> wanted = descents.wanted();
-    ASSERT_FALSE(wanted.empty());
-    for (const Point& point : wanted) EXPECT_TRUE(descents.waits_for(point));
-    log.tell(wanted.back(), Scores{bowl(wanted.back())});
-    descents.learn();
-  }
-}
-
 TEST(Descents, WantNothingTwice) {
   TrialLog log(kSpace);
   Descents descents(log, 1, 1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "search/rng.h"
 #include "tests/search/searches.h"
 
 namespace paretune {
@@ -68,7 +69,8 @@ TEST(Portfolio, ResumesWithAPrior) {
                             return Scores{1.0 + p[0], NAN, 2.0 - p[2]};
                           },
                           .seconds = [](const Point& p) { return 1.0 + p[3]; },
-                          .exact = {false, false, true}};
+                          .exact = {false, false, true},
+                          .alike = [](const Point& p) { return std::uint64_t(p[2]); }};
   const auto original = find_strategy("portfolio").make(problem.space, setup);
   const std::vector<Told> log = run(*original, problem, 40);
   for (std::size_t killed_after = 0; killed_after < log.size(); ++killed_after) {
@@ -95,6 +97,30 @@ TEST(Portfolio, PrefersTheCheaperOfTwins) {
   const std::vector<Told> log = run(*strategy, problem, 60);
   for (std::size_t i = 8; i < log.size(); ++i) cheap += log[i].point.back() == 0;
   EXPECT_GT(cheap, 30);  // half of 52 are to be expected by chance
+}
+
+// A loss that depends on the first two dimensions alone, in no order: one trial tells it of all
+// points that share them, so that none is spent on those that lose much.
+TEST(Portfolio, AsksOnceForWhatPointsShare) {
+  const auto hashed = [](std::uint64_t a, std::uint64_t b) { return Rng{a, b}.uniform(); };
+  Problem problem;
+  problem.space.n_choices = {8, 8, 8, 8};
+  problem.space.ordinal = {false, false, true, true};
+  problem.evaluate = [&](const Point& p) -> std::optional<Scores> {
+    const std::uint64_t key = std::uint64_t(8 * p[0] + p[1]);
+    return Scores{p[2] + p[3] + 2 * hashed(1, key), 10 * hashed(2, key)};
+  };
+  const SearchSetup blind{.n_objectives = 2,
+                          .prior = [](const Point& p) -> std::optional<Scores> {
+                            return Scores{1.0 + p[2] + p[3], NAN};
+                          },
+                          .exact = {false, true}};
+  SearchSetup told = blind;
+  told.alike = [](const Point& p) { return std::uint64_t(8 * p[0] + p[1]); };
+  const Scores reference{16, 10};
+  const double without = portfolio_share(problem, blind, 20, reference),
+               with = portfolio_share(problem, told, 20, reference);
+  EXPECT_GT(with, without);
 }
 
 TEST(Portfolio, RegretFallsAndEndsAtNothing) {
