@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kCandidates = 0xca11b;  // key of draws
+constexpr double kNoticedKl = 1e-4;             // less is mostly the noise of its parts
 
 }  // namespace
 
@@ -28,6 +29,24 @@ Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl
           .max_rate = estimate.max_rate,
           .output_tokens_per_s = estimate.output_tokens_per_s,
           .meets_slo = estimate.meets_slo};
+}
+
+Prediction corrected(Prediction prediction, std::span<const Trial> trials) {
+  const auto correct = [&](double Objectives::*axis, double least) {
+    double sum = 0, n = 1;
+    for (const Trial& trial : trials) {
+      if (!trial.predicted || trial.measurement.outcome != Outcome::ok) continue;
+      const double predicted = trial.predicted->objectives.*axis;
+      const double ratio = trial.objectives.*axis / predicted;
+      if (!(predicted > least) || !(ratio > 0) || !std::isfinite(ratio)) continue;
+      sum += std::log(ratio);
+      n += 1;
+    }
+    prediction.objectives.*axis *= std::exp(sum / n);
+  };
+  correct(&Objectives::usd_per_million_output_tokens, 0);
+  correct(&Objectives::kl_divergence, kNoticedKl);
+  return prediction;
 }
 
 Scores predicted_scores(const Prediction& prediction, const Workload& workload) {

@@ -20,6 +20,10 @@ namespace paretune {
 Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl_divergence,
                          const Workload& workload);
 
+// As it is in view of how far the predictions of these trials were off: cost and KL divergence
+// times the geometric mean of measured over predicted, with one more trial that was as predicted.
+Prediction corrected(Prediction prediction, std::span<const Trial> trials);
+
 // As search_scores would tell a trial that measured just this, its misses of limits included. A
 // component of what is not known is NaN.
 Scores predicted_scores(const Prediction& prediction, const Workload& workload);

@@ -1,5 +1,6 @@
 // Deployments that an experienced engineer would try first. The search measures them before its own
-// proposals: it may not end behind what the field already knows.
+// proposals, but for those that a trial is predicted to surpass: it may not end behind what the
+// field already knows.
 #pragma once
 
 #include <array>

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
+#include <tuple>
 
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
@@ -14,6 +16,7 @@
 #include "optimizer/verify.h"
 #include "profiles/digest.h"
 #include "profiles/load_run.h"
+#include "profiles/quality.h"
 #include "runtime/deployment.h"
 #include "search/strategy.h"
 #include "workloads/requests.h"
@@ -27,7 +30,7 @@ namespace {
 // front is measured again likewise; the quality gate asks more questions than a trial, and rates
 // may not hold.
 constexpr double kVerificationTrials = 5, kConfirmationTrials = 0.5, kGateTrials = 2.5;
-constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.15;
+constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.18;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -207,18 +210,45 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
   return starts;
 }
 
-// Those first that are predicted to meet the limits at the least cost; those last of whose speed or
-// quality nothing is known.
-void sort_by_promise(std::vector<DeployConfig>& configs, Prior& prior, const Workload& rated) {
-  std::vector<std::pair<std::pair<bool, double>, DeployConfig>> promises;
-  for (const DeployConfig& config : configs) {
-    const std::optional<Prediction> prediction = prior.predict(config, rated);
-    const bool known = prediction && !std::isnan(prediction->objectives.kl_divergence);
-    promises.push_back(
-        {{!known, prediction ? predicted_scores(*prediction, rated)[0] : 0}, config});
+// Whether a trial that meets every limit has what is predicted here, and a tenth more of both cost
+// and latency: predictions are not better than that.
+bool is_surpassed(const Prediction& prediction, const std::vector<Trial>& trials) {
+  const Objectives& p = prediction.objectives;
+  return std::ranges::any_of(trials, [&](const Trial& trial) {
+    const Objectives& o = trial.objectives;
+    return trial.feasible &&
+           1.1 * o.usd_per_million_output_tokens < p.usd_per_million_output_tokens &&
+           1.1 * o.latency_ms < p.latency_ms && o.kl_divergence <= p.kl_divergence;
+  });
+}
+
+// Takes the start out that is predicted to meet the limits at the least cost, and those that trials
+// surpass; one of whose speed or quality nothing is known comes last. The first after the default
+// is to lose a tenth of what it may at most: few questions prove that it keeps its quality.
+std::optional<DeployConfig> take_start(std::vector<DeployConfig>& starts, Prior* prior,
+                                       const std::vector<Trial>& trials, const Workload& rated) {
+  const double careful = trials.size() > 1 ? std::numeric_limits<double>::infinity()
+                                           : floors_of(rated).max_kl_divergence.value_or(0.05) / 10;
+  std::optional<std::tuple<bool, bool, double>> best;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < starts.size();) {
+    std::optional<Prediction> prediction;
+    if (prior) prediction = prior->predict(starts[i], rated);
+    if (prediction) prediction = corrected(*prediction, trials);
+    if (prediction && is_surpassed(*prediction, trials)) {
+      starts.erase(starts.begin() + std::ptrdiff_t(i));
+      continue;
+    }
+    const double kl = prediction ? prediction->objectives.kl_divergence : NAN;
+    const std::tuple promise(std::isnan(kl), kl > careful,
+                             prediction ? predicted_scores(*prediction, rated)[0] : 0);
+    if (!best || promise < *best) best = promise, at = i;
+    ++i;
   }
-  std::ranges::stable_sort(promises, {}, [](const auto& promise) { return promise.first; });
-  for (std::size_t i = 0; i < configs.size(); ++i) configs[i] = std::move(promises[i].second);
+  if (!best) return std::nullopt;
+  DeployConfig config = std::move(starts[at]);
+  starts.erase(starts.begin() + std::ptrdiff_t(at));
+  return config;
 }
 
 }  // namespace
@@ -289,7 +319,12 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (profiler.costs().costs)
       prior.emplace(*profiler.costs().costs, workload, losses_of(study), profiler.vocabulary());
   }
-  SearchSetup setup{.n_objectives = 3, .seed = options.seed};
+  SearchSetup setup{.n_objectives = 3,
+                    .seed = options.seed,
+                    .exact = {false, false, true},
+                    .alike = [&](const Point& point) -> std::uint64_t {
+                      return std::hash<std::string>{}(quality_signature(space.config(point)));
+                    }};
   if (prior) {
     trials.predict_by(&*prior);
     setup.prior = [&](const Point& point) -> std::optional<Scores> {
@@ -338,11 +373,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     starts.push_back(apply(start, profiler.target()));
   for (const DeployConfig& config : proposed_starts(study, profiler.target()))
     starts.push_back(config);
-  if (prior) sort_by_promise(starts, *prior, trials.rated());
-  for (const DeployConfig& config : starts) {
-    if (interrupted || out_of_budget()) break;
-    if (!space.point(config) || std::ranges::find(seen, config) != seen.end()) continue;
-    if (measure(config)) seen.push_back(config);
+  std::erase_if(starts, [&](const DeployConfig& config) { return !space.point(config); });
+  while (!interrupted && !out_of_budget()) {
+    const auto config = take_start(starts, prior ? &*prior : nullptr, study.trials, trials.rated());
+    if (!config) break;
+    if (std::ranges::find(seen, *config) == seen.end() && measure(*config)) seen.push_back(*config);
   }
   while (!interrupted && !out_of_budget()) {
     const std::vector<Point> asked = strategy->ask(1);

@@ -77,7 +77,9 @@ class Verifier {
         if (candidate.id == base.id || ratio.high < kPrecise * ratio.low) break;
       }
       std::optional<Trial> first, second;
-      if (block % 2 == 0) {
+      if (candidate.id == base.id) {
+        first = second = run(candidate, level, block, true);
+      } else if (block % 2 == 0) {
         first = run(candidate, level, block, true);
         second = run(base, base_level, block, false);
       } else {
@@ -187,8 +189,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     // Each at the highest rate that holds on fresh streams: the default's promise may be as rash.
     double level = level_of(candidate), base_level = level_of(base);
     for (int step = 0; step <= kLevelSteps; ++step) {
-      observer.phase("verifying config " + std::to_string(id) +
-                     " on fresh traffic, side by side with the default");
+      observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
+                     (id == 0 ? "" : ", side by side with the default"));
       Verified a, b;
       if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, a, b)) {
         out.verdict = "not verified: interrupted";

@@ -69,6 +69,32 @@ TEST(PriorTest, UnknownQualityIsNotANumberAndMissesNothing) {
   EXPECT_TRUE(std::isnan(unknown[2]));
 }
 
+// A config that was predicted to lose little may lose more than the limit, as others did.
+TEST(PriorTest, CorrectsPredictionsByThoseThatWereTried) {
+  const Prediction p = prediction_of(estimate(), 0.03, limited());
+  std::vector<Trial> trials(3);
+  EXPECT_EQ(corrected(p, {}).objectives.kl_divergence, 0.03);
+  for (Trial& trial : trials) {
+    trial.predicted = p;
+    trial.objectives = {.usd_per_million_output_tokens = 0.5, .kl_divergence = 0.06};
+  }
+  Prediction again = corrected(p, trials);
+  EXPECT_NEAR(again.objectives.kl_divergence, 0.03 * std::pow(2, 3. / 4), 1e-12);
+  EXPECT_NEAR(again.objectives.usd_per_million_output_tokens, std::pow(2, -3. / 4), 1e-12);
+  EXPECT_EQ(again.objectives.latency_ms, p.objectives.latency_ms);
+
+  trials[0].predicted->objectives.kl_divergence = 1e-6;  // says nothing of larger losses
+  trials[1].predicted.reset();
+  trials[2].measurement.outcome = Outcome::timed_out;
+  again = corrected(p, trials);
+  EXPECT_EQ(again.objectives.kl_divergence, 0.03);
+  EXPECT_NEAR(again.objectives.usd_per_million_output_tokens, std::sqrt(0.5), 1e-12);
+
+  Prediction unknown = p;
+  unknown.objectives.kl_divergence = std::nan("");
+  EXPECT_TRUE(std::isnan(corrected(unknown, trials).objectives.kl_divergence));
+}
+
 TEST(PriorTest, DivergencesOfKindsAddUp) {
   const Treatment int8 = parse_treatment("int8", "test");
   const std::vector<Sensitivity> known{{LayerKind::qkv, int8, 0.25, 0.01},
