@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
-#include <tuple>
 
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
 #include "optimizer/drift.h"
 #include "optimizer/judge.h"
 #include "optimizer/prior.h"
+#include "optimizer/start_order.h"
 #include "optimizer/starting_points.h"
 #include "optimizer/verify.h"
 #include "profiles/digest.h"
@@ -30,7 +29,7 @@ namespace {
 // front is measured again likewise; the quality gate asks more questions than a trial, and rates
 // may not hold.
 constexpr double kVerificationTrials = 5, kConfirmationTrials = 0.5, kGateTrials = 2.5;
-constexpr double kConfirmationShare = 0.12, kGateShare = 0.13, kMostVerificationShare = 0.18;
+constexpr double kConfirmationShare = 0.15, kGateShare = 0.12, kMostVerificationShare = 0.2;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -210,47 +209,6 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
   return starts;
 }
 
-// Whether a trial that meets every limit has what is predicted here, and a tenth more of both cost
-// and latency: predictions are not better than that.
-bool is_surpassed(const Prediction& prediction, const std::vector<Trial>& trials) {
-  const Objectives& p = prediction.objectives;
-  return std::ranges::any_of(trials, [&](const Trial& trial) {
-    const Objectives& o = trial.objectives;
-    return trial.feasible &&
-           1.1 * o.usd_per_million_output_tokens < p.usd_per_million_output_tokens &&
-           1.1 * o.latency_ms < p.latency_ms && o.kl_divergence <= p.kl_divergence;
-  });
-}
-
-// Takes the start out that is predicted to meet the limits at the least cost, and those that trials
-// surpass; one of whose speed or quality nothing is known comes last. The first after the default
-// is to lose a tenth of what it may at most: few questions prove that it keeps its quality.
-std::optional<DeployConfig> take_start(std::vector<DeployConfig>& starts, Prior* prior,
-                                       const std::vector<Trial>& trials, const Workload& rated) {
-  const double careful = trials.size() > 1 ? std::numeric_limits<double>::infinity()
-                                           : floors_of(rated).max_kl_divergence.value_or(0.05) / 10;
-  std::optional<std::tuple<bool, bool, double>> best;
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < starts.size();) {
-    std::optional<Prediction> prediction;
-    if (prior) prediction = prior->predict(starts[i], rated);
-    if (prediction) prediction = corrected(*prediction, trials);
-    if (prediction && is_surpassed(*prediction, trials)) {
-      starts.erase(starts.begin() + std::ptrdiff_t(i));
-      continue;
-    }
-    const double kl = prediction ? prediction->objectives.kl_divergence : NAN;
-    const std::tuple promise(std::isnan(kl), kl > careful,
-                             prediction ? predicted_scores(*prediction, rated)[0] : 0);
-    if (!best || promise < *best) best = promise, at = i;
-    ++i;
-  }
-  if (!best) return std::nullopt;
-  DeployConfig config = std::move(starts[at]);
-  starts.erase(starts.begin() + std::ptrdiff_t(at));
-  return config;
-}
-
 }  // namespace
 
 Study plan_study(const Workload& workload, const TuneOptions& options, const Profiler& profiler) {
@@ -374,8 +332,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   for (const DeployConfig& config : proposed_starts(study, profiler.target()))
     starts.push_back(config);
   std::erase_if(starts, [&](const DeployConfig& config) { return !space.point(config); });
+  const auto predict = [&](const DeployConfig& config) {
+    return prior ? prior->predict(config, trials.rated()) : std::nullopt;
+  };
   while (!interrupted && !out_of_budget()) {
-    const auto config = take_start(starts, prior ? &*prior : nullptr, study.trials, trials.rated());
+    const auto config = take_start(starts, predict, study.trials, trials.rated());
     if (!config) break;
     if (std::ranges::find(seen, *config) == seen.end() && measure(*config)) seen.push_back(*config);
   }
@@ -402,7 +363,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (interrupted) study.stop_reason = "interrupted";
   }
   if (study.feasible && !interrupted)
-    verify(study, trials.rated(), profiler, clock, trials.timeout(), observer, stop);
+    verify(study, trials.rated(), profiler, clock, trials.timeout(),
+           clock.now() + 60 * workload.budget.minutes - trials.spent(), observer, stop);
   if (!study.verification.done && study.verification.verdict.empty()) {
     study.verification.verdict =
         interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";

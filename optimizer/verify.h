@@ -14,8 +14,9 @@ namespace paretune {
 // no more than the default measured in the same minutes; where none does, the default is
 // recommended. A config that misses the SLOs at its promised rate is tried again at lower ones, and
 // the cost that is verified is that of the rate that held. Fills study.verification and
-// study.picks. rated: the workload with its rate settled.
+// study.picks. rated: the workload with its rate settled. After the deadline, on the clock, no pair
+// is run for a narrower interval.
 void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
-            TuneObserver& observer, const std::atomic<bool>& stop);
+            double deadline, TuneObserver& observer, const std::atomic<bool>& stop);
 
 }  // namespace paretune

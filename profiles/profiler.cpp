@@ -108,9 +108,10 @@ double noise_floor(const std::filesystem::path& path, DeployConfig config, const
   return measure_text_sample(model, config, plan, reference, tokens).kl_divergence;
 }
 
-// Questions that a slow model answers in about kPartSeconds at a time, in their order.
+// Questions that a slow model answers in about kPartSeconds at a time, in their order. Each part
+// loads both models.
 std::vector<QualityPlan> parts_of(const QualityPlan& plan, const Target& target) {
-  constexpr double kPartSeconds = 10;
+  constexpr double kPartSeconds = 30;
   const double token_seconds = assumed_reference_token_seconds(target);
   std::vector<QualityPlan> parts(1);
   double seconds = 0;
