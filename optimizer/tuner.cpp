@@ -28,8 +28,8 @@ namespace {
 // measures two configs three times or more at two loads each, without a search; a config of the
 // front is measured again likewise; the quality gate asks more questions than a trial, and rates
 // may not hold.
-constexpr double kVerificationTrials = 5, kConfirmationTrials = 0.5, kGateTrials = 2.5;
-constexpr double kConfirmationShare = 0.15, kGateShare = 0.12, kMostVerificationShare = 0.2;
+constexpr double kVerificationTrials = 3.5, kConfirmationTrials = 0.7, kGateTrials = 3.5;
+constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
