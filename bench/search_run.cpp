@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "optimizer/drift.h"
 #include "profiles/statistics.h"

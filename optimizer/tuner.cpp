@@ -25,9 +25,9 @@ namespace paretune {
 namespace {
 
 // What comes after the search, as so many trials' time, and of the budget at most. Verification
-// measures two configs three times or more at two loads each, without a search; a config of the
-// front is measured again likewise; the quality gate asks more questions than a trial, and rates
-// may not hold.
+// measures two configs three times or more, the first time at two loads, without a search; a config
+// of the front is measured again at both; the quality gate asks more questions than a trial, and
+// rates may not hold.
 constexpr double kVerificationTrials = 3.5, kConfirmationTrials = 0.7, kGateTrials = 3.5;
 constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 
@@ -48,8 +48,7 @@ std::string study_id(const Workload& workload, const TuneOptions& options,
                  std::to_string(options.seed), profiler.quality_plan().hash()});
 }
 
-// A config of the study's space: itself where its values are choices, else the nearest of its
-// meaning.
+// Runs trials into the study and keeps their time.
 class Trials {
  public:
   Trials(Study& study, Workload workload, Profiler& profiler, Clock& clock, TuneObserver& observer)
@@ -323,9 +322,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   };
 
   // The default is always trial 0, whatever the restrictions of the space.
-  std::vector<DeployConfig> seen;
-  if (!interrupted && measure(default_config(profiler.target())))
-    seen.push_back(study.trials[0].config);
+  if (!interrupted) measure(default_config(profiler.target()));
   std::vector<DeployConfig> starts;
   for (const StartingPoint& start : kStartingPoints)
     starts.push_back(apply(start, profiler.target()));
@@ -338,7 +335,8 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   while (!interrupted && !out_of_budget()) {
     const auto config = take_start(starts, predict, study.trials, trials.rated());
     if (!config) break;
-    if (std::ranges::find(seen, *config) == seen.end() && measure(*config)) seen.push_back(*config);
+    if (std::ranges::find(study.trials, *config, &Trial::config) == study.trials.end())
+      measure(*config);
   }
   while (!interrupted && !out_of_budget()) {
     const std::vector<Point> asked = strategy->ask(1);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "profiles/cost_model/least_squares.h"
+#include "profiles/statistics.h"
 
 namespace paretune {
 namespace {
@@ -146,9 +147,7 @@ CostFit fit_costs(const CostTerms& terms, std::span<const CalibrationRun> calibr
         // A config is allowed to be off as a whole: what counts is a step's distance from its kin.
         std::vector<double> ratios;
         for (const Row& row : rows) ratios.push_back(predict(row, amounts) / row.seconds);
-        std::vector<double> sorted = ratios;
-        std::ranges::nth_element(sorted, sorted.begin() + std::ptrdiff_t(sorted.size() / 2));
-        const double middle = std::max(sorted[sorted.size() / 2], 1e-12);
+        const double middle = std::max(median(ratios), 1e-12);
         for (std::size_t i = 0; i < rows.size(); ++i) {
           const double ratio = std::max(ratios[i], 1e-12) / middle;
           const double off = std::max(ratio, 1 / ratio) - 1;
