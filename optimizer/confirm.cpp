@@ -6,6 +6,8 @@
 
 #include "optimizer/drift.h"
 #include "optimizer/judge.h"
+#include "profiles/rate_search.h"
+#include "profiles/speed.h"
 
 namespace paretune {
 namespace {
@@ -41,15 +43,33 @@ void take(Trial& trial, const Measurement& fresh, const Trial& base) {
   speed.cost = fresh.speed.cost;
 }
 
+// No rate above the workload's own held; that one ran beside the last of them.
+void take_own_load(Speed& speed, const Workload& workload) {
+  if (!speed.at_workload.meets_slo) return;
+  speed.at_max_rate = speed.at_workload;
+  speed.max_rate = speed.at_workload.request_rate;
+  price(speed, workload.cost.usd_per_hour);
+}
+
+bool is_closed(const Workload& workload) { return workload.arrival.process == &kClosedLoop; }
+
 }  // namespace
 
-double level_of(const Trial& trial) {
-  const LoadRun& run = trial.measurement.speed.at_max_rate;
-  return run.concurrency > 0 ? run.concurrency : run.offered_rate;
+double level_of(const Trial& trial, const Workload& workload) {
+  return load_of(trial.measurement.speed.at_max_rate, is_closed(workload));
+}
+
+double level_to_verify(const Trial& base, const Workload& workload) {
+  const bool closed = is_closed(workload);
+  const LoadRun* const searched =
+      bracket_rate(base.measurement.speed.rate_search, workload.slo, closed).best;
+  const double confirmed = level_of(base, workload);
+  return searched ? std::max(confirmed, lower_level(load_of(*searched, closed), workload))
+                  : confirmed;
 }
 
 double lower_level(double level, const Workload& workload) {
-  const bool closed = workload.arrival.process == &kClosedLoop;
+  const bool closed = is_closed(workload);
   const double lower = closed ? std::floor(level * kLevelStep) : level * kLevelStep;
   return lower < (closed ? 1 : 1e-6) ? 0 : lower;
 }
@@ -65,7 +85,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
     observer.phase("measuring config " + std::to_string(trial->id) +
                    " of the front again, on fresh requests");
     std::optional<Measurement> fresh;
-    double level = level_of(*trial);
+    double level = level_of(*trial, rated);
     for (int step = 0; step <= kLevelSteps && level > 0; ++step) {
       if (stop.load()) return false;
       const Profiled profiled = profiler.verify(
@@ -80,6 +100,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
       level = lower_level(level, rated);
     }
     if (fresh) {
+      if (fresh->speed.max_rate == 0) take_own_load(fresh->speed, rated);
       take(*trial, *fresh, study.trials.front());
       judge_trial(*trial, rated);
     } else {

@@ -12,7 +12,11 @@
 namespace paretune {
 
 // The load at which a trial's cost was measured, as measure_speed_at wants it.
-double level_of(const Trial& trial);
+double level_of(const Trial& trial, const Workload& workload);
+
+// The same of the default, before others are compared with it: what confirmed it may have been a
+// bad moment of the machine, so no lower than a step below what the search found.
+double level_to_verify(const Trial& base, const Workload& workload);
 
 // Factor by which a missed SLO lowers the load, and how often at most.
 inline constexpr double kLevelStep = 0.9;
@@ -21,9 +25,10 @@ inline constexpr int kLevelSteps = 3;
 double lower_level(double level, const Workload& workload);
 
 // Runs the cheapest configs of the front first, at the load that the search found for them or,
-// where that does not hold, at lower ones, until every one on the front is confirmed or about
-// budget_s have passed. Their speeds become those of the fresh runs, Trial::searched keeps what the
-// search saw, and the front is drawn anew after each. False: interrupted.
+// where that does not hold, at lower ones, at last at the workload's own, until every one on the
+// front is confirmed or about budget_s have passed. Their speeds become those of the fresh runs,
+// Trial::searched keeps what the search saw, and the front is drawn anew after each. False:
+// interrupted.
 bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
              double timeout_s, double budget_s, TuneObserver& observer,
              const std::atomic<bool>& stop);

@@ -137,6 +137,7 @@ void Console::summary(const Study& study, const std::string& folder) {
   line(format("%zu trials in %s (%d measured before); stopped: %s", study.trials.size(),
               duration(study.seconds).c_str(), study.resumed_trials, study.stop_reason.c_str()));
   if (study.regret) line(regret_text(study));
+  if (study.certified) line(certified_text(study));
   if (const std::string drift = drift_text(study); !drift.empty()) line("drift      " + drift);
   if (study.trials.empty()) return;
   line(study.feasible ? "front, by cost:"

@@ -6,10 +6,11 @@
 #include <limits>
 #include <map>
 
+#include "optimizer/front_volume.h"
 #include "optimizer/intervals.h"
 #include "optimizer/knob_effects.h"
 #include "optimizer/limit_prices.h"
-#include "search/indicators.h"
+#include "profiles/rate_search.h"
 #include "search/pareto.h"
 
 namespace paretune {
@@ -78,33 +79,6 @@ double distance(const Trial& trial) {
   return sum;
 }
 
-void trace_progress(Study& study) {
-  study.progress.clear();
-  const Trial& base = study.trials.front();
-  if (base.measurement.outcome != Outcome::ok) return;
-  const auto ratio = [](double x, double y) { return y > 0 ? x / y : 1; };
-  double worst_kl = 1e-9;
-  for (const Trial& trial : study.trials) {
-    if (trial.measurement.outcome == Outcome::ok && (trial.feasible || !study.feasible)) {
-      worst_kl = std::max(worst_kl, trial.objectives.kl_divergence);
-    }
-  }
-  // The box from (0, 0, 0) to twice the default's cost and latency and the worst KL of the study.
-  const Scores reference{2, 2, 1.1};
-  std::vector<Scores> points;
-  double seconds = 0;
-  for (const Trial& trial : study.trials) {
-    seconds += trial.measurement.seconds;
-    if (trial.measurement.outcome == Outcome::ok && (trial.feasible || !study.feasible)) {
-      points.push_back({ratio(trial.objectives.usd_per_million_output_tokens,
-                              base.objectives.usd_per_million_output_tokens),
-                        ratio(trial.objectives.latency_ms, base.objectives.latency_ms),
-                        trial.objectives.kl_divergence / worst_kl});
-    }
-    study.progress.push_back({trial.id, seconds, hypervolume(points, reference) / (2 * 2 * 1.1)});
-  }
-}
-
 }  // namespace
 
 void judge_trial(Trial& trial, const Workload& workload) {
@@ -120,8 +94,9 @@ void judge_trial(Trial& trial, const Workload& workload) {
           m.speed.at_workload.latency.of(*workload.objective.metric).percentiles[percentile].value,
       .kl_divergence = std::max(0.0, m.quality.kl_divergence)};
   if (workload_limits(workload) && m.speed.max_rate == 0) {
-    trial.violations.push_back(m.speed.at_workload.missed.empty() ? "SLO: no load meets it"
-                                                                  : m.speed.at_workload.missed);
+    std::string missed = m.speed.at_workload.missed;
+    if (missed.empty()) missed = unsure_limit(m.speed.at_workload, workload.slo);
+    trial.violations.push_back(missed.empty() ? "SLO: no load meets it" : missed);
   } else if (!m.speed.at_workload.meets_slo) {
     trial.violations.push_back(m.speed.at_workload.missed);
   }
@@ -218,7 +193,7 @@ void conclude(Study& study) {
   std::vector<Scores> scores;
   for (Trial& trial : study.trials) {
     trial.on_front = false;
-    if (trial.measurement.outcome != Outcome::ok || (study.feasible && !trial.feasible)) continue;
+    if (!is_candidate(study, trial)) continue;
     candidates.push_back(trial.id);
     scores.push_back(raw_scores(trial.objectives));
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "optimizer/judge.h"
+#include "profiles/rate_search.h"
 #include "profiles/speed.h"
 
 namespace paretune {
@@ -27,14 +28,12 @@ bool keeps(const LoadRun& run, const Workload& workload) {
 // The trial's runs judged by other limits; whole runs only.
 void judge_again(Trial& trial, const Workload& workload) {
   Speed& speed = trial.measurement.speed;
-  const LoadRun* best = nullptr;
   for (LoadRun& run : speed.rate_search) {
     const bool whole = run.meets_slo || run.requests + run.failed >= workload.num_requests;
     run.meets_slo = run.meets_slo || (whole && keeps(run, workload));
-    if (run.meets_slo && (!best || run.output_tokens_per_s > best->output_tokens_per_s))
-      best = &run;
   }
-  if (best) {
+  const bool closed = workload.arrival.process == &kClosedLoop;
+  if (const LoadRun* best = bracket_rate(speed.rate_search, workload.slo, closed).best) {
     speed.at_max_rate = *best;
     speed.max_rate = best->request_rate;
     price(speed, workload.cost.usd_per_hour);

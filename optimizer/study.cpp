@@ -1,6 +1,7 @@
 #include "optimizer/study.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 
@@ -27,6 +28,24 @@ std::string regret_text(const Study& study) {
                 "By the search's models, the front lacks at most %.2g %% of the hypervolume that "
                 "all configs have (95 %%).",
                 100 * *study.regret);
+  return text;
+}
+
+std::string certified_text(const Study& study) {
+  if (!study.certified) return "";
+  const CertifiedGap& gap = *study.certified;
+  char text[240];
+  if (gap.broken > 0) {
+    std::snprintf(text, sizeof text,
+                  "Nothing is certified: %d trials did better than their lower bounds.",
+                  gap.broken);
+  } else {
+    std::snprintf(text, sizeof text,
+                  "Certified: by lower bounds on the cost, latency and loss of %d policies, no "
+                  "config adds more than %.2g %% to the front's hypervolume.",
+                  gap.policies,
+                  gap.reached > 0 ? 100 * (gap.reachable / gap.reached - 1) : INFINITY);
+  }
   return text;
 }
 

@@ -106,6 +106,15 @@ struct FrontStep {
   double hypervolume = 0;  // of the front so far, normalized to the default config's box
 };
 
+// Hypervolumes as FrontStep's, of the front and of the front with what nothing unmeasured can beat
+// (certified_gap.h).
+struct CertifiedGap {
+  double reached = 0, reachable = 0;
+  int policies = 0;  // whose bounds these are
+  int broken = 0;    // trials that did better than their bounds: then nothing is certain
+  double share() const { return reachable > 0 ? 1 - reached / reachable : 0; }
+};
+
 // Trials that the measurements cannot tell apart (intervals.h).
 struct TieGroup {
   int trial = 0;          // of the front
@@ -178,8 +187,9 @@ struct Study {
   // What the front may still lack, as a share of the hypervolume of all configs' (logarithmic
   // axes): a 95 % quantile by the search's models. Absent where the search cannot tell.
   std::optional<double> regret;
-  std::string effort;       // what the budget made smaller, in words (effort.h)
-  std::string stop_reason;  // "budget of 40 trials used", "interrupted", …
+  std::optional<CertifiedGap> certified;  // absent where nothing bounds speeds
+  std::string effort;                     // what the budget made smaller, in words (effort.h)
+  std::string stop_reason;                // "budget of 40 trials used", "interrupted", …
 
   const Trial* find_pick(std::string_view name) const;  // nullptr: there is none
 };
@@ -189,6 +199,8 @@ std::string latency_objective_name(const Workload& workload);
 
 // What its regret says, as a sentence; "": it has none.
 std::string regret_text(const Study& study);
+// The same of its certified gap.
+std::string certified_text(const Study& study);
 
 // Columns that tables of trials share: name, unit, value.
 struct TrialColumn {

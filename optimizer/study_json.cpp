@@ -152,6 +152,12 @@ static void fields(Is<Estimate> auto& s, auto&& visit) {
   visit("value", value), visit("low", low), visit("high", high);
 }
 
+static void fields(Is<CertifiedGap> auto& s, auto&& visit) {
+  auto& [reached, reachable, policies, broken] = s;
+  visit("reached", reached), visit("reachable", reachable), visit("policies", policies);
+  visit("broken", broken);
+}
+
 static void fields(Is<Verification> auto& s, auto&& visit) {
   auto& [done, seed, measurement, default_measurement, metrics, meets_slo, not_worse_than_default,
          cost_ratio, verdict] = s;
@@ -168,7 +174,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
          machine, build, command, started_at, finished_at, strategy, seed, knob_losses, sensitivity,
          proposals, cost_model, kernels, latency_objective, knobs, space, trials, front, picks,
          feasible, binding_constraint, ties, prices, effects, gates, verification, progress,
-         seconds, resumed_trials, regret, effort, stop_reason] = s;
+         seconds, resumed_trials, regret, certified, effort, stop_reason] = s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
@@ -180,6 +186,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("knobs", knobs), visit("space", space), visit("gates", gates);
   visit("verification", verification), visit("seconds", seconds);
   visit("resumed_trials", resumed_trials), visit("regret", regret);
+  visit("certified", certified);
   visit("effort", effort), visit("stop_reason", stop_reason);
 }
 

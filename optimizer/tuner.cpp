@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "optimizer/certified_gap.h"
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
 #include "optimizer/drift.h"
@@ -192,6 +193,18 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   return policies;
 }
 
+// All that the space has.
+std::vector<Policy> policies_of(const Study& study) {
+  const auto weights = std::ranges::find(study.knobs, "weights", &KnobDomain::name);
+  std::vector<Policy> policies;
+  for (const std::string& choice : weights->choices) {
+    DeployConfig config;
+    set_knob(config, weights->name, choice, weights->name);
+    policies.push_back(config.weights);
+  }
+  return policies;
+}
+
 // A few of the proposed policies, spread over the trade-off, on the fastest kernels.
 std::vector<DeployConfig> proposed_starts(const Study& study, const Target& target) {
   constexpr std::size_t kStarts = 4;
@@ -359,6 +372,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
                            kConfirmationShare * 60 * workload.budget.minutes, observer, stop);
     if (interrupted) study.stop_reason = "interrupted";
+  }
+  if (const auto& costs = profiler.costs().costs; prior && costs) {
+    const SpeedBounds speeds(costs->model.terms().times(), profiler.target(), trials.rated(),
+                             study.workload.seed);
+    study.certified = certified_gap(study, policies_of(study), speeds);
   }
   if (study.feasible && !interrupted)
     verify(study, trials.rated(), profiler, clock, trials.timeout(),

@@ -205,7 +205,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     const GateResult* const gate = &gates.at(id);
     ++launched;
     // Each at the highest rate that holds on fresh streams: the default's promise may be as rash.
-    double level = level_of(candidate), base_level = level_of(base);
+    double level = level_of(candidate, rated), base_level = level_to_verify(base, rated);
     for (int step = 0; step <= kLevelSteps; ++step) {
       observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
                      (id == 0 ? "" : ", side by side with the default"));
@@ -231,8 +231,9 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       report(out, candidate, a, study.latency_objective);
       if (out.meets_slo && not_worse) {
         out.verdict = "holds on " + std::to_string(a.blocks.size()) + " fresh streams of requests";
-        if (level < level_of(candidate))
-          out.verdict += ", at " + percent(level / level_of(candidate)) + " of the promised rate";
+        if (level < level_of(candidate, rated))
+          out.verdict +=
+              ", at " + percent(level / level_of(candidate, rated)) + " of the promised rate";
         if (id != 0 && base_holds)
           out.verdict += "; " + percent(1 - ratio.value) +
                          " cheaper than the default measured beside it (" +

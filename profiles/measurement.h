@@ -60,10 +60,10 @@ struct LoadRun {
 };
 
 struct Speed {
-  LoadRun at_workload;                       // under the workload's own arrivals: the latency axis
-  LoadRun at_max_rate;                       // at the highest rate that met the SLOs: the cost axis
-  std::vector<LoadRun> rate_search;          // every rate tried, in order
-  double max_rate = 0;                       // requests/s; 0: no rate met the SLOs
+  LoadRun at_workload;               // under the workload's own arrivals: the latency axis
+  LoadRun at_max_rate;               // at the highest rate that kept the SLOs: the cost axis
+  std::vector<LoadRun> rate_search;  // every rate tried, in order
+  double max_rate = 0;               // requests/s; 0: no rate met the SLOs
   double usd_per_million_output_tokens = 0;  // at at_max_rate; where max_rate is 0, at at_workload
   Estimate cost;      // the same with its interval, from the spread of output tokens/s
   double load_s = 0;  // open, pack, first token

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <string>
 
+#include "profiles/rate_search.h"
+
 namespace paretune {
 namespace {
 
@@ -11,42 +13,9 @@ namespace {
 // workload names none. Busy enough for requests to meet, low enough for slower configs to keep up.
 constexpr double kOwnLoad = 0.7;
 
-// Searches the highest load that meets the SLOs. `run(x)` measures load x; a load that meets the
-// SLOs is assumed to be met by all lower ones, and one that misses them by all higher ones.
-class Bisection {
- public:
-  explicit Bisection(std::vector<LoadRun>& tried) : tried_(tried) {}
-
-  void add(double x, LoadRun run) {
-    if (run.meets_slo && x >= best_x_) {
-      best_x_ = x;
-      best_ = static_cast<int>(tried_.size());
-    }
-    if (!run.meets_slo) lowest_miss_ = std::min(lowest_miss_, x);
-    tried_.push_back(std::move(run));
-  }
-  double best_x() const { return best_x_; }
-  double lowest_miss(double ceiling) const { return std::min(lowest_miss_, ceiling); }
-  const LoadRun* best() const {
-    return best_ < 0 ? nullptr : &tried_[static_cast<std::size_t>(best_)];
-  }
-
- private:
-  std::vector<LoadRun>& tried_;
-  double best_x_ = 0;
-  double lowest_miss_ = 1e300;
-  int best_ = -1;
-};
-
-// Chooses the run that the cost axis reads: the SLOs may allow several loads, the cheapest token is
-// at the one with the most of them. `fallback` where none met the SLOs.
-void settle(Speed& speed, const LoadRun& fallback, const LoadedModel& model, const Engine& engine) {
-  const LoadRun* best = nullptr;
-  for (const LoadRun& tried : speed.rate_search) {
-    if (tried.meets_slo && (!best || tried.output_tokens_per_s > best->output_tokens_per_s)) {
-      best = &tried;
-    }
-  }
+// Where no load keeps the SLO surely, the cost axis reads `fallback`.
+void settle(Speed& speed, const LoadRun* best, const LoadRun& fallback, const LoadedModel& model,
+            const Engine& engine) {
   speed.at_max_rate = best ? *best : fallback;
   speed.max_rate = best ? best->request_rate : 0;
   speed.weight_bytes = model.model->weight_bytes();
@@ -70,45 +39,44 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
   const std::optional<LoadLevel> own = workload_level(workload);
 
   Speed speed;
-  Bisection search(speed.rate_search);
+  std::vector<LoadRun>& tried = speed.rate_search;
+  const auto bracket = [&] { return bracket_rate(tried, workload.slo, closed); };
   if (closed) {
     // More requests in flight than the batch holds only wait.
     const int most = config.max_batch_size;
-    const auto try_concurrency = [&](int n) { search.add(n, run({.concurrency = n}, true)); };
-    speed.at_workload = run(*own, false);
-    search.add(own->concurrency, speed.at_workload);
-    if (most > own->concurrency && speed.at_workload.meets_slo) try_concurrency(most);
+    const auto try_concurrency = [&](int n) { tried.push_back(run({.concurrency = n}, true)); };
+    speed.at_workload = tried.emplace_back(run(*own, false));
+    if (most > own->concurrency && bracket().kept > 0) try_concurrency(most);
     for (int step = 0; step < rate_steps; ++step) {
-      const int low = static_cast<int>(search.best_x()),
-                high = static_cast<int>(search.lowest_miss(most + 1));
+      const RateBracket now = bracket();
+      const int low = static_cast<int>(now.kept),
+                high = static_cast<int>(std::min(now.missed, most + 1.0));
       if (high - low <= 1) break;
       try_concurrency((low + high) / 2);
     }
   } else {
     const LoadRun saturated = run({.concurrency = 2 * config.max_batch_size}, false);
     const double ceiling = saturated.request_rate;
-    if (workload.slo.bounds.empty() && !workload.slo.attainment_fraction) {
-      search.add(ceiling, saturated);  // nothing limits the queue: capacity is the highest rate
-    }
-    if (own) {
-      speed.at_workload = run(*own, false);
-      search.add(*own->rate, speed.at_workload);
-    }
+    // Where nothing limits the queue, capacity is the highest rate.
+    if (workload.slo.bounds.empty() && !workload.slo.attainment_fraction)
+      tried.push_back(saturated);
+    if (own) speed.at_workload = tried.emplace_back(run(*own, false));
     for (int step = 0; step < rate_steps; ++step) {
-      const double low = search.best_x(), high = search.lowest_miss(ceiling);
+      const RateBracket now = bracket();
+      const double low = now.kept, high = std::min(now.missed, ceiling);
       if (high - low < 0.02 * ceiling) break;
       // SLOs bind near saturation: look at the upper half first.
       const double rate = step == 0 ? std::max(0.85 * high, (low + high) / 2) : (low + high) / 2;
-      search.add(rate, run({.rate = rate}, true));
+      tried.push_back(run({.rate = rate}, true));
     }
     if (!own) {
       // A load that the study then holds every config to.
+      const double highest = bracket().kept;
       speed.at_workload =
-          run({.rate = kOwnLoad * (search.best() ? search.best_x() : ceiling)}, false);
-      search.add(speed.at_workload.offered_rate, speed.at_workload);
+          tried.emplace_back(run({.rate = kOwnLoad * (highest > 0 ? highest : ceiling)}, false));
     }
   }
-  settle(speed, speed.at_workload, model, *engine);
+  settle(speed, bracket().best, speed.at_workload, model, *engine);
   return speed;
 }
 
@@ -125,7 +93,8 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
       run(closed ? LoadLevel{.concurrency = static_cast<int>(level)} : LoadLevel{.rate = level}));
   const std::optional<LoadLevel> own = workload_level(workload);
   speed.at_workload = own ? run(*own) : speed.rate_search.front();
-  settle(speed, speed.rate_search.front(), model, *engine);
+  const LoadRun& at_level = speed.rate_search.front();
+  settle(speed, at_level.meets_slo ? &at_level : nullptr, at_level, model, *engine);
   return speed;
 }
 

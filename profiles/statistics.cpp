@@ -65,6 +65,26 @@ double binomial_standard_error(double right, int n) {
   return std::sqrt(p * (1 - p) / (n + 4));
 }
 
+namespace {
+
+// The rank, from 1, of the sample that bounds the quantile from above (0: none does), and how
+// likely it does not.
+struct Upper {
+  int rank = 0;
+  double miss = 0;
+};
+Upper upper_of(const std::vector<double>& p) {
+  const int n = int(p.size()) - 1;
+  Upper upper{n, p[n]};
+  if (upper.miss > kMiss) return {};
+  while (upper.miss + p[upper.rank - 1] <= kMiss / 2) upper.miss += p[--upper.rank];
+  return upper;
+}
+
+}  // namespace
+
+int upper_rank(int n, double q) { return upper_of(binomial(n, q)).rank; }
+
 Estimate percentile(std::span<const double> sorted, double q) {
   assert(!sorted.empty() && sorted.front() >= 0 && std::is_sorted(sorted.begin(), sorted.end()));
   const int n = int(sorted.size());
@@ -75,16 +95,10 @@ Estimate percentile(std::span<const double> sorted, double q) {
   // The true quantile lies above the u-th smallest sample with P(B >= u), and below the l-th with
   // P(B < l), where B, the number of samples below it, is binomial.
   const std::vector<double> p = binomial(n, q);
-  int upper = n;
-  double above = p[n];
-  if (above <= kMiss) {
-    while (above + p[upper - 1] <= kMiss / 2) above += p[--upper];
-    estimate.high = sorted[upper - 1];
-  } else {
-    above = 0;  // no upper bound to miss
-  }
+  const Upper upper = upper_of(p);
+  if (upper.rank > 0) estimate.high = sorted[upper.rank - 1];
   int lower = 0;
-  for (double below = p[0]; below <= kMiss - above && lower < rank; below += p[lower]) ++lower;
+  for (double below = p[0]; below <= kMiss - upper.miss && lower < rank; below += p[lower]) ++lower;
   if (lower > 0) estimate.low = sorted[lower - 1];
   return estimate;
 }

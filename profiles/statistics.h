@@ -51,6 +51,9 @@ double binomial_standard_error(double right, int n);
 // request are not: their interval is optimistic.
 Estimate percentile(std::span<const double> sorted, double q);
 
+// The rank, from 1, of the sample of n that is the interval's high end; 0: none is.
+int upper_rank(int n, double q);
+
 // Mean of paired drops (before - after), one for each item. Drops of -1, 0 and 1 are flips of right
 // and wrong: then Bonett and Price's adjusted estimate, (b - c) / (n + 2), with the standard error
 // of the adjusted shares (Statistics in Medicine 31, 2012); otherwise the mean and its standard

@@ -127,6 +127,7 @@ std::string run_sentence(const Study& study) {
               std::to_string(failed), " failed. The search ended because: ",
               study.stop_reason.empty() ? "not stated" : study.stop_reason, ".",
               study.regret ? " " + regret_text(study) : "",
+              study.certified ? " " + certified_text(study) : "",
               study.effort.empty() ? "" : " The budget allowed for " + study.effort + ".",
               drift.empty() ? "" : " Mind that " + drift + "."});
 }

@@ -238,6 +238,15 @@ Json sensitivity_of(const Study& study) {
   return out;
 }
 
+Json certified_of(const Study& study) {
+  if (!study.certified) return {};
+  const CertifiedGap& gap = *study.certified;
+  return {{"reached", gap.reached},
+          {"reachable", gap.reachable},
+          {"policies", gap.policies},
+          {"broken", gap.broken}};
+}
+
 Json manifest_of(const Study& study) {
   return {
       {"study", study.id},
@@ -248,6 +257,7 @@ Json manifest_of(const Study& study) {
       {"seconds", study.seconds},
       {"stop_reason", study.stop_reason},
       {"regret", study.regret ? Json(*study.regret) : Json()},
+      {"certified", certified_of(study)},
       {"effort", study.effort},
       {"strategy", study.strategy},
       {"seed", study.seed},

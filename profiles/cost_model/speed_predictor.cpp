@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "profiles/cost_model/simulation.h"
+#include "profiles/statistics.h"
 #include "workloads/requests.h"
 
 namespace paretune {
@@ -46,6 +47,11 @@ SpeedPredictor::SpeedPredictor(CostModel model, Workload workload, std::uint64_t
        make_requests(workload_, seed_, workload_.warmup_requests + 2 * workload_.num_requests)) {
     prefixes_ |= request.prefix_group >= 0 || !request.prefix_blocks.empty();
     longest_ = std::max(longest_, request.input_tokens + request.output_tokens);
+  }
+  for (const SloBound& bound : workload_.slo.bounds) {
+    const double q = bound.percentile.percent / 100;
+    const int n = workload_.num_requests, rank = upper_rank(n, q);
+    judged_at_.push_back(bound.metric->per_request && rank > 0 ? (rank - 0.5) / n : q);
   }
 }
 
@@ -121,9 +127,9 @@ void SpeedPredictor::look_at_rate(Traces& traces, const StepCost& cost, double r
 
 double SpeedPredictor::use_of_limits(TracedRun& run) const {
   double most = 0;
-  for (const SloBound& bound : workload_.slo.bounds) {
-    const double value = quantile(values_of(run, *bound.metric), bound.percentile.percent / 100);
-    most = std::max(most, value / bound.max_ms);
+  for (std::size_t i = 0; i < judged_at_.size(); ++i) {
+    const SloBound& bound = workload_.slo.bounds[i];
+    most = std::max(most, quantile(values_of(run, *bound.metric), judged_at_[i]) / bound.max_ms);
   }
   return most;
 }

@@ -71,6 +71,9 @@ class SpeedPredictor {
   std::span<const std::int32_t> vocabulary_;
   bool prefixes_ = false;  // some prompts begin alike
   int longest_ = 1;        // tokens of a request
+  // Per bound of the SLO: the quantile that is the upper end of its percentile's interval in so
+  // many requests, as real runs are judged (rate_search.h).
+  std::vector<double> judged_at_;
   std::map<Schedule, Traces> by_schedule_;
   TracedRun scratch_;
 };

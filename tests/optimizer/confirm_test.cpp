@@ -16,12 +16,34 @@ TEST(Confirm, LevelsFallUntilThereIsNone) {
   EXPECT_EQ(lower_level(1, closed), 0);
 }
 
-TEST(Confirm, TheLevelIsThatOfTheCost) {
-  Trial trial;
-  trial.measurement.speed.at_max_rate.offered_rate = 12.5;
-  EXPECT_EQ(level_of(trial), 12.5);
-  trial.measurement.speed.at_max_rate.concurrency = 4;
-  EXPECT_EQ(level_of(trial), 4);
+class ConfirmLevel : public testing::Test {
+ protected:
+  ConfirmLevel() {
+    open_.arrival.process = &kPoisson;
+    closed_.arrival.process = &kClosedLoop;
+  }
+  Workload open_, closed_;
+  Trial trial_;
+  LoadRun& cost_ = trial_.measurement.speed.at_max_rate;
+};
+
+TEST_F(ConfirmLevel, IsThatOfTheCost) {
+  cost_.offered_rate = 12.5;
+  EXPECT_EQ(level_of(trial_, open_), 12.5);
+  cost_ = {.concurrency = 4};
+  EXPECT_EQ(level_of(trial_, closed_), 4);
+  // Without limits an open loop's cost is read from the engine kept full: what it completed.
+  cost_ = {.concurrency = 16, .request_rate = 230};
+  EXPECT_EQ(level_of(trial_, open_), 230);
+}
+
+TEST_F(ConfirmLevel, ABadMomentDoesNotMakeTheDefaultCheapToBeat) {
+  cost_.offered_rate = 60;
+  EXPECT_EQ(level_to_verify(trial_, open_), 60);
+  trial_.measurement.speed.rate_search = {{.offered_rate = 100}};
+  EXPECT_EQ(level_to_verify(trial_, open_), 90);
+  cost_.offered_rate = 95;
+  EXPECT_EQ(level_to_verify(trial_, open_), 95);
 }
 
 }  // namespace
