@@ -19,8 +19,8 @@ double level_of(const Trial& trial, const Workload& workload);
 double level_to_verify(const Trial& base, const Workload& workload);
 
 // Factor by which a missed SLO lowers the load, and how often at most.
-inline constexpr double kLevelStep = 0.9;
-inline constexpr int kLevelSteps = 3;
+inline constexpr double kLevelStep = 0.94;
+inline constexpr int kLevelSteps = 5;
 // The next lower load; 0: there is none.
 double lower_level(double level, const Workload& workload);
 

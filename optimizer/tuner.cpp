@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <set>
+#include <unordered_map>
 
 #include "optimizer/certified_gap.h"
 #include "optimizer/config_space.h"
@@ -49,6 +51,12 @@ std::string study_id(const Workload& workload, const TuneOptions& options,
                  std::to_string(options.seed), profiler.quality_plan().hash()});
 }
 
+std::uint64_t quality_of(const DeployConfig& config) {
+  return std::hash<std::string>{}(quality_signature(config));
+}
+
+constexpr double kSpeedShare = 0.7;  // of a trial's time, the runs under load; until trials tell
+
 // Runs trials into the study and keeps their time.
 class Trials {
  public:
@@ -85,6 +93,7 @@ class Trials {
       if (!workload_level(rated_)) rated_.arrival.rate_qps = m.speed.at_workload.offered_rate;
     }
     if (prior_) trial.predicted = prior_->predict(config, rated_);
+    count(trial);
     study_.trials.push_back(std::move(trial));
     study_.seconds = spent();
     conclude(study_);
@@ -107,7 +116,29 @@ class Trials {
   }
   const Workload& rated() const { return rated_; }
 
+  // Of a trial, by those so far. Where quality was measured before (quality_signature), it is not
+  // measured again.
+  double expected_seconds(std::uint64_t quality) const {
+    const bool known = qualities_.contains(quality);
+    const Taken& alike = known ? known_ : new_;
+    const Taken& other = known ? new_ : known_;
+    if (alike.trials > 0) return alike.seconds / alike.trials;
+    if (other.trials == 0) return 1;
+    return (known ? kSpeedShare : 1 / kSpeedShare) * other.seconds / other.trials;
+  }
+
  private:
+  struct Taken {
+    double seconds = 0;
+    int trials = 0;
+  };
+  void count(const Trial& trial) {
+    const bool is_new = qualities_.insert(quality_of(trial.config)).second;
+    Taken& taken = is_new ? new_ : known_;
+    taken.seconds += std::max(trial.measurement.seconds, 1e-3);
+    ++taken.trials;
+  }
+
   Study& study_;
   Workload rated_;
   Profiler& profiler_;
@@ -115,6 +146,8 @@ class Trials {
   TuneObserver& observer_;
   Prior* prior_ = nullptr;
   double begin_;
+  std::set<std::uint64_t> qualities_;  // of the trials
+  Taken new_, known_;                  // trials whose quality was measured in them, or before
   double earlier_ = 0;
   double ok_seconds_ = 0;
   int ok_trials_ = 0;
@@ -289,12 +322,18 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (profiler.costs().costs)
       prior.emplace(*profiler.costs().costs, workload, losses_of(study), profiler.vocabulary());
   }
-  SearchSetup setup{.n_objectives = 3,
-                    .seed = options.seed,
-                    .exact = {false, false, true},
-                    .alike = [&](const Point& point) -> std::uint64_t {
-                      return std::hash<std::string>{}(quality_signature(space.config(point)));
-                    }};
+  std::unordered_map<Point, std::uint64_t, PointHash> qualities;
+  const auto quality_at = [&](const Point& point) {
+    const auto [entry, is_new] = qualities.try_emplace(point, 0);
+    if (is_new) entry->second = quality_of(space.config(point));
+    return entry->second;
+  };
+  SearchSetup setup{
+      .n_objectives = 3,
+      .seed = options.seed,
+      .seconds = [&](const Point& point) { return trials.expected_seconds(quality_at(point)); },
+      .exact = {false, false, true},
+      .alike = quality_at};
   if (prior) {
     trials.predict_by(&*prior);
     setup.prior = [&](const Point& point) -> std::optional<Scores> {

@@ -27,7 +27,8 @@ double assumed_served_token_seconds(const Target& target) {
 }
 
 double assumed_pack_seconds(const Treatment& treatment, const Target& target) {
-  const bool nearest = treatment.quantizer == &kQuantizers[0] || !has_grid(*treatment.format);
+  const bool nearest =
+      treatment.quantizer == &kQuantizers[0] || !applies(*treatment.quantizer, *treatment.format);
   double core_seconds = 0;
   for (const Model::Product& p : Model::products(target.model)) {
     const bool expert = p.kind == LayerKind::gate_up || p.kind == LayerKind::down;

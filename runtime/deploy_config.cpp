@@ -62,7 +62,8 @@ constexpr std::array kConstraints{
         "to nearest",
         [](DeployConfig& c, const Target&) {
           c.weights.rewrite([](Treatment treatment) {
-            if (!has_grid(*treatment.format)) treatment.quantizer = &kQuantizers[0];
+            if (!applies(*treatment.quantizer, *treatment.format))
+              treatment.quantizer = &kQuantizers[0];
             return treatment;
           });
         }},

@@ -57,7 +57,7 @@ struct SearchSetup {
   // learned from the trials. Pure. Empty: there is none.
   std::function<std::optional<Scores>(const Point&)> prior;
 
-  // Expected seconds of a trial, > 0. Pure. Empty: all trials take alike.
+  // Expected seconds of a trial, > 0, by what was told so far. Empty: all trials take alike.
   std::function<double(const Point&)> seconds;
 
   std::vector<bool> exact;  // per objective: trials carry no noise; empty: all do

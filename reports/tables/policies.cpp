@@ -21,7 +21,7 @@ const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Tr
 // "gptq, wanda 30 %, rank 16"
 std::string methods_text(const Treatment& t) {
   std::vector<std::string> methods;
-  if (has_grid(*t.format)) methods.emplace_back(t.quantizer->name);
+  if (applies(*t.quantizer, *t.format)) methods.emplace_back(t.quantizer->name);
   if (t.pruner)
     methods.push_back(cat({t.pruner->name, " ", std::to_string(t.pruned_percent), " %"}));
   if (t.rank > 0) methods.push_back(cat({"rank ", std::to_string(t.rank)}));

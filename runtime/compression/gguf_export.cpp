@@ -237,9 +237,10 @@ class Exporter {
     std::optional<InputStatistics> statistics;
     if (calibration_ && site) statistics = calibration_->statistics(*site, planned.layer);
     const InputStatistics* const known = statistics ? &*statistics : nullptr;
-    const auto quantizer = has_grid(format) ? treatment.quantizer->make(format, known)
-                           : format.encode  ? make_round_to_nearest(format, nullptr)
-                                            : nullptr;
+    const auto quantizer = applies(*treatment.quantizer, format)
+                               ? treatment.quantizer->make(format, known)
+                           : format.encode ? make_round_to_nearest(format, nullptr)
+                                           : nullptr;
     const auto repack = std::ranges::find_if(
         kExactRepacks, [&](const ExactRepack& row) { return row.join && row.format == &format; });
 

@@ -15,7 +15,7 @@ constexpr float kStep = 0.05f, kLeast = 0.4f;  // of the range
 int GroupGrid::code(float value) const {
   if (!levels.empty()) return nearest_level(levels, value, scale);
   if (!(scale > 0)) return zero;
-  return zero + round_within(value / scale, float(least - zero), float(most - zero));
+  return zero + round_within((value - offset) / scale, float(least - zero), float(most - zero));
 }
 
 GroupGrid grid_between(float low, float high, const WeightFormat& format) {

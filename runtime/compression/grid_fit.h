@@ -24,9 +24,10 @@ struct GroupGrid {
   int zero = 0;                               // with levels: the code nearest to zero
   int least = 0, most = 15;                   // codes
   std::span<const std::uint8_t> levels = {};  // WeightFormat::levels
+  float offset = 0;                           // of all values; without levels
 
   int code(float value) const;
-  float value(int code) const { return scale * steps(code); }
+  float value(int code) const { return scale * steps(code) + offset; }
   float steps(int code) const {  // of the scale
     return float(levels.empty() ? code - zero : levels[static_cast<std::size_t>(code)] - 128);
   }

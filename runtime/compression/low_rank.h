@@ -4,7 +4,8 @@
 // With second moments H = E[x xᵀ] = L Lᵀ, A Bᵀ minimizes E‖(E - A Bᵀ) x‖² over all of its rank:
 //   V = the first right singular vectors of E L,  A = E L V,  Bᵀ = Vᵀ L⁻¹
 // (QERA, arXiv:2410.06040, theorem 1; EoRA, arXiv:2410.21271). With only their diagonal it is
-// LQER's (arXiv:2402.02446), with no statistics the truncated SVD of E.
+// LQER's (arXiv:2402.02446), with no statistics the truncated SVD of E. It is where alternating
+// ridge regression of A and B on the same inputs ends, without its sweeps and its start.
 #pragma once
 
 #include <span>

@@ -192,8 +192,8 @@ std::optional<LayerKind> layer_kind(Weight weight) {
 }
 
 bool Treatment::calibrated() const {
-  return (has_grid(*format) && quantizer->calibrated) || (pruner && pruner->calibrated) ||
-         side_columns() > 0 || neurons > 0;
+  return (applies(*quantizer, *format) && quantizer->calibrated) ||
+         (pruner && pruner->calibrated) || side_columns() > 0 || neurons > 0;
 }
 
 Policy::Policy() {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/compression/grid_fit.h"
+#include "runtime/compression/superblock_fit.h"
 
 namespace paretune {
 namespace {
@@ -110,12 +111,14 @@ std::unique_ptr<RowQuantizer> make_by_group(const WeightFormat& format,
   return std::make_unique<ByGroup>(format, weights, fit);
 }
 std::unique_ptr<RowQuantizer> make_clip(const WeightFormat& format, const InputStatistics*) {
+  if (has_superblocks(format)) return make_by_superblock(format, {});
   return make_by_group(format, {}, fit_grid);
 }
 std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat& format,
                                                  const InputStatistics* statistics) {
-  return make_by_group(format, statistics ? statistics->mean_squares : std::span<const float>(),
-                       fit_grid);
+  const auto weights = statistics ? statistics->mean_squares : std::span<const float>();
+  if (has_superblocks(format)) return make_by_superblock(format, weights);
+  return make_by_group(format, weights, fit_grid);
 }
 std::unique_ptr<RowQuantizer> make_ternary(const WeightFormat& format,
                                            const InputStatistics* statistics) {

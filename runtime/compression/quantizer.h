@@ -40,16 +40,24 @@ struct Quantizer {
   std::string_view help;
   bool calibrated;  // wants InputStatistics
   // statistics: nullptr where there are none; the method then does what it can without. format: one
-  // with a grid (has_grid).
+  // that it applies to.
   std::unique_ptr<RowQuantizer> (*make)(const WeightFormat& format,
                                         const InputStatistics* statistics);
   // Of the weights and statistics that error_propagation.h leaves.
   bool propagates = false;
+  bool superblocks = false;  // fits those too (superblock_fit.h)
 };
 
-// Codes in groups with a scale and at most a zero each: what the methods search over. Others are
-// rounded to nearest.
+// Codes in groups with a scale and at most a zero each: what all methods search over.
 constexpr bool has_grid(const WeightFormat& format) { return format.bits > 0; }
+// The scales of groups are codes themselves.
+inline bool has_superblocks(const WeightFormat& format) {
+  return &format == &kQ4K || &format == &kQ6K;
+}
+// Elsewhere weights are rounded to nearest.
+inline bool applies(const Quantizer& method, const WeightFormat& format) {
+  return has_grid(format) || (method.superblocks && has_superblocks(format));
+}
 
 // Rows (n, k) with zeros where they were pruned.
 std::vector<float> without_dropped(std::span<const float> rows,
@@ -65,11 +73,13 @@ std::unique_ptr<RowQuantizer> make_ternary(const WeightFormat&, const InputStati
 
 inline constexpr std::array kQuantizers{
     Quantizer{"nearest", "to the nearest code of the group's range", false, make_round_to_nearest},
-    Quantizer{"clip", "ranges clipped where that lowers the squared error", false, make_clip},
+    Quantizer{"clip", "ranges clipped where that lowers the squared error", false, make_clip, false,
+              true},
     Quantizer{"hqq", "half-quadratic: ranges that favour the many over outliers", false, make_hqq},
     Quantizer{"clip_weighted", "as clip, each input weighted by its mean square", true,
-              make_clip_weighted},
-    Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq},
+              make_clip_weighted, false, true},
+    Quantizer{"gptq", "errors of a column made good by the columns after it", true, make_gptq,
+              false, true},
     Quantizer{"quantease", "gptq, then codes and scales improved in turns", true, make_quantease},
     Quantizer{"qep", "quantease, which makes good for the matrices rounded before, too", true,
               make_quantease, true},

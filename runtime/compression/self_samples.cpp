@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <random>
 #include <string>
 
 #include "runtime/compression/calibration.h"
@@ -14,8 +15,21 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 4;  // raised when the samples change
+constexpr int kVersion = 5;  // raised when the samples change
 constexpr int kSequences = Calibration::kSequences, kTokens = Calibration::kTokens;
+// Of the sequences, those of tokens drawn at random: what a model says itself visits few of its
+// inputs' directions.
+constexpr int kRandom = 6;
+
+std::vector<int> random_tokens(const ModelSource& source, int length, unsigned seed) {
+  std::mt19937 rng(seed);
+  const TokenizerData& tokenizer = source.tokenizer();
+  std::vector<int> tokens;
+  if (tokenizer.bos_id >= 0) tokens.push_back(tokenizer.bos_id);
+  while (static_cast<int>(tokens.size()) < length)
+    tokens.push_back(static_cast<int>(rng() % static_cast<unsigned>(source.shape().vocab_size)));
+  return tokens;
+}
 
 std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& config,
                                      ThreadPool& pool) {
@@ -24,12 +38,15 @@ std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& con
   const int length = std::min(kTokens, source.shape().max_seq_len);
   std::vector<std::vector<int>> sequences(kSequences);
   Engine engine(model_runner(model, pool), config);
-  for (int i = 0; i < kSequences; ++i) {
+  for (int i = kSequences - kRandom; i < kSequences; ++i)
+    sequences[static_cast<std::size_t>(i)] =
+        random_tokens(source, length, static_cast<unsigned>(i));
+  for (int i = 0; i < kSequences - kRandom; ++i) {
     // A first token of its own for each, spread over the vocabulary, after BOS where there is one.
     std::vector<int>& tokens = sequences[static_cast<std::size_t>(i)];
     if (tokenizer.bos_id >= 0) tokens.push_back(tokenizer.bos_id);
     tokens.push_back(static_cast<int>((static_cast<long>(i) * 2 + 1) * source.shape().vocab_size /
-                                      (2 * kSequences)));
+                                      (2 * (kSequences - kRandom))));
     engine.submit({.id = static_cast<std::uint64_t>(i),
                    .prompt = tokens,
                    .sampling = {.temperature = 1,

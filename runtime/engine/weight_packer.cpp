@@ -261,11 +261,11 @@ bool WeightPacker::stored_as(const Run& run, const WeightFormat& format) const {
          nullptr;
 }
 
-// The treatment's method, with what calibration saw of the matrix's inputs; round-to-nearest for
-// formats without a grid.
+// The treatment's method, with what calibration saw of the matrix's inputs; round-to-nearest where
+// it does not apply.
 std::unique_ptr<RowQuantizer> WeightPacker::quantizer_for(const Job& job) const {
   const WeightFormat& format = *job.treatment.format;
-  if (!has_grid(format)) return make_round_to_nearest(format, nullptr);
+  if (!applies(*job.treatment.quantizer, format)) return make_round_to_nearest(format, nullptr);
   const std::optional<InputStatistics> statistics = statistics_of(job);
   return job.treatment.quantizer->make(format, statistics ? &*statistics : nullptr);
 }
@@ -274,7 +274,7 @@ void WeightPacker::fill(const Job& job) const {
   const WeightFormat& format = *job.treatment.format;
   // By codes where the method makes them, or where the file's grid is the format's.
   const bool coded =
-      (has_grid(format) && job.treatment.quantizer != &kQuantizers[0]) ||
+      (applies(*job.treatment.quantizer, format) && job.treatment.quantizer != &kQuantizers[0]) ||
       std::ranges::any_of(job.runs, [&](const Run& run) { return stored_as(run, format); });
   const std::unique_ptr<RowQuantizer> quantizer = coded ? quantizer_for(job) : nullptr;
   std::exception_ptr error;
@@ -308,7 +308,8 @@ void WeightPacker::check(const Job& job) const {
   constexpr int kRows = 4;
   constexpr double kWorst = 6;  // times the error of rounding to nearest
   const WeightFormat& format = *job.treatment.format;
-  if (!has_grid(format) || job.treatment.quantizer == &kQuantizers[0] || job.treatment.pruner)
+  if (!applies(*job.treatment.quantizer, format) || job.treatment.quantizer == &kQuantizers[0] ||
+      job.treatment.pruner)
     return;  // what is pruned is wrong on purpose
   const auto k = static_cast<std::size_t>(job.k);
   std::vector<float> row(k), packed(k), nearest(k), weights(k, 1.0f);

@@ -9,7 +9,7 @@ TEST(Confirm, LevelsFallUntilThereIsNone) {
   Workload open, closed;
   closed.arrival.process = &kClosedLoop;
   open.arrival.process = &kPoisson;
-  EXPECT_DOUBLE_EQ(lower_level(10, open), 9);
+  EXPECT_DOUBLE_EQ(lower_level(10, open), 9.4);
   EXPECT_EQ(lower_level(1e-6, open), 0);
   EXPECT_EQ(lower_level(8, closed), 7);
   EXPECT_EQ(lower_level(2, closed), 1);
@@ -41,7 +41,7 @@ TEST_F(ConfirmLevel, ABadMomentDoesNotMakeTheDefaultCheapToBeat) {
   cost_.offered_rate = 60;
   EXPECT_EQ(level_to_verify(trial_, open_), 60);
   trial_.measurement.speed.rate_search = {{.offered_rate = 100}};
-  EXPECT_EQ(level_to_verify(trial_, open_), 90);
+  EXPECT_EQ(level_to_verify(trial_, open_), 94);
   cost_.offered_rate = 95;
   EXPECT_EQ(level_to_verify(trial_, open_), 95);
 }

@@ -153,7 +153,7 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
     SteadyClock clock;
     Store store(folder_ / "a.sqlite");
     Profiler profiler(w, store, clock, "test build", stop_);
-    tune(w, {.calibration_seconds = 0}, profiler, clock, stop_, killer);
+    tune(w, {.kernel_seconds = 0.5, .calibration_seconds = 0}, profiler, clock, stop_, killer);
     _exit(0);
   }
   int status = 0;

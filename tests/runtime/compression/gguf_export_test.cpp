@@ -39,7 +39,8 @@ TEST_F(GgufExport, HoldsThePolicyToTheBit) {
   };
   for (const Case& c : {
            Case{"linear=q4_0:clip,output=int8_g32:clip", "linear=q4_0,output=int8_g32"},
-           Case{"attention=q6_k,mlp=q4_k,output=q6_k", "attention=q6_k,mlp=q4_k,output=q6_k"},
+           Case{"attention=q6_k,mlp=q4_k:gptq,output=q6_k:clip_weighted",
+                "attention=q6_k,mlp=q4_k,output=q6_k"},
            Case{"linear=q4_0:gptq,output=int8_g32:gptq", "linear=q4_0,output=int8_g32"},
            Case{"all=int8_g32:magnitude30", "all=int8_g32"},
        }) {

@@ -92,6 +92,76 @@ TEST(LowRank, StatisticsPay) {
   EXPECT_LT(loss(error, compensate(error, kN, kK, 100, &all), inputs), 1e-5 * none);
 }
 
+// X of M X = B by elimination; M (n, n) positive definite, B (n, columns).
+std::vector<double> solve(std::vector<double> m, std::vector<double> b, int n, int columns) {
+  for (int i = 0; i < n; ++i) {
+    for (int row = 0; row < n; ++row) {
+      if (row == i) continue;
+      const double f = m[std::size_t(row * n + i)] / m[std::size_t(i * n + i)];
+      for (int j = 0; j < n; ++j) m[std::size_t(row * n + j)] -= f * m[std::size_t(i * n + j)];
+      for (int j = 0; j < columns; ++j)
+        b[std::size_t(row * columns + j)] -= f * b[std::size_t(i * columns + j)];
+    }
+  }
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < columns; ++j) b[std::size_t(i * columns + j)] /= m[std::size_t(i * n + i)];
+  }
+  return b;
+}
+
+// (rows, columns) of a (rows, inner) and b (inner, columns), either given transposed.
+std::vector<double> product(const std::vector<double>& a, bool a_turned,
+                            const std::vector<double>& b, bool b_turned, int rows, int inner,
+                            int columns) {
+  std::vector<double> c(std::size_t(rows * columns), 0.0);
+  for (int i = 0; i < rows; ++i) {
+    for (int l = 0; l < inner; ++l) {
+      const double x = a[std::size_t(a_turned ? l * rows + i : i * inner + l)];
+      for (int j = 0; j < columns; ++j)
+        c[std::size_t(i * columns + j)] +=
+            x * b[std::size_t(b_turned ? j * inner + l : l * columns + j)];
+    }
+  }
+  return c;
+}
+
+// A by ridge regression given B, B given A, in turns.
+LowRank alternate(const std::vector<float>& error, const Inputs& inputs, int rank, int sweeps) {
+  constexpr double kRidge = 1e-6;
+  const std::vector<double> e(error.begin(), error.end());
+  const std::vector<double> h(inputs.moments.begin(), inputs.moments.end());
+  const std::vector<float> start = normals(std::size_t(rank * kK), 9);
+  std::vector<double> in(start.begin(), start.end()), out;  // Bᵀ (rank, k), Aᵀ (rank, n)
+  const auto ridge = [&](std::vector<double> m) {
+    for (int i = 0; i < rank; ++i) m[std::size_t(i * rank + i)] += kRidge;
+    return m;
+  };
+  for (int sweep = 0; sweep < sweeps; ++sweep) {
+    const auto bh = product(in, false, h, false, rank, kK, kK);
+    out = solve(ridge(product(bh, false, in, true, rank, kK, rank)),
+                product(bh, false, e, true, rank, kK, kN), rank, kN);
+    in = solve(ridge(product(out, false, out, true, rank, kN, rank)),
+               product(out, false, e, false, rank, kN, kK), rank, kK);
+  }
+  LowRank low{.rank = rank, .in = {in.begin(), in.end()}};
+  low.out.resize(std::size_t(kN * rank));
+  for (int i = 0; i < kN; ++i) {
+    for (int r = 0; r < rank; ++r)
+      low.out[std::size_t(i * rank + r)] = float(out[std::size_t(r * kN + i)]);
+  }
+  return low;
+}
+
+TEST(LowRank, IsWhatAlternatingRidgeRegressionArrivesAt) {
+  const std::vector<float> error = normals(kN * kK, 5);
+  const Inputs inputs;
+  const InputStatistics all = inputs.all();
+  const double closed = loss(error, compensate(error, kN, kK, 4, &all), inputs);
+  EXPECT_GT(loss(error, alternate(error, inputs, 4, 1), inputs), 1.01 * closed);
+  const double alternated = loss(error, alternate(error, inputs, 4, 300), inputs);
+  EXPECT_NEAR(alternated, closed, 0.01 * closed);
+}
+
 TEST(LowRank, TheSameTwice) {
   const std::vector<float> error = normals(kN * kK, 6);
   const LowRank a = compensate(error, kN, kK, 5, nullptr),

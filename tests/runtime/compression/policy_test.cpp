@@ -116,7 +116,7 @@ TEST(PolicyTest, AKindIsNamedByWhatMostOfItsLayersHave) {
   };
   EXPECT_EQ(canonical_text("all=int8,down@0-3=bf16"), canonical_text("all=int8,down=bf16"));
   EXPECT_EQ(canonical_text("all=bf16,qkv@1-3=int8"), canonical_text("qkv=int8,qkv@0=bf16"));
-  EXPECT_EQ(canonical_text("all=q6_k:gptq"), "all=q6_k");
+  EXPECT_EQ(canonical_text("all=q6_k:hqq"), "all=q6_k");
 }
 
 TEST(PolicyTest, ALayerBeyondTheModelIsRefused) {
