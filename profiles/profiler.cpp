@@ -52,7 +52,7 @@ int rate_steps(const Workload& workload, const Target& target) {
   constexpr double kLongRun = 0.03;
   const double run_s = assumed_served_token_seconds(target) * workload.num_requests *
                        mean_lengths(workload).all_tokens();
-  return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 3;
+  return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 2;
 }
 
 // nullopt: questions are then fed as plain text; serve says why when asked to chat.

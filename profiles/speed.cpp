@@ -1,9 +1,7 @@
 #include "profiles/speed.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <optional>
 #include <string>
 
 #include "profiles/rate_search.h"
@@ -14,20 +12,6 @@ namespace {
 // Of the default config's highest rate: the load under which latencies are compared where the
 // workload names none. Busy enough for requests to meet, low enough for slower configs to keep up.
 constexpr double kOwnLoad = 0.7;
-
-// What to try after these rates; nullopt: they are close enough. SLOs bind near saturation, so just
-// below what one saturated run completed comes first. That was one run, on a machine that may have
-// been slow for a while: as long as nothing is missed, rates go up from there.
-std::optional<double> next_rate(const RateBracket& tried, double saturated, bool only_one) {
-  constexpr double kUp = 1.15, kClose = 0.05;
-  const double first = (only_one ? 0.85 : 0.9) * saturated;
-  if (tried.missed > first) {
-    if (tried.kept < first) return first;
-    if (std::isinf(tried.missed)) return kUp * tried.kept;
-  }
-  if (tried.missed - tried.kept < kClose * tried.missed) return std::nullopt;
-  return (tried.kept + tried.missed) / 2;
-}
 
 // Where no load keeps the SLO surely, the cost axis reads `fallback`.
 void settle(Speed& speed, const LoadRun* best, const LoadRun& fallback, const LoadedModel& model,
@@ -71,16 +55,24 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
       try_concurrency((low + high) / 2);
     }
   } else {
-    const LoadRun saturated = run({.concurrency = 2 * config.max_batch_size}, false);
-    const double ceiling = saturated.request_rate;
+    LoadRun saturated = run({.concurrency = 2 * config.max_batch_size}, false);
     // Where nothing limits the queue, capacity is the highest rate.
     const bool limited = !workload.slo.bounds.empty() || workload.slo.attainment_fraction;
     if (!limited) tried.push_back(saturated);
     if (own) speed.at_workload = tried.emplace_back(run(*own, false));
+    // Neighbours on the machine only ever slow a run down, and runs are short.
+    if (limited && rate_steps > 1) {
+      LoadRun again = run({.concurrency = 2 * config.max_batch_size}, false);
+      if (again.request_rate > saturated.request_rate) saturated = std::move(again);
+    }
+    const double ceiling = saturated.request_rate;
     for (int step = 0; limited && step < rate_steps; ++step) {
-      const std::optional<double> rate = next_rate(bracket(), ceiling, rate_steps == 1);
-      if (!rate) break;
-      tried.push_back(run({.rate = *rate}, true));
+      const RateBracket now = bracket();
+      const double low = now.kept, high = std::min(now.missed, ceiling);
+      if (high - low < 0.02 * ceiling) break;
+      // SLOs bind near saturation: look at the upper half first.
+      const double rate = step == 0 ? std::max(0.85 * high, (low + high) / 2) : (low + high) / 2;
+      tried.push_back(run({.rate = rate}, true));
     }
     if (!own) {
       // A load that the study then holds every config to.

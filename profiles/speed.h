@@ -15,8 +15,8 @@ namespace paretune {
 double usd_per_million_output_tokens(double usd_per_hour, double output_tokens_per_s);
 
 // Everything but prices, and load_s and peak memory, which belong to the process. Loads are tried
-// in this order: the workload's own; saturation (the engine never without a waiting request), which
-// says about where the rate ends; then `rate_steps` of a bisection about that (rate_search.h says
+// in this order: saturation (the engine never without a waiting request), which bounds the rate
+// from above; the workload's own; then `rate_steps` of a bisection between them (rate_search.h says
 // which loads keep the SLO). The workload's arrival process says what a load is: a request rate, or
 // requests in flight. Where the workload leaves the rate open, its own load is 0.7 of the highest
 // rate found.
