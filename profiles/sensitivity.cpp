@@ -39,9 +39,9 @@ std::size_t loss_tokens(const Target& target, double budget_s) {
 
 std::vector<Treatment> sensitivity_treatments(const Target& target) {
   std::vector<Treatment> treatments;
-  for (const char* text :
-       {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:gptq", "int8", "nf4_g64:gptq",
-        "bf16", "nf3_g64:gptq", "int3_g64:gptq:rank32", "int3_g32:gptq", "int2_g32:gptq"}) {
+  for (const char* text : {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:quantease",
+                           "int8", "nf4_g64:gptq", "bf16", "nf3_g64:gptq", "int3_g64:gptq:rank32",
+                           "int3_g32:gptq", "int2_g32:gptq"}) {
     const Treatment treatment = affordable(parse_treatment(text, "sensitivity_treatments"), target);
     if (std::ranges::find(treatments, treatment) == treatments.end())
       treatments.push_back(treatment);

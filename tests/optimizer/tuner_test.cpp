@@ -166,7 +166,7 @@ TEST_F(TunerTest, KilledAndRunAgainItGoesOnWhereItWas) {
 }
 
 TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
-  constexpr double kPlenty = 25;  // seconds: enough runs of it on a busy machine too
+  constexpr double kPlenty = 15;  // seconds: enough runs of it on a busy machine too
   const Study first = run(workload(6), "a", kPlenty);
   EXPECT_EQ(observer_.said("calibrating"), 1);
   EXPECT_EQ(first.cost_model.find("calibrated on "), 0u) << first.cost_model;
