@@ -1,7 +1,6 @@
 #include "optimizer/study.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <limits>
 
@@ -40,11 +39,11 @@ std::string certified_text(const Study& study) {
                   "Nothing is certified: %d trials did better than their lower bounds.",
                   gap.broken);
   } else {
-    std::snprintf(text, sizeof text,
-                  "Certified: by lower bounds on the cost, latency and loss of %d policies, no "
-                  "config adds more than %.2g %% to the front's hypervolume.",
-                  gap.policies,
-                  gap.reached > 0 ? 100 * (gap.reachable / gap.reached - 1) : INFINITY);
+    std::snprintf(
+        text, sizeof text,
+        "Certified: by lower bounds on the cost, latency and loss of %d policies, the front "
+        "has at least %.0f %% of the hypervolume that any config could give it.",
+        gap.policies, 100 * (1 - gap.share()));
   }
   return text;
 }
