@@ -62,13 +62,15 @@ SpeedBound SpeedBounds::of(const Policy& policy) const {
     const double rows = request.fresh_input_tokens + request.output_tokens - 1;
     seconds += rows * core_s + request.output_tokens * logit_core_s;
     tokens += request.output_tokens;
-    const double ttft = std::max(request.fresh_input_tokens * row_s + logit_row_s, step_s);
-    const bool gap = metric_ == &kItl || metric_ == &kTpot;
-    if (gap && request.output_tokens < 2) continue;
-    latencies.push_back(
-        float(1e3 * (gap                 ? step_s
-                     : metric_ == &kTtft ? ttft
-                                         : ttft + (request.output_tokens - 1) * step_s)));
+    const double ttft_s = std::max(request.fresh_input_tokens * row_s + logit_row_s, step_s);
+    const double gaps = request.output_tokens - 1;
+    if (metric_ == &kTtft) {
+      latencies.push_back(float(1e3 * ttft_s));
+    } else if (metric_ == &kE2e) {
+      latencies.push_back(float(1e3 * (ttft_s + gaps * step_s)));
+    } else if (gaps > 0) {
+      latencies.push_back(float(1e3 * step_s));
+    }
   }
   return {.output_tokens_per_s =
               seconds > 0 ? tokens / seconds : std::numeric_limits<double>::infinity(),
