@@ -1,12 +1,11 @@
 #include "optimizer/certified_gap.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "optimizer/front_volume.h"
 #include "optimizer/judge.h"
 #include "profiles/speed.h"
-#include "search/pareto.h"
 
 namespace paretune {
 namespace {
@@ -36,9 +35,7 @@ Objectives lower_bounds(const Policy& policy, const SpeedBounds& speeds,
                         std::span<const Sensitivity> sensitivities, double usd_per_hour) {
   const SpeedBound speed = speeds.of(policy);
   return {.usd_per_million_output_tokens =
-              std::isfinite(speed.output_tokens_per_s)
-                  ? usd_per_million_output_tokens(usd_per_hour, speed.output_tokens_per_s)
-                  : 0,
+              usd_per_million_output_tokens(usd_per_hour, speed.output_tokens_per_s),
           .latency_ms = speed.latency_ms,
           .kl_divergence = least_kl(policy, sensitivities)};
 }

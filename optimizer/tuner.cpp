@@ -1,10 +1,8 @@
 #include "optimizer/tuner.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <set>
 #include <unordered_map>
 
 #include "optimizer/certified_gap.h"
@@ -15,10 +13,9 @@
 #include "optimizer/prior.h"
 #include "optimizer/start_order.h"
 #include "optimizer/starting_points.h"
+#include "optimizer/trials.h"
 #include "optimizer/verify.h"
 #include "profiles/digest.h"
-#include "profiles/load_run.h"
-#include "profiles/quality.h"
 #include "runtime/deployment.h"
 #include "search/strategy.h"
 #include "workloads/requests.h"
@@ -51,134 +48,39 @@ std::string study_id(const Workload& workload, const TuneOptions& options,
                  std::to_string(options.seed), profiler.quality_plan().hash()});
 }
 
-std::uint64_t quality_of(const DeployConfig& config) {
-  return std::hash<std::string>{}(quality_signature(config));
+// Of the study's space.
+std::vector<Policy> policies_of(const Study& study) {
+  const auto weights = std::ranges::find(study.knobs, "weights", &KnobDomain::name);
+  std::vector<Policy> policies;
+  for (const std::string& choice : weights->choices) {
+    DeployConfig config;
+    set_knob(config, weights->name, choice, weights->name);
+    policies.push_back(config.weights);
+  }
+  return policies;
 }
-
-constexpr double kSpeedShare = 0.7;  // of a trial's time, the runs under load; until trials tell
-
-// Runs trials into the study and keeps their time.
-class Trials {
- public:
-  Trials(Study& study, Workload workload, Profiler& profiler, Clock& clock, TuneObserver& observer)
-      : study_(study),
-        rated_(std::move(workload)),
-        profiler_(profiler),
-        clock_(clock),
-        observer_(observer),
-        begin_(clock.now()) {}
-
-  // Trials from here on get their predictions.
-  void predict_by(Prior* prior) { prior_ = prior; }
-
-  // False: interrupted.
-  bool run(const DeployConfig& config) {
-    observer_.trial_begins(study_, config);
-    const Profiled profiled = profiler_.measure(config, rated_, study_.workload.seed, timeout());
-    if (profiled.interrupted) return false;
-    Trial trial{.id = static_cast<int>(study_.trials.size()),
-                .config = config,
-                .measurement = profiled.measurement};
-    judge_trial(trial, rated_);
-    const Trial& base = study_.trials.empty() ? trial : study_.trials.front();
-    trial.slowdown = slowdown(trial.measurement.speed.canary_s, base.measurement.speed.canary_s);
-    if (profiled.from_store) {
-      ++study_.resumed_trials;
-      earlier_ += trial.measurement.seconds;
-    }
-    const Measurement& m = trial.measurement;
-    if (m.outcome == Outcome::ok) {
-      ok_seconds_ += m.seconds;
-      ++ok_trials_;
-      if (!workload_level(rated_)) rated_.arrival.rate_qps = m.speed.at_workload.offered_rate;
-    }
-    if (prior_) trial.predicted = prior_->predict(config, rated_);
-    count(trial);
-    study_.trials.push_back(std::move(trial));
-    study_.seconds = spent();
-    conclude(study_);
-    observer_.trial_ended(study_, study_.trials.back(), profiled.from_store);
-    return true;
-  }
-
-  // Wall time, and that of the trials that an earlier run paid for.
-  double spent() const { return clock_.now() - begin_ + earlier_; }
-  double mean_seconds() const {
-    double sum = 0;
-    for (const Trial& trial : study_.trials) sum += trial.measurement.seconds;
-    return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
-  }
-  // A config that takes far longer than others is no candidate; before any has run, the whole
-  // budget is the limit.
-  double timeout() const {
-    const double budget = std::max(60.0, 60 * study_.workload.budget.minutes);
-    return ok_trials_ == 0 ? budget : std::clamp(4 * ok_seconds_ / ok_trials_, 20.0, budget);
-  }
-  const Workload& rated() const { return rated_; }
-
-  // Of a trial, by those so far. Where quality was measured before (quality_signature), it is not
-  // measured again.
-  double expected_seconds(std::uint64_t quality) const {
-    const bool known = qualities_.contains(quality);
-    const Taken& alike = known ? known_ : new_;
-    const Taken& other = known ? new_ : known_;
-    if (alike.trials > 0) return alike.seconds / alike.trials;
-    if (other.trials == 0) return 1;
-    return (known ? kSpeedShare : 1 / kSpeedShare) * other.seconds / other.trials;
-  }
-
- private:
-  struct Taken {
-    double seconds = 0;
-    int trials = 0;
-  };
-  void count(const Trial& trial) {
-    const bool is_new = qualities_.insert(quality_of(trial.config)).second;
-    Taken& taken = is_new ? new_ : known_;
-    taken.seconds += std::max(trial.measurement.seconds, 1e-3);
-    ++taken.trials;
-  }
-
-  Study& study_;
-  Workload rated_;
-  Profiler& profiler_;
-  Clock& clock_;
-  TuneObserver& observer_;
-  Prior* prior_ = nullptr;
-  double begin_;
-  std::set<std::uint64_t> qualities_;  // of the trials
-  Taken new_, known_;                  // trials whose quality was measured in them, or before
-  double earlier_ = 0;
-  double ok_seconds_ = 0;
-  int ok_trials_ = 0;
-};
 
 // The weight formats of the space's policies, or of those that will be proposed, if it asks for
 // tuned kernels.
 std::vector<const WeightFormat*> formats_to_tune(const Study& study, const Target& target,
                                                  bool proposed) {
+  const bool tuned = std::ranges::any_of(study.knobs, [](const KnobDomain& domain) {
+    return (domain.name == "prefill_kernel" || domain.name == "decode_kernel") &&
+           std::ranges::find(domain.choices, "tuned") != domain.choices.end();
+  });
   std::vector<const WeightFormat*> formats;
-  bool tuned = false;
+  if (!tuned) return formats;
+  const auto add = [&](const WeightFormat* format) {
+    if (std::ranges::find(formats, format) == formats.end()) formats.push_back(format);
+  };
   if (proposed) {
-    for (const Treatment& treatment : sensitivity_treatments(target)) {
-      if (std::ranges::find(formats, treatment.format) == formats.end())
-        formats.push_back(treatment.format);
+    for (const Treatment& treatment : sensitivity_treatments(target)) add(treatment.format);
+  } else {
+    for (const Policy& policy : policies_of(study)) {
+      for (const WeightFormat* format : policy.formats()) add(format);
     }
   }
-  for (const KnobDomain& domain : study.knobs) {
-    for (const std::string& choice : domain.choices) {
-      DeployConfig config;
-      set_knob(config, domain.name, choice, domain.name);
-      if (domain.name == "weights" && !proposed) {
-        for (const WeightFormat* format : config.weights.formats()) {
-          if (std::ranges::find(formats, format) == formats.end()) formats.push_back(format);
-        }
-      }
-      tuned |= config.prefill_kernel.name == "tuned" && domain.name == "prefill_kernel";
-      tuned |= config.decode_kernel.name == "tuned" && domain.name == "decode_kernel";
-    }
-  }
-  return tuned ? formats : std::vector<const WeightFormat*>{};
+  return formats;
 }
 
 // Kernels are tuned once for a machine, trials are what the user came for.
@@ -223,18 +125,6 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   std::ranges::stable_sort(all, std::greater<>(), &std::pair<double, Policy>::first);
   std::vector<Policy> policies;
   for (auto& [seconds, policy] : all) policies.push_back(std::move(policy));
-  return policies;
-}
-
-// All that the space has.
-std::vector<Policy> policies_of(const Study& study) {
-  const auto weights = std::ranges::find(study.knobs, "weights", &KnobDomain::name);
-  std::vector<Policy> policies;
-  for (const std::string& choice : weights->choices) {
-    DeployConfig config;
-    set_knob(config, weights->name, choice, weights->name);
-    policies.push_back(config.weights);
-  }
   return policies;
 }
 
