@@ -8,7 +8,6 @@
 #include "runtime/compression/column_sweep.h"
 #include "runtime/compression/grid_fit.h"
 #include "runtime/compression/quantizer.h"
-#include "runtime/compression/superblock_fit.h"
 
 namespace paretune {
 namespace {
@@ -42,13 +41,8 @@ class Gptq final : public RowQuantizer {
     std::vector<GroupGrid> grids(out.size() * groups);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::span<const float> row = rows.subspan(i * n, n);
-      format_.encode(row, out[i]);  // sizes
-      const std::span<GroupGrid> mine = std::span(grids).subspan(i * groups, groups);
-      if (has_superblocks(format_)) {
-        fit_superblocks(row, weights_, format_, out[i], mine);
-      } else {
-        fit_groups(row, group, out[i], mine);
-      }
+      fit_row(row, weights_, format_, fit_grid, out[i],
+              std::span(grids).subspan(i * groups, groups));
     }
     sweep_.run(rows, [&](std::size_t i, std::size_t column, float value) {
       const GroupGrid& grid = grids[i * groups + column / group];
@@ -57,17 +51,6 @@ class Gptq final : public RowQuantizer {
       out[i].codes[column] = static_cast<std::uint8_t>(code);
       return grid.value(code);
     });
-  }
-
-  void fit_groups(std::span<const float> row, std::size_t group, RowCodes& out,
-                  std::span<GroupGrid> grids) const {
-    for (std::size_t g = 0; g < grids.size(); ++g) {
-      const std::size_t begin = g * group, count = std::min(group, row.size() - begin);
-      grids[g] =
-          fit_grid(row.subspan(begin, count), std::span(weights_).subspan(begin, count), format_);
-      out.scales[g] = grids[g].scale;
-      if (format_.zeros) out.zeros[g] = static_cast<std::uint8_t>(grids[g].zero);
-    }
   }
 
   const WeightFormat& format_;

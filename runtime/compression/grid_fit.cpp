@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/packing.h"
+#include "runtime/compression/superblock_fit.h"
 
 namespace paretune {
 namespace {
@@ -94,6 +95,20 @@ GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights
     }
   }
   return best;
+}
+
+void fit_row(std::span<const float> row, std::span<const float> weights, const WeightFormat& format,
+             FitGrid* fit, RowCodes& out, std::span<GroupGrid> grids) {
+  format.encode(row, out);  // sizes
+  if (has_superblocks(format)) return fit_superblocks(row, weights, format, out, grids);
+  const std::size_t group = group_size(format, row.size());
+  for (std::size_t g = 0; g < grids.size(); ++g) {
+    const std::size_t begin = g * group, count = std::min(group, row.size() - begin);
+    grids[g] = fit(row.subspan(begin, count),
+                   weights.empty() ? weights : weights.subspan(begin, count), format);
+    out.scales[g] = grids[g].scale;
+    if (format.zeros) out.zeros[g] = static_cast<std::uint8_t>(grids[g].zero);
+  }
 }
 
 }  // namespace paretune

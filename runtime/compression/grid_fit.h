@@ -50,7 +50,13 @@ GroupGrid fit_grid(std::span<const float> values, std::span<const float> weights
 using FitGrid = GroupGrid(std::span<const float> values, std::span<const float> weights,
                           const WeightFormat& format);
 
-// The method that fits each group's grid by itself. weights: (k), or empty for ones.
+// Every group's grid of a row by `fit`, those of superblocks together (superblock_fit.h): fills all
+// of `out`, though codes only with round-to-nearest's, and grids, one per group. row: (k). weights:
+// (k), or empty for ones.
+void fit_row(std::span<const float> row, std::span<const float> weights, const WeightFormat& format,
+             FitGrid* fit, RowCodes& out, std::span<GroupGrid> grids);
+
+// The method that rounds to those grids. weights: (k), or empty for ones.
 std::unique_ptr<RowQuantizer> make_by_group(const WeightFormat& format,
                                             std::span<const float> weights, FitGrid* fit);
 

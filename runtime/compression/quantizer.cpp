@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "runtime/compression/grid_fit.h"
-#include "runtime/compression/superblock_fit.h"
 
 namespace paretune {
 namespace {
@@ -40,22 +39,12 @@ class ByGroup final : public RowQuantizer {
     }
     const auto length = static_cast<std::size_t>(k);
     const std::size_t group = group_size(format_, length);
+    std::vector<GroupGrid> grids((length + group - 1) / group);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::span<const float> row = rows.subspan(i * length, length);
-      RowCodes& codes = out[i];
-      format_.encode(row, codes);  // sizes
-      for (std::size_t begin = 0; begin < length; begin += group) {
-        const std::span<const float> values = row.subspan(begin, std::min(group, length - begin));
-        const std::span<const float> weights =
-            weights_.empty() ? std::span<const float>()
-                             : std::span(weights_).subspan(begin, values.size());
-        const GroupGrid grid = fit_(values, weights, format_);
-        codes.scales[begin / group] = grid.scale;
-        if (format_.zeros) codes.zeros[begin / group] = static_cast<std::uint8_t>(grid.zero);
-        for (std::size_t j = 0; j < values.size(); ++j) {
-          codes.codes[begin + j] = static_cast<std::uint8_t>(grid.code(values[j]));
-        }
-      }
+      fit_row(row, weights_, format_, fit_, out[i], grids);
+      for (std::size_t j = 0; j < length; ++j)
+        out[i].codes[j] = static_cast<std::uint8_t>(grids[j / group].code(row[j]));
     }
   }
 
@@ -111,13 +100,11 @@ std::unique_ptr<RowQuantizer> make_by_group(const WeightFormat& format,
   return std::make_unique<ByGroup>(format, weights, fit);
 }
 std::unique_ptr<RowQuantizer> make_clip(const WeightFormat& format, const InputStatistics*) {
-  if (has_superblocks(format)) return make_by_superblock(format, {});
   return make_by_group(format, {}, fit_grid);
 }
 std::unique_ptr<RowQuantizer> make_clip_weighted(const WeightFormat& format,
                                                  const InputStatistics* statistics) {
   const auto weights = statistics ? statistics->mean_squares : std::span<const float>();
-  if (has_superblocks(format)) return make_by_superblock(format, weights);
   return make_by_group(format, weights, fit_grid);
 }
 std::unique_ptr<RowQuantizer> make_ternary(const WeightFormat& format,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <vector>
 
 #include "kernels/packing.h"
 
@@ -78,29 +77,6 @@ GroupGrid fit_group(const Shape& shape, std::span<const float> values,
   return best;
 }
 
-class BySuperblock final : public RowQuantizer {
- public:
-  BySuperblock(const WeightFormat& format, std::span<const float> weights)
-      : format_(format), weights_(weights.begin(), weights.end()) {}
-  void quantize(std::span<const float> rows, int k, std::span<const std::uint8_t> dropped,
-                std::span<RowCodes> out) const override {
-    if (!dropped.empty()) return quantize(without_dropped(rows, dropped), k, {}, out);
-    const auto length = static_cast<std::size_t>(k), group = group_size(format_, length);
-    std::vector<GroupGrid> grids((length + group - 1) / group);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      const std::span<const float> row = rows.subspan(i * length, length);
-      format_.encode(row, out[i]);  // sizes
-      fit_superblocks(row, weights_, format_, out[i], grids);
-      for (std::size_t j = 0; j < length; ++j)
-        out[i].codes[j] = static_cast<std::uint8_t>(grids[j / group].code(row[j]));
-    }
-  }
-
- private:
-  const WeightFormat& format_;
-  std::vector<float> weights_;
-};
-
 }  // namespace
 
 void fit_superblocks(std::span<const float> row, std::span<const float> weights,
@@ -135,11 +111,6 @@ void fit_superblocks(std::span<const float> row, std::span<const float> weights,
       block[i] = grid_of(shape, scale * float(sub_scale), minimum * float(sub_minimum));
     }
   }
-}
-
-std::unique_ptr<RowQuantizer> make_by_superblock(const WeightFormat& format,
-                                                 std::span<const float> weights) {
-  return std::make_unique<BySuperblock>(format, weights);
 }
 
 }  // namespace paretune

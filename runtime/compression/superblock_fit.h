@@ -15,8 +15,4 @@ namespace paretune {
 void fit_superblocks(std::span<const float> row, std::span<const float> weights,
                      const WeightFormat& format, RowCodes& out, std::span<GroupGrid> grids);
 
-// The method that rounds to these grids.
-std::unique_ptr<RowQuantizer> make_by_superblock(const WeightFormat& format,
-                                                 std::span<const float> weights);
-
 }  // namespace paretune
