@@ -51,16 +51,14 @@ void take_own_load(Speed& speed, const Workload& workload) {
   price(speed, workload.cost.usd_per_hour);
 }
 
-bool is_closed(const Workload& workload) { return workload.arrival.process == &kClosedLoop; }
-
 }  // namespace
 
 double level_of(const Trial& trial, const Workload& workload) {
-  return load_of(trial.measurement.speed.at_max_rate, is_closed(workload));
+  return load_of(trial.measurement.speed.at_max_rate, workload.arrival.is_closed());
 }
 
 double level_to_verify(const Trial& base, const Workload& workload) {
-  const bool closed = is_closed(workload);
+  const bool closed = workload.arrival.is_closed();
   const LoadRun* const searched =
       bracket_rate(base.measurement.speed.rate_search, workload.slo, closed).best;
   const double confirmed = level_of(base, workload);
@@ -69,7 +67,7 @@ double level_to_verify(const Trial& base, const Workload& workload) {
 }
 
 double lower_level(double level, const Workload& workload) {
-  const bool closed = is_closed(workload);
+  const bool closed = workload.arrival.is_closed();
   const double lower = closed ? std::floor(level * kLevelStep) : level * kLevelStep;
   return lower < (closed ? 1 : 1e-6) ? 0 : lower;
 }

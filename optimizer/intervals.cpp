@@ -22,11 +22,10 @@ Estimate cost_estimate(const Trial& trial) {
 }
 
 Estimate latency_estimate(const Trial& trial, const LatencyObjective& objective) {
-  const auto percentile = static_cast<std::size_t>(
-      std::ranges::find(kPercentiles, objective.percentile) - kPercentiles.begin());
-  return with_value(trial.measurement.speed.at_workload.latency.of(*objective.metric)
-                        .percentiles[percentile % kPercentiles.size()],
-                    trial.objectives.latency_ms);
+  const std::size_t percentile = index_of(objective.percentile);
+  return with_value(
+      trial.measurement.speed.at_workload.latency.of(*objective.metric).percentiles[percentile],
+      trial.objectives.latency_ms);
 }
 
 Estimate quality_estimate(const Trial& trial) {

@@ -86,8 +86,7 @@ void judge_trial(Trial& trial, const Workload& workload) {
   trial.feasible = false;
   const Measurement& m = trial.measurement;
   if (m.outcome != Outcome::ok) return;
-  const auto percentile = static_cast<std::size_t>(
-      std::ranges::find(kPercentiles, workload.objective.percentile) - kPercentiles.begin());
+  const auto percentile = index_of(workload.objective.percentile);
   trial.objectives = {
       .usd_per_million_output_tokens = m.speed.usd_per_million_output_tokens,
       .latency_ms =

@@ -19,9 +19,8 @@ bool keeps(const LoadRun& run, const Workload& workload) {
       fraction && run.slo_attainment < *fraction)
     return false;
   return std::ranges::all_of(workload.slo.bounds, [&](const SloBound& bound) {
-    const auto i = static_cast<std::size_t>(std::ranges::find(kPercentiles, bound.percentile) -
-                                            kPercentiles.begin());
-    return run.latency.of(*bound.metric).percentiles[i].value <= bound.max_ms;
+    return run.latency.of(*bound.metric).percentiles[index_of(bound.percentile)].value <=
+           bound.max_ms;
   });
 }
 
@@ -32,7 +31,7 @@ void judge_again(Trial& trial, const Workload& workload) {
     const bool whole = run.meets_slo || run.requests + run.failed >= workload.num_requests;
     run.meets_slo = run.meets_slo || (whole && keeps(run, workload));
   }
-  const bool closed = workload.arrival.process == &kClosedLoop;
+  const bool closed = workload.arrival.is_closed();
   if (const LoadRun* best = bracket_rate(speed.rate_search, workload.slo, closed).best) {
     speed.at_max_rate = *best;
     speed.max_rate = best->request_rate;

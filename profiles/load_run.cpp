@@ -72,7 +72,7 @@ std::vector<RequestSpec> stream(const Workload& workload, const LoadLevel& level
 
 std::optional<LoadLevel> workload_level(const Workload& workload) {
   const ArrivalSpec& arrival = workload.arrival;
-  if (arrival.process == &kClosedLoop) return LoadLevel{.concurrency = arrival.concurrency};
+  if (arrival.is_closed()) return LoadLevel{.concurrency = arrival.concurrency};
   if (arrival.process == &kTrace) {
     const std::vector<RequestSpec> requests =
         make_requests(workload, workload.seed, workload.num_requests);
@@ -126,9 +126,7 @@ void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests)
   char text[160];
   for (const SloBound& bound : slo.bounds) {
     const Distribution& distribution = run.latency.of(*bound.metric);
-    const auto index = static_cast<std::size_t>(std::ranges::find(kPercentiles, bound.percentile) -
-                                                kPercentiles.begin());
-    const double value = distribution.percentiles[index].value;
+    const double value = distribution.percentiles[index_of(bound.percentile)].value;
     if (value <= bound.max_ms) continue;
     std::snprintf(text, sizeof text, "%s %s: %.4g > %.4g", std::string(bound.metric->name).c_str(),
                   std::string(bound.percentile.name).c_str(), value, bound.max_ms);

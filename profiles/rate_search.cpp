@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 
 namespace paretune {
 namespace {
@@ -11,18 +10,11 @@ namespace {
 constexpr double kLeastUse = 1e-6;  // whose logarithm is finite
 constexpr double kBeyond = 1.0001;  // no ratio says how far
 
-const Estimate& percentile_of(const LoadRun& run, const SloBound& bound, bool& bounded) {
-  const auto i = static_cast<std::size_t>(std::ranges::find(kPercentiles, bound.percentile) -
-                                          kPercentiles.begin());
-  const Distribution& distribution = run.latency.of(*bound.metric);
-  bounded = distribution.enough(i);
-  return distribution.percentiles[i];
-}
-
 double upper_end(const LoadRun& run, const SloBound& bound) {
-  bool bounded = false;
-  const Estimate& estimate = percentile_of(run, bound, bounded);
-  return bounded ? std::max(estimate.value, estimate.high) : estimate.value;
+  const std::size_t i = index_of(bound.percentile);
+  const Distribution& distribution = run.latency.of(*bound.metric);
+  const Estimate& estimate = distribution.percentiles[i];
+  return distribution.enough(i) ? std::max(estimate.value, estimate.high) : estimate.value;
 }
 
 }  // namespace

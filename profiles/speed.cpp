@@ -35,7 +35,7 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
   const auto run = [&](const LoadLevel& level, bool stop_when_missed) {
     return run_load(*engine, workload, level, seed, vocabulary, clock, stop_when_missed);
   };
-  const bool closed = workload.arrival.process == &kClosedLoop;
+  const bool closed = workload.arrival.is_closed();
   const std::optional<LoadLevel> own = workload_level(workload);
 
   Speed speed;
@@ -93,7 +93,7 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
     return run_load(*engine, workload, l, seed, vocabulary, clock);
   };
   Speed speed;
-  const bool closed = workload.arrival.process == &kClosedLoop;
+  const bool closed = workload.arrival.is_closed();
   speed.rate_search.push_back(
       run(closed ? LoadLevel{.concurrency = static_cast<int>(level)} : LoadLevel{.rate = level}));
   const std::optional<LoadLevel> own = workload_level(workload);

@@ -37,9 +37,7 @@ Estimate latency_estimate(const Study& study, const Trial& trial) {
 Estimate quality_estimate(const Study&, const Trial& trial) { return quality_estimate(trial); }
 
 std::size_t objective_percentile(const Study& study) {
-  const auto at =
-      std::find(kPercentiles.begin(), kPercentiles.end(), study.workload.objective.percentile);
-  return at == kPercentiles.end() ? 0 : static_cast<std::size_t>(at - kPercentiles.begin());
+  return index_of(study.workload.objective.percentile);
 }
 
 std::string percentile_text(const Distribution& distribution, std::size_t percentile) {

@@ -58,6 +58,7 @@ struct ArrivalSpec {
       rate_qps;  // requests/s; absent: the tuner looks for the highest that meets the SLOs
   double burstiness = 1;
   TraceSpec trace;
+  bool is_closed() const { return process == &kClosedLoop; }
   bool operator==(const ArrivalSpec&) const = default;
 };
 

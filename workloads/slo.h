@@ -2,7 +2,9 @@
 // the metrics).
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,12 @@ struct Percentile {
 inline constexpr std::array kPercentiles{Percentile{"p50", 50}, Percentile{"p90", 90},
                                          Percentile{"p95", 95}, Percentile{"p99", 99},
                                          Percentile{"p99.9", 99.9}};  // also written p99p9
+
+// Its place in kPercentiles.
+constexpr std::size_t index_of(const Percentile& percentile) {
+  return static_cast<std::size_t>(std::ranges::find(kPercentiles, percentile) -
+                                  kPercentiles.begin());
+}
 
 // "At this percentile, no more than max milliseconds."
 struct SloBound {

@@ -6,16 +6,15 @@
 
 #include "profiles/cost_model/load_trace.h"
 #include "profiles/cost_model/product_uses.h"
+#include "workloads/trace.h"
 
 namespace paretune {
 namespace {
 
-constexpr int kBlockTokens = 512;  // of RequestSpec::prefix_blocks
-
 int shared_tokens(const RequestSpec& request) {
   const int shared = request.prefix_blocks.empty()
                          ? request.prefix_tokens
-                         : kBlockTokens * static_cast<int>(request.prefix_blocks.size());
+                         : kMooncakeBlockTokens * static_cast<int>(request.prefix_blocks.size());
   return std::min(shared, request.input_tokens - 1);  // the last token is never found in the cache
 }
 

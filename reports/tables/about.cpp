@@ -23,7 +23,7 @@ std::string length_text(const LengthSpec& spec) {
 std::string arrival_text(const Workload& workload) {
   const ArrivalSpec& arrival = workload.arrival;
   std::string out(arrival.process->name);
-  if (arrival.process == &kClosedLoop)
+  if (arrival.is_closed())
     return cat({out, ", ", std::to_string(arrival.concurrency), " in flight"});
   if (!arrival.trace.path.empty()) out += ", " + arrival.trace.path;
   if (!arrival.process->has_rate) return out;

@@ -1,0 +1,129 @@
+// What configs can serve at most, side by side: runs of one workload's requests without a pause
+// between them (twice the batch in flight), all configs in every round.
+//
+//   capacity_bench --workload WORKLOAD.json [--requests 512] [--rounds 5] [--seed 1]
+//                  [--config "weights=all=int8 activations=int8 max_batch_size=16"]...
+//
+// The first row is the untuned default; each --config changes knobs of it. Rows say the median with
+// the lowest and the highest of the rounds, and the median of the rounds' ratios to the default.
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/flags.h"
+#include "profiles/kernel_tuner.h"
+#include "profiles/load_run.h"
+#include "profiles/speed.h"
+#include "profiles/steady_clock.h"
+#include "runtime/deployment.h"
+#include "runtime/engine/loaded_model.h"
+#include "workloads/workload_json.h"
+
+namespace paretune {
+namespace {
+
+constexpr double kTuningSeconds = 20;
+
+struct Contender {
+  std::string name;
+  DeployConfig config;
+  LoadedModel model;
+  std::vector<double> tokens_per_s;
+};
+
+DeployConfig changed(DeployConfig config, const std::string& changes) {
+  std::istringstream words(changes);
+  for (std::string word; words >> word;) {
+    const std::size_t equals = word.find('=');
+    set_knob(config, word.substr(0, equals),
+             equals == std::string::npos ? "" : word.substr(equals + 1), "--config");
+  }
+  return config;
+}
+
+KernelTable tuned_kernels(const Target& target, std::span<const DeployConfig> configs,
+                          Clock& clock) {
+  std::set<const WeightFormat*> formats;
+  for (const DeployConfig& config : configs)
+    for (const WeightFormat* format : config.weights.formats()) formats.insert(format);
+  const std::vector<const WeightFormat*> list(formats.begin(), formats.end());
+  const std::vector<KernelTask> tasks = kernel_tasks(target, list);
+  ThreadPool pool(target.machine.cores);
+  KernelTable table;
+  for (const KernelTask& task : tasks) {
+    const auto wrong = [](const KernelChoice& choice) {
+      throw std::runtime_error("wrong answer of " + std::string(choice.plan.variant->family));
+    };
+    for (const KernelChoice& choice :
+         tune_kernels(task, this_machines_caches(), pool, clock,
+                      kTuningSeconds / static_cast<double>(tasks.size()), wrong))
+      table.add(choice);
+  }
+  return table;
+}
+
+double median_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+int main_of(int argc, char** argv) {
+  std::string file;
+  std::vector<std::string> changes{""};
+  int requests = 512, rounds = 5;
+  std::uint64_t seed = 1;
+  read_flags(argc, argv,
+             {flag("--workload", file), flag("--requests", requests), flag("--rounds", rounds),
+              flag("--seed", seed), flag("--config", changes)});
+  Workload workload = load_workload(file);
+  workload.num_requests = requests;
+  workload.slo = {};
+  const Target target{this_machine(), open_model(workload.model_path)->shape()};
+  std::vector<DeployConfig> configs;
+  for (const std::string& words : changes)
+    configs.push_back(canonical(changed(default_config(target), words), target));
+  SteadyClock clock;
+  const KernelTable kernels = tuned_kernels(target, configs, clock);
+
+  std::deque<Contender> contenders;
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    contenders.push_back({i == 0 ? "default" : changes[i], configs[i],
+                          load_model(open_model(workload.model_path), configs[i], kernels), {}});
+  }
+  const std::vector<std::int32_t> vocabulary =
+      ordinary_tokens(*contenders.front().model.tokenizer);
+  for (int round = 0; round < rounds; ++round) {
+    for (Contender& c : contenders) {
+      const auto engine = c.model.engine(c.config);
+      const LoadRun run =
+          run_load(*engine, workload, {.concurrency = 2 * c.config.max_batch_size},
+                   seed + std::uint64_t(round), vocabulary, clock);
+      c.tokens_per_s.push_back(run.output_tokens_per_s);
+    }
+  }
+  std::printf("| config | output tokens/s | over the default |\n|---|---|---|\n");
+  const std::vector<double>& base = contenders.front().tokens_per_s;
+  for (const Contender& c : contenders) {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < base.size(); ++i) ratios.push_back(c.tokens_per_s[i] / base[i]);
+    const auto [low, high] = std::ranges::minmax(c.tokens_per_s);
+    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median_of(c.tokens_per_s), low,
+                high, median_of(ratios));
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace paretune
+
+int main(int argc, char** argv) try {
+  return paretune::main_of(argc, argv);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "capacity_bench: %s\n", error.what());
+  return 1;
+}
