@@ -2,6 +2,7 @@
 // between them (twice the batch in flight), all configs in every round.
 //
 //   capacity_bench --workload WORKLOAD.json [--requests 512] [--rounds 5] [--seed 1]
+//                  [--tuning-seconds 20]
 //                  [--config "weights=all=int8 activations=int8 max_batch_size=16"]...
 //
 // The first row is the untuned default; each --config changes knobs of it. Rows say the median with
@@ -27,8 +28,6 @@
 namespace paretune {
 namespace {
 
-constexpr double kTuningSeconds = 20;
-
 struct Contender {
   std::string name;
   DeployConfig config;
@@ -47,10 +46,11 @@ DeployConfig changed(DeployConfig config, const std::string& changes) {
 }
 
 KernelTable tuned_kernels(const Target& target, std::span<const DeployConfig> configs,
-                          Clock& clock) {
+                          double seconds, Clock& clock) {
   std::set<const WeightFormat*> formats;
   for (const DeployConfig& config : configs)
-    for (const WeightFormat* format : config.weights.formats()) formats.insert(format);
+    if (config.prefill_kernel.name == "tuned" || config.decode_kernel.name == "tuned")
+      for (const WeightFormat* format : config.weights.formats()) formats.insert(format);
   const std::vector<const WeightFormat*> list(formats.begin(), formats.end());
   const std::vector<KernelTask> tasks = kernel_tasks(target, list);
   ThreadPool pool(target.machine.cores);
@@ -61,7 +61,7 @@ KernelTable tuned_kernels(const Target& target, std::span<const DeployConfig> co
     };
     for (const KernelChoice& choice :
          tune_kernels(task, this_machines_caches(), pool, clock,
-                      kTuningSeconds / static_cast<double>(tasks.size()), wrong))
+                      seconds / static_cast<double>(tasks.size()), wrong))
       table.add(choice);
   }
   return table;
@@ -76,10 +76,11 @@ int main_of(int argc, char** argv) {
   std::string file;
   std::vector<std::string> changes{""};
   int requests = 512, rounds = 5;
+  double tuning_s = 20;
   std::uint64_t seed = 1;
   read_flags(argc, argv,
              {flag("--workload", file), flag("--requests", requests), flag("--rounds", rounds),
-              flag("--seed", seed), flag("--config", changes)});
+              flag("--seed", seed), flag("--tuning-seconds", tuning_s), flag("--config", changes)});
   Workload workload = load_workload(file);
   workload.num_requests = requests;
   workload.slo = {};
@@ -88,21 +89,21 @@ int main_of(int argc, char** argv) {
   for (const std::string& words : changes)
     configs.push_back(canonical(changed(default_config(target), words), target));
   SteadyClock clock;
-  const KernelTable kernels = tuned_kernels(target, configs, clock);
+  const KernelTable kernels = tuned_kernels(target, configs, tuning_s, clock);
 
   std::deque<Contender> contenders;
   for (std::size_t i = 0; i < configs.size(); ++i) {
-    contenders.push_back({i == 0 ? "default" : changes[i], configs[i],
-                          load_model(open_model(workload.model_path), configs[i], kernels), {}});
+    contenders.push_back({i == 0 ? "default" : changes[i],
+                          configs[i],
+                          load_model(open_model(workload.model_path), configs[i], kernels),
+                          {}});
   }
-  const std::vector<std::int32_t> vocabulary =
-      ordinary_tokens(*contenders.front().model.tokenizer);
+  const std::vector<std::int32_t> vocabulary = ordinary_tokens(*contenders.front().model.tokenizer);
   for (int round = 0; round < rounds; ++round) {
     for (Contender& c : contenders) {
       const auto engine = c.model.engine(c.config);
-      const LoadRun run =
-          run_load(*engine, workload, {.concurrency = 2 * c.config.max_batch_size},
-                   seed + std::uint64_t(round), vocabulary, clock);
+      const LoadRun run = run_load(*engine, workload, {.concurrency = 2 * c.config.max_batch_size},
+                                   seed + std::uint64_t(round), vocabulary, clock);
       c.tokens_per_s.push_back(run.output_tokens_per_s);
     }
   }
@@ -112,8 +113,8 @@ int main_of(int argc, char** argv) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < base.size(); ++i) ratios.push_back(c.tokens_per_s[i] / base[i]);
     const auto [low, high] = std::ranges::minmax(c.tokens_per_s);
-    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median_of(c.tokens_per_s), low,
-                high, median_of(ratios));
+    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median_of(c.tokens_per_s),
+                low, high, median_of(ratios));
   }
   return 0;
 }

@@ -139,6 +139,7 @@ template <const KvFormat& Format>
 struct Avx2 {
   static constexpr bool kWindowed = kChannelBits<Format> > 0;
   using Exact = Avx2<kKvBf16>;
+  static constexpr int kStoredRows = 0;
 
   PARETUNE_AVX2 static void expand(const std::byte* stored, std::size_t bytes, int count,
                                    int head_dim, int dp, float* out) {

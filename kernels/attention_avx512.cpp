@@ -1,4 +1,7 @@
 // Attention's inner operations with AVX-512, 16 floats at a time.
+#include <algorithm>
+#include <array>
+
 #include "kernels/attention_blocks.h"
 #include "kernels/attention_kernels.h"
 #include "kernels/exp_avx.h"
@@ -174,10 +177,91 @@ void weigh_rows(const float* weights, std::size_t stride, const float* values, i
   for (; d < dp; d += 16) weigh<MR, 1>(weights, stride, values + d, count, dp, sums + d);
 }
 
+constexpr __mmask16 lanes(int d, int head_dim) {
+  return static_cast<__mmask16>(d + 16 <= head_dim ? 0xffff : (1u << (head_dim - d)) - 1);
+}
+
+// As score_rows, from `count` stored keys, `bytes` apart.
+template <class Load, int MR>
+PARETUNE_AVX512 void score_stored(const float* q, const std::byte* stored, std::size_t bytes,
+                                  int count, int head_dim, int dp, float* scores,
+                                  std::size_t stride) {
+  for (int key = 0; key < count; key += 4) {
+    const std::size_t last = static_cast<std::size_t>(count - 1), first = std::size_t(key);
+    const Load load[4] = {Load(stored + first * bytes),
+                          Load(stored + std::min(first + 1, last) * bytes),
+                          Load(stored + std::min(first + 2, last) * bytes),
+                          Load(stored + std::min(first + 3, last) * bytes)};
+    __m512 sums[4][4];
+    PARETUNE_UNROLL for (int r = 0; r < 4; ++r) {
+      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] = _mm512_setzero_ps();
+    }
+    for (int d = 0; d < dp; d += 16) {
+      const __mmask16 mask = lanes(d, head_dim);
+      __m512 k[4];
+      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) k[i] = load[i](d, mask);
+      PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+        const __m512 a = _mm512_loadu_ps(q + r * dp + d);
+        PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] =
+            _mm512_fmadd_ps(a, k[i], sums[r][i]);
+      }
+    }
+    const __m512 partial[4] = {add_pairs(sums[0]), add_pairs(sums[1]), add_pairs(sums[2]),
+                               add_pairs(sums[3])};
+    const __m512 total = add_parts(partial);
+    const auto stored_keys = static_cast<__mmask8>((1u << std::min(4, count - key)) - 1);
+    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+      const __m512i part = _mm512_set1_epi32(4 * r);
+      const __m512i lane =
+          _mm512_add_epi32(part, _mm512_setr_epi32(0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      _mm_mask_storeu_ps(scores + static_cast<std::size_t>(r) * stride + key, stored_keys,
+                         _mm512_castps512_ps128(_mm512_permutexvar_ps(lane, total)));
+    }
+  }
+}
+
+// As weigh, with `count` stored values, `bytes` apart, from dimension d on.
+template <class Load, int MR, int Count>
+PARETUNE_AVX512 void weigh_stored(const float* weights, std::size_t stride, const std::byte* stored,
+                                  std::size_t bytes, int count, int head_dim, int dp, int d,
+                                  float* sums) {
+  __m512 sum[MR][Count];
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
+        _mm512_loadu_ps(sums + r * dp + d + 16 * i);
+  }
+  for (int key = 0; key < count; ++key, stored += bytes) {
+    const Load load(stored);
+    __m512 v[Count];
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) v[i] =
+        load(d + 16 * i, lanes(d + 16 * i, head_dim));
+    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+      const __m512 a = _mm512_set1_ps(weights[r * stride + key]);
+      PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
+          _mm512_fmadd_ps(a, v[i], sum[r][i]);
+    }
+  }
+  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
+    PARETUNE_UNROLL for (int i = 0; i < Count; ++i)
+        _mm512_storeu_ps(sums + r * dp + d + 16 * i, sum[r][i]);
+  }
+}
+
+template <class Load, int MR>
+void weigh_stored_rows(const float* weights, std::size_t stride, const std::byte* stored,
+                       std::size_t bytes, int count, int head_dim, int dp, float* sums) {
+  int d = 0;
+  for (; d + 64 <= dp; d += 64)
+    weigh_stored<Load, MR, 4>(weights, stride, stored, bytes, count, head_dim, dp, d, sums);
+  for (; d < dp; d += 16)
+    weigh_stored<Load, MR, 1>(weights, stride, stored, bytes, count, head_dim, dp, d, sums);
+}
+
 template <const KvFormat& Format>
 struct Avx512 {
   static constexpr bool kWindowed = kChannelBits<Format> > 0;
   using Exact = Avx512<kKvBf16>;
+  static constexpr int kStoredRows = kWindowed ? 0 : 4;
 
   // `count` stored vectors, `bytes` apart, as (count, dp) floats
   PARETUNE_AVX512 static void expand(const std::byte* stored, std::size_t bytes, int count,
@@ -235,6 +319,25 @@ struct Avx512 {
     if (rows == 3) weigh_rows<3>(weights, stride, values, count, dp, sums);
     if (rows == 2) weigh_rows<2>(weights, stride, values, count, dp, sums);
     if (rows == 1) weigh_rows<1>(weights, stride, values, count, dp, sums);
+  }
+
+  // The same from `count` stored vectors, `bytes` apart, for at most kStoredRows rows; to the bit
+  // what expand and then scores or accumulate give.
+  static void scores_of_stored(const float* q, int rows, const std::byte* stored, std::size_t bytes,
+                               int count, int head_dim, int dp, float* scores, std::size_t stride) {
+    constexpr std::array kByRows{score_stored<Load<Format>, 1>, score_stored<Load<Format>, 2>,
+                                 score_stored<Load<Format>, 3>, score_stored<Load<Format>, 4>};
+    kByRows[static_cast<std::size_t>(rows - 1)](q, stored, bytes, count, head_dim, dp, scores,
+                                                stride);
+  }
+  static void accumulate_stored(const float* weights, std::size_t stride, int rows,
+                                const std::byte* stored, std::size_t bytes, int count, int head_dim,
+                                int dp, float* sums) {
+    constexpr std::array kByRows{
+        weigh_stored_rows<Load<Format>, 1>, weigh_stored_rows<Load<Format>, 2>,
+        weigh_stored_rows<Load<Format>, 3>, weigh_stored_rows<Load<Format>, 4>};
+    kByRows[static_cast<std::size_t>(rows - 1)](weights, stride, stored, bytes, count, head_dim, dp,
+                                                sums);
   }
 
   // count is a multiple of 16 in both

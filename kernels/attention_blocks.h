@@ -106,6 +106,70 @@ void expand_block(const KvPages& kv, bool keys, int kv_head, int begin, int coun
   std::fill(out + std::size_t(count) * dp, out + std::size_t((count + 3) / 4 * 4) * dp, 0.0f);
 }
 
+// Calls visit(done, stored, run) for every page's run of keys or values [begin, begin + count) of a
+// format without a window: `run` vectors from `stored` on, the first being begin + done.
+template <class Visit>
+void for_each_run(const KvPages& kv, bool keys, int kv_head, int begin, int count, Visit&& visit) {
+  for (int done = 0, run = 0; done < count; done += run) {
+    const int token = begin + done;
+    run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
+    visit(done, keys ? kv.key(token, kv_head) : kv.value(token, kv_head), run);
+  }
+}
+
+// Asks for the block that `rows` rows read next, where they are few enough to wait for it. Pages
+// lie apart, so that the hardware sees no stream to follow.
+template <class Ops>
+void prefetch_block(int rows, const KvPages& kv, bool keys, int kv_head, int begin, int end) {
+  if (rows > Ops::kStoredRows) return;
+  const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+  for_each_run(kv, keys, kv_head, begin, std::min(kKeyBlock, end - begin),
+               [&](int, const std::byte* stored, int run) {
+                 for (std::size_t i = 0; i < static_cast<std::size_t>(run) * bytes; i += 64)
+                   __builtin_prefetch(stored + i);
+               });
+}
+
+// scores (rows, stride) of s.queries with keys [begin, begin + count)
+template <class Ops>
+void score_block(const AttentionScratch& s, int rows, const KvPages& kv, int kv_head, int begin,
+                 int count, int exact_from, float* scores, std::size_t stride) {
+  const int dp = padded_head_dim(kv.head_dim);
+  if constexpr (Ops::kStoredRows > 0) {
+    if (rows <= Ops::kStoredRows) {
+      const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+      for_each_run(kv, true, kv_head, begin, count,
+                   [&](int done, const std::byte* stored, int run) {
+                     Ops::scores_of_stored(s.queries, rows, stored, bytes, run, kv.head_dim, dp,
+                                           scores + done, stride);
+                   });
+      return;
+    }
+  }
+  expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
+  Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, scores, stride);
+}
+
+// s.sums (rows, dp) += weights (rows, stride) times values [begin, begin + count).
+template <class Ops>
+void weigh_block(const AttentionScratch& s, int rows, const KvPages& kv, int kv_head, int begin,
+                 int count, int exact_from, const float* weights, std::size_t stride) {
+  const int dp = padded_head_dim(kv.head_dim);
+  if constexpr (Ops::kStoredRows > 0) {
+    if (rows <= Ops::kStoredRows) {
+      const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+      for_each_run(kv, false, kv_head, begin, count,
+                   [&](int done, const std::byte* stored, int run) {
+                     Ops::accumulate_stored(weights + done, stride, rows, stored, bytes, run,
+                                            kv.head_dim, dp, s.sums);
+                   });
+      return;
+    }
+  }
+  expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
+  Ops::accumulate(weights, stride, rows, s.block, count, dp, s.sums);
+}
+
 // The queries of tokens [token, token + tokens) for one KV head: row t * group + h.
 inline void gather_queries(const float* q, int n_heads, const KvPages& kv, int kv_head, int group,
                            int token, int tokens, float scale, float* out) {
@@ -171,8 +235,8 @@ void attend_keys(const AttentionScratch& s, int rows, int group, const KvPages& 
   const int dp = padded_head_dim(kv.head_dim), exact_from = kv.exact_from(first);
   for (int begin = key_begin; begin < key_end; begin += kKeyBlock) {
     const int count = std::min(kKeyBlock, key_end - begin);
-    expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
-    Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores, kKeyBlock);
+    prefetch_block<Ops>(rows, kv, false, kv_head, begin, key_end);
+    score_block<Ops>(s, rows, kv, kv_head, begin, count, exact_from, s.scores, kKeyBlock);
     for (int row = 0; row < rows; ++row) {
       float* scores = s.scores + row * kKeyBlock;
       const int visible = std::clamp(first + row / group + 1 - begin, 0, count);
@@ -192,8 +256,8 @@ void attend_keys(const AttentionScratch& s, int rows, int group, const KvPages& 
       }
       s.totals[row] += Ops::exponentials(scores, whole, maximum);
     }
-    expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
-    Ops::accumulate(s.scores, kKeyBlock, rows, s.block, count, dp, s.sums);
+    prefetch_block<Ops>(rows, kv, true, kv_head, begin + kKeyBlock, key_end);
+    weigh_block<Ops>(s, rows, kv, kv_head, begin, count, exact_from, s.scores, kKeyBlock);
   }
 }
 
@@ -283,8 +347,9 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
     const int context = past + token + tokens, exact_from = kv.exact_from(past + token);
     for (int begin = 0; begin < context; begin += kKeyBlock) {
       const int count = std::min(kKeyBlock, context - begin);
-      expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
-      Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, s.scores + begin, stride);
+      const bool last = begin + kKeyBlock >= context;
+      prefetch_block<Ops>(rows, kv, !last, kv_head, last ? 0 : begin + kKeyBlock, context);
+      score_block<Ops>(s, rows, kv, kv_head, begin, count, exact_from, s.scores + begin, stride);
     }
     const int whole = (context + 15) / 16 * 16;
     for (int row = 0; row < rows; ++row) {
@@ -294,8 +359,8 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
     }
     for (int begin = 0; begin < context; begin += kKeyBlock) {
       const int count = std::min(kKeyBlock, context - begin);
-      expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
-      Ops::accumulate(s.scores + begin, stride, rows, s.block, count, dp, s.sums);
+      prefetch_block<Ops>(rows, kv, false, kv_head, begin + kKeyBlock, context);
+      weigh_block<Ops>(s, rows, kv, kv_head, begin, count, exact_from, s.scores + begin, stride);
     }
     scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);
   }

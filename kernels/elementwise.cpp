@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/elementwise_kernels.h"
+#include "kernels/packing.h"
 
 namespace paretune {
 namespace scalar {
@@ -43,6 +44,16 @@ void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines
   }
 }
 
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
+  float largest = 0;
+  for (const float v : x) largest = std::max(largest, std::fabs(v));
+  const auto [scale, inverse] = SymmetricScale(largest);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    codes[i] = static_cast<std::int8_t>(round_within(x[i] * inverse, -127, 127));
+  std::ranges::fill(codes.subspan(x.size()), std::int8_t{0});
+  return scale;
+}
+
 float softmax(std::span<float> x) {
   const float maximum = *std::max_element(x.begin(), x.end());
   double total = 0;
@@ -66,8 +77,8 @@ int argmax(std::span<const float> x) {
 }  // namespace scalar
 
 constinit const Elementwise kElementwiseScalar{
-    Isa::baseline, scalar::rms_norm, scalar::add,         scalar::silu_mul,
-    scalar::rope,  scalar::softmax,  scalar::log_sum_exp, scalar::argmax};
+    Isa::baseline,         scalar::rms_norm, scalar::add,         scalar::silu_mul, scalar::rope,
+    scalar::quantize_int8, scalar::softmax,  scalar::log_sum_exp, scalar::argmax};
 
 std::span<const Elementwise* const> elementwise_variants() {
   static constexpr std::array kVariants{&kElementwiseAvx512, &kElementwiseAvx2,
@@ -96,6 +107,9 @@ void silu_mul(std::span<const float> gate, std::span<const float> up, std::span<
 void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines,
           std::span<const float> sines) {
   best().rope(vectors, head_dim, cosines, sines);
+}
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
+  return best().quantize_int8(x, codes);
 }
 float softmax(std::span<float> x) { return best().softmax(x); }
 float log_sum_exp(std::span<const float> x) { return best().log_sum_exp(x); }

@@ -2,6 +2,7 @@
 // dispatches by itself on the CPU.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 namespace paretune {
@@ -20,6 +21,11 @@ void silu_mul(std::span<const float> gate, std::span<const float> up, std::span<
 // / 2) of its position. Pairs are (i, i + head_dim/2), as Hugging Face stores Llama.
 void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines,
           std::span<const float> sines);
+
+// codes = x / scale, rounded to the nearest of -127 … 127 (ties to even); returns the scale,
+// largest |x| / 127, or 0 with codes of 0 where that is next to nothing. Further codes are 0. All
+// instruction sets give the same.
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes);
 
 // In place, returns log(sum(exp(x))). x: (n)
 float softmax(std::span<float> x);

@@ -6,6 +6,7 @@
 
 #include "kernels/elementwise_kernels.h"
 #include "kernels/exp_avx.h"
+#include "kernels/packing.h"
 #include "kernels/target.h"
 
 namespace paretune {
@@ -133,9 +134,37 @@ PARETUNE_AVX2 int argmax(std::span<const float> x) {
   return 0;
 }
 
+PARETUNE_AVX2 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  __m256 largest8 = _mm256_setzero_ps();
+  std::size_t i = 0;
+  for (; i + 8 <= x.size(); i += 8)
+    largest8 = _mm256_max_ps(_mm256_andnot_ps(sign, _mm256_loadu_ps(x.data() + i)), largest8);
+  alignas(32) float each[8];
+  _mm256_store_ps(each, largest8);
+  float largest = *std::max_element(each, each + 8);
+  for (; i < x.size(); ++i) largest = std::max(largest, x[i] < 0 ? -x[i] : x[i]);
+
+  const auto [scale, inverse] = SymmetricScale(largest);
+  for (i = 0; i + 8 <= x.size(); i += 8) {
+    const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x.data() + i), _mm256_set1_ps(inverse));
+    const __m256 clamped =
+        _mm256_min_ps(_mm256_max_ps(scaled, _mm256_set1_ps(-127)), _mm256_set1_ps(127));
+    const __m256i wide = _mm256_cvtps_epi32(clamped);
+    const __m128i codes16 =
+        _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(codes.data() + i),
+                     _mm_packs_epi16(codes16, codes16));
+  }
+  for (; i < x.size(); ++i)
+    codes[i] = static_cast<std::int8_t>(round_within(x[i] * inverse, -127, 127));
+  std::ranges::fill(codes.subspan(x.size()), std::int8_t{0});
+  return scale;
+}
+
 }  // namespace
 
-constinit const Elementwise kElementwiseAvx2{Isa::avx2, rms_norm, add,         silu_mul,
-                                             rope,      softmax,  log_sum_exp, argmax};
+constinit const Elementwise kElementwiseAvx2{Isa::avx2,     rms_norm, add,         silu_mul, rope,
+                                             quantize_int8, softmax,  log_sum_exp, argmax};
 
 }  // namespace paretune

@@ -5,6 +5,7 @@
 
 #include "kernels/elementwise_kernels.h"
 #include "kernels/exp_avx.h"
+#include "kernels/packing.h"
 #include "kernels/target.h"
 
 namespace paretune {
@@ -127,9 +128,29 @@ PARETUNE_AVX512 int argmax(std::span<const float> x) {
   return 0;
 }
 
+PARETUNE_AVX512 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
+  __m512 largest16 = _mm512_setzero_ps();
+  for (std::size_t i = 0; i < x.size(); i += 16) {
+    // The second operand is returned where the first is not a number.
+    largest16 = _mm512_max_ps(
+        _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(i, x.size()), x.data() + i)), largest16);
+  }
+  const SymmetricScale symmetric(_mm512_reduce_max_ps(largest16));
+  const __m512 inverse = _mm512_set1_ps(symmetric.inverse);
+  for (std::size_t i = 0; i < codes.size(); i += 16) {
+    const __mmask16 given = i < x.size() ? lanes(i, x.size()) : __mmask16{0};
+    const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(given, x.data() + i), inverse);
+    const __m512 clamped =
+        _mm512_min_ps(_mm512_max_ps(scaled, _mm512_set1_ps(-127)), _mm512_set1_ps(127));
+    _mm_mask_storeu_epi8(codes.data() + i, lanes(i, codes.size()),
+                         _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(clamped)));
+  }
+  return symmetric.scale;
+}
+
 }  // namespace
 
-constinit const Elementwise kElementwiseAvx512{Isa::avx512, rms_norm, add,         silu_mul,
-                                               rope,        softmax,  log_sum_exp, argmax};
+constinit const Elementwise kElementwiseAvx512{Isa::avx512,   rms_norm, add,         silu_mul, rope,
+                                               quantize_int8, softmax,  log_sum_exp, argmax};
 
 }  // namespace paretune

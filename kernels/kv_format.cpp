@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/elementwise.h"
 #include "kernels/kv_grid.h"
 #include "kernels/narrow_float.h"
 #include "kernels/packing.h"
@@ -32,14 +33,9 @@ void load_bf16(const std::byte* stored, std::span<float> vector) {
 std::size_t int8_bytes(int head_dim) { return sizeof(float) + (std::size_t(head_dim) + 3) / 4 * 4; }
 
 void store_int8(std::span<const float> vector, std::byte* out) {
-  float largest = 0;
-  for (float v : vector) largest = std::max(largest, std::fabs(v));
-  const auto [scale, inverse] = SymmetricScale(largest);
+  auto* const codes = reinterpret_cast<std::int8_t*>(out + sizeof(float));
+  const float scale = quantize_int8(vector, {codes, vector.size()});
   std::memcpy(out, &scale, sizeof scale);
-  auto* codes = reinterpret_cast<std::int8_t*>(out + sizeof scale);
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    codes[i] = static_cast<std::int8_t>(round_within(vector[i] * inverse, -127, 127));
-  }
 }
 void load_int8(const std::byte* stored, std::span<float> vector) {
   float scale;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/elementwise_kernels.h"
 #include "kernels/matmul_kernels.h"
 #include "kernels/narrow_float.h"
 #include "kernels/prepared.h"
@@ -62,13 +63,8 @@ void prepare_int8_scalar(const float* x, int k, int row_begin, int row_end, std:
     const float* from = x + std::size_t(i) * k;
     std::byte* row = prepared + std::size_t(i) * rows.stride;
     auto* codes = reinterpret_cast<std::int8_t*>(row);
-    float largest = 0;
-    for (int j = 0; j < k; ++j) largest = std::max(largest, std::fabs(from[j]));
-    const auto [scale, inverse] = SymmetricScale(largest);
-    for (int j = 0; j < k; ++j) {
-      codes[j] = static_cast<std::int8_t>(round_within(from[j] * inverse, -127, 127));
-    }
-    std::fill(codes + k, codes + rows.kp, std::int8_t{0});
+    const float scale =
+        kElementwiseScalar.quantize_int8({from, std::size_t(k)}, {codes, std::size_t(rows.kp)});
     for (int g = 0; g < rows.groups; ++g) {
       std::int32_t sum = 0;
       for (int j = g * rows.group; j < std::min((g + 1) * rows.group, rows.kp); ++j)

@@ -2,34 +2,39 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstdlib>
-#include <new>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace paretune {
+namespace {
+
+constexpr std::size_t kSlabBytes = std::size_t{8} << 20;
+
+}  // namespace
 
 KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
                int capacity_tokens)
     : page_tokens_(page_tokens),
       n_layers_(shape.n_layers),
       layer_bytes_(kv_page_bytes(format, page_tokens, shape.n_kv_heads, shape.head_dim)),
-      page_bytes_(layer_bytes_ * static_cast<std::size_t>(shape.n_layers)),
+      page_bytes_((layer_bytes_ * static_cast<std::size_t>(shape.n_layers) + 63) / 64 * 64),
       window_layer_bytes_(kv_recent_bytes(format, format.window, shape.n_kv_heads, shape.head_dim)),
       available_(std::max(1, capacity_tokens / page_tokens)),
-      pages_(static_cast<std::size_t>(available_)) {
+      pages_(static_cast<std::size_t>(available_)),
+      slab_pages_(std::clamp<std::size_t>(kSlabBytes / page_bytes_, 1, pages_.size())) {
   assert(format.window == 0 || page_tokens % format.window == 0);
   free_.reserve(pages_.size());
   for (int page = available_ - 1; page >= 0; --page) free_.push_back(page);
 }
 
-KvPool::Memory KvPool::allocate_bytes(std::size_t bytes) {
-  bytes = (bytes + 63) / 64 * 64;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
-  if (!memory) throw std::bad_alloc();
-  allocated_bytes_ += bytes;
-  return {memory, [](std::byte* p) { std::free(p); }};
+std::byte* KvPool::new_page_memory() {
+  if (pages_left_ == 0) {
+    slabs_.emplace_back(slab_pages_ * page_bytes_);
+    allocated_bytes_ += slabs_.back().size();
+    pages_left_ = slab_pages_;
+  }
+  return slabs_.back().data() + (slab_pages_ - pages_left_--) * page_bytes_;
 }
 
 KvPool::PageId KvPool::allocate() {
@@ -42,7 +47,7 @@ KvPool::PageId KvPool::allocate() {
   }
   const PageId id = free_.back();
   Page& page = pages_[static_cast<std::size_t>(id)];
-  if (!page.memory) page.memory = allocate_bytes(page_bytes_);
+  if (!page.memory) page.memory = new_page_memory();
   free_.pop_back();
   page.owners = 1;
   --available_;
@@ -113,15 +118,16 @@ void KvPool::clear_cache() {
 }
 
 std::byte* KvPool::layer(PageId page, int layer) const {
-  return pages_[static_cast<std::size_t>(page)].memory.get() +
+  return pages_[static_cast<std::size_t>(page)].memory +
          static_cast<std::size_t>(layer) * layer_bytes_;
 }
 
 std::vector<std::byte*> KvPool::open_window() {
   if (window_layer_bytes_ == 0) return {};
   if (free_windows_.empty()) {
-    windows_.push_back(allocate_bytes(window_layer_bytes_ * static_cast<std::size_t>(n_layers_)));
-    free_windows_.push_back(windows_.back().get());
+    windows_.emplace_back(window_layer_bytes_ * static_cast<std::size_t>(n_layers_));
+    allocated_bytes_ += windows_.back().size();
+    free_windows_.push_back(windows_.back().data());
   }
   std::vector<std::byte*> layers(static_cast<std::size_t>(n_layers_));
   for (std::size_t layer = 0; layer < layers.size(); ++layer)

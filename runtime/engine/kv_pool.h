@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/kv_pages.h"
+#include "runtime/engine/aligned_buffer.h"
 #include "runtime/model/model_shape.h"
 
 namespace paretune {
@@ -55,16 +56,15 @@ class KvPool {
   void close_window(std::span<std::byte* const> layers);
 
  private:
-  using Memory = std::unique_ptr<std::byte[], void (*)(std::byte*)>;
   struct Page {
-    Memory memory{nullptr, nullptr};  // allocated at first use
+    std::byte* memory = nullptr;  // in a slab, from its first use on
     int owners = 0;
     std::uint64_t key = 0;  // 0: not published
     std::vector<int> tokens;
     std::list<PageId>::iterator lru;  // valid where owners == 0 and key != 0
   };
   void unpublish(PageId page);
-  Memory allocate_bytes(std::size_t bytes);
+  std::byte* new_page_memory();
 
   int page_tokens_;
   int n_layers_;
@@ -75,7 +75,10 @@ class KvPool {
   std::size_t allocated_bytes_ = 0;
   std::vector<Page> pages_;
   std::vector<PageId> free_;
-  std::vector<Memory> windows_;
+  std::vector<AlignedBuffer> slabs_;  // each of many pages, for huge pages
+  std::size_t slab_pages_;
+  std::size_t pages_left_ = 0;  // of the last slab
+  std::vector<AlignedBuffer> windows_;
   std::vector<std::byte*> free_windows_;  // by their first layer
   std::list<PageId> cached_;              // without owners, least recently used first
   std::unordered_map<std::uint64_t, PageId> by_key_;
