@@ -18,7 +18,7 @@ namespace paretune {
 
 // Raised whenever a kernel or a packed layout changes: what was tuned before is then tuned again,
 // and packed files are packed again.
-inline constexpr int kKernelsVersion = 5;
+inline constexpr int kKernelsVersion = 6;
 
 // What the kernel multiplies the weights with; int8 is dynamic, per token.
 enum class Activations { f32, bf16, int8 };

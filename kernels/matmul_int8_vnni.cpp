@@ -5,9 +5,11 @@
 // signed, broadcast from memory. What that adds, 128 Σ a, starts the sum, negated. Codes of groups
 // are unsigned already; - zero * Σ a starts each group's sum.
 //
-// Registers hold up to 8 rows × 2 panels; for m ≤ 4, m rows × 4 panels, to have four streams from
-// memory.
+// Registers hold up to 12 rows × 2 panels, of groups 6; for m ≤ 4, m rows × 4 panels, to have four
+// streams from memory.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "kernels/grouped_avx.h"
 #include "kernels/matmul_kernels.h"
@@ -21,10 +23,19 @@ PARETUNE_AVX512 inline __m512i broadcast(const std::byte* four) {
   return _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(four));
 }
 
+// _mm512_dpbusd_epi32, of which GCC 12 copies the sums there and back again in every round of a
+// loop.
+PARETUNE_AVX512_VNNI inline __m512i add_products(__m512i sum, __m512i u, __m512i s) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));
+  return sum;
+}
+
 inline __mmask16 columns_of(int panel, int n) {
   const int columns = std::min(n - panel * kPanelColumns, kPanelColumns);
   return static_cast<__mmask16>((1u << columns) - 1);
 }
+
+constexpr int kL2Ahead = 256;  // later rows find the panels in L2
 
 struct Whole;  // int8: one group a row
 
@@ -54,7 +65,7 @@ struct Tile<Whole, Count, MR> {
       PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
         const __m512i s = broadcast(a + r * rows.stride + k);
         PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-          sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], u[p], s);
+          sum[r][p] = add_products(sum[r][p], u[p], s);
         }
       }
     }
@@ -122,7 +133,7 @@ struct Tile {
             PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
               const __m512i four = broadcast(a + r * rows.stride + k + 4 * v);
               PARETUNE_UNROLL for (int p = 0; p < Count; ++p) {
-                sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], u[p], four);
+                sum[r][p] = add_products(sum[r][p], u[p], four);
               }
             }
           }
@@ -160,13 +171,20 @@ struct Tile {
 
 using RunTile = void(const std::byte*, const Int8Rows&, const PackedMatrix&, int, int, float*,
                      std::size_t);
-template <class G, int Count>
-constexpr RunTile* kTiles[8] = {
-    Tile<G, Count, 1>::run, Tile<G, Count, 2>::run, Tile<G, Count, 3>::run, Tile<G, Count, 4>::run,
-    Tile<G, Count, 5>::run, Tile<G, Count, 6>::run, Tile<G, Count, 7>::run, Tile<G, Count, 8>::run};
+// By rows, from 1 on.
+template <class G, int Count, int... I>
+constexpr auto tiles(std::integer_sequence<int, I...>) {
+  return std::array<RunTile*, sizeof...(I)>{Tile<G, Count, I + 1>::run...};
+}
+template <class G, int Count, int Rows>
+constexpr auto kTiles = tiles<G, Count>(std::make_integer_sequence<int, Rows>());
+constexpr int kFewRows = 8;  // go in one tile, read from memory once
+// Rows of a tile where there are more: what registers hold of two panels. Groups have their totals
+// beside their sums.
 template <class G>
-constexpr RunTile* kWideTiles[4] = {Tile<G, 4, 1>::run, Tile<G, 4, 2>::run, Tile<G, 4, 3>::run,
-                                    Tile<G, 4, 4>::run};
+constexpr int kRows = 6;
+template <>
+constexpr int kRows<Whole> = 12;
 
 template <const WeightFormat& W>
 struct GridOrWholeOf {
@@ -186,20 +204,21 @@ void int8_vnni(const std::byte* prepared, int m, const PackedMatrix& w, const Wa
                std::size_t ldy) {
   using G = GridOrWhole<W>;
   const Int8Rows rows(w.k, kGroup<W>);
-  const int panels = w.panels();
+  constexpr int kMost = std::max(kFewRows, kRows<G>);
+  const int panels = w.panels(), most = m <= kFewRows ? kFewRows : kRows<G>;
   int panel = 0;
   if (m <= 4 && walk.streams >= 4) {
     for (; panel + 4 <= panels; panel += 4) {
-      kWideTiles<G>[m - 1](prepared, rows, w, panel, walk.prefetch, y, ldy);
+      kTiles<G, 4, 4>[std::size_t(m - 1)](prepared, rows, w, panel, walk.prefetch, y, ldy);
     }
   }
   for (int count; panel < panels; panel += count) {
     count = std::min(panels - panel, std::min(walk.streams, 2));
-    for (int i = 0; i < m; i += 8) {
-      const int tile = std::min(m - i, 8) - 1;
-      RunTile* run = count == 2 ? kTiles<G, 2>[tile] : kTiles<G, 1>[tile];
-      // Later rows find the panels in cache.
-      run(prepared + i * rows.stride, rows, w, panel, i == 0 ? walk.prefetch : 0, y + i * ldy, ldy);
+    for (int i = 0; i < m; i += most) {
+      const auto tile = static_cast<std::size_t>(std::min(m - i, most) - 1);
+      RunTile* run = count == 2 ? kTiles<G, 2, kMost>[tile] : kTiles<G, 1, kMost>[tile];
+      run(prepared + i * rows.stride, rows, w, panel, i == 0 ? walk.prefetch : kL2Ahead,
+          y + i * ldy, ldy);
     }
   }
 }
