@@ -72,6 +72,10 @@ double lower_level(double level, const Workload& workload) {
   return lower < (closed ? 1 : 1e-6) ? 0 : lower;
 }
 
+double higher_level(double level, const Workload& workload) {
+  return workload.arrival.is_closed() ? 0 : level / kLevelStep;
+}
+
 bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
              double timeout_s, double budget_s, TuneObserver& observer,
              const std::atomic<bool>& stop) {

@@ -21,8 +21,9 @@ double level_to_verify(const Trial& base, const Workload& workload);
 // Factor by which a missed SLO lowers the load, and how often at most.
 inline constexpr double kLevelStep = 0.94;
 inline constexpr int kLevelSteps = 5;
-// The next lower load; 0: there is none.
+// The next lower load, and the next higher one; 0: there is none.
 double lower_level(double level, const Workload& workload);
+double higher_level(double level, const Workload& workload);
 
 // Runs the cheapest configs of the front first, at the load that the search found for them or,
 // where that does not hold, at lower ones, at last at the workload's own, until every one on the

@@ -23,6 +23,11 @@ inline constexpr std::array kStartingPoints{
                   "int8",
                   "int8",
                   {"activations=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
+    StartingPoint{
+        "W8A8, int8 cache",
+        "int8",
+        "int8",
+        {"activations=int8", "kv_cache=int8", "prefill_kernel=tuned", "decode_kernel=tuned"}},
     StartingPoint{"W8A8, int8 cache, large batch",
                   "int8",
                   "int8",

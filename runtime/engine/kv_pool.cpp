@@ -22,7 +22,8 @@ KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
       window_layer_bytes_(kv_recent_bytes(format, format.window, shape.n_kv_heads, shape.head_dim)),
       available_(std::max(1, capacity_tokens / page_tokens)),
       pages_(static_cast<std::size_t>(available_)),
-      slab_pages_(std::clamp<std::size_t>(kSlabBytes / page_bytes_, 1, pages_.size())) {
+      slab_pages_(std::clamp<std::size_t>(kSlabBytes / std::max<std::size_t>(page_bytes_, 1), 1,
+                                          pages_.size())) {
   assert(format.window == 0 || page_tokens % format.window == 0);
   free_.reserve(pages_.size());
   for (int page = available_ - 1; page >= 0; --page) free_.push_back(page);
@@ -31,9 +32,9 @@ KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
 std::byte* KvPool::new_page_memory() {
   if (pages_left_ == 0) {
     slabs_.emplace_back(slab_pages_ * page_bytes_);
-    allocated_bytes_ += slabs_.back().size();
     pages_left_ = slab_pages_;
   }
+  allocated_bytes_ += page_bytes_;
   return slabs_.back().data() + (slab_pages_ - pages_left_--) * page_bytes_;
 }
 
@@ -47,7 +48,7 @@ KvPool::PageId KvPool::allocate() {
   }
   const PageId id = free_.back();
   Page& page = pages_[static_cast<std::size_t>(id)];
-  if (!page.memory) page.memory = new_page_memory();
+  if (!page.memory && page_bytes_ > 0) page.memory = new_page_memory();
   free_.pop_back();
   page.owners = 1;
   --available_;

@@ -31,7 +31,7 @@ class KvPool {
   int pages() const { return static_cast<int>(pages_.size()); }
   int pages_for(int tokens) const { return (tokens + page_tokens_ - 1) / page_tokens_; }
   int available() const { return available_; }  // pages that allocate() can still give
-  std::size_t allocated_bytes() const { return allocated_bytes_; }
+  std::size_t allocated_bytes() const { return allocated_bytes_; }  // of pages ever given
 
   // A page of one's own, evicting a cached prefix if need be. available() must be > 0.
   PageId allocate();

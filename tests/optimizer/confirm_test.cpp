@@ -16,6 +16,15 @@ TEST(Confirm, LevelsFallUntilThereIsNone) {
   EXPECT_EQ(lower_level(1, closed), 0);
 }
 
+TEST(Confirm, RatesRiseByTheSteps) {
+  Workload open, closed;
+  closed.arrival.process = &kClosedLoop;
+  open.arrival.process = &kPoisson;
+  EXPECT_DOUBLE_EQ(lower_level(higher_level(10, open), open), 10);
+  EXPECT_GT(higher_level(10, open), 10);
+  EXPECT_EQ(higher_level(8, closed), 0);  // what the workload asks for is what it gets
+}
+
 class ConfirmLevel : public testing::Test {
  protected:
   ConfirmLevel() {

@@ -33,6 +33,13 @@ TEST(KvPoolTest, HandsOutEveryPageOnce) {
   EXPECT_EQ(p.available(), 4);
 }
 
+TEST(KvPoolTest, NeedsNoMemoryWhereNoLayerIsCached) {
+  KvPool p(ModelShape{.n_layers = 0, .n_kv_heads = 1, .head_dim = 8}, kKvF32, 4, 16);
+  EXPECT_EQ(p.pages(), 4);
+  p.release(p.allocate());
+  EXPECT_EQ(p.allocated_bytes(), 0u);
+}
+
 TEST(KvPoolTest, PublishedPagesAreFoundByTheirWholeChain) {
   KvPool p = pool(16);
   const std::uint64_t first = KvPool::key(0, kFirst), second = KvPool::key(first, kSecond);
