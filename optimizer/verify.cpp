@@ -79,9 +79,10 @@ class Verifier {
     return study_.workload.seed + kSeedStride * static_cast<std::uint64_t>(1 + block);
   }
 
-  // Both configs on the same fresh streams, in the order A B, B A. False: interrupted.
+  // Both configs on the same fresh streams, in the order A B, B A. lower_base: the default's level
+  // may be lowered, so that a run which misses says all. False: interrupted.
   bool compare(const Trial& candidate, double level, const Trial& base, double base_level,
-               Verified& a, Verified& b) {
+               bool lower_base, Verified& a, Verified& b) {
     for (int block = 0; block < kMostBlocks; ++block) {
       if (block >= kFewestBlocks) {
         const Estimate ratio = cost_ratio_of(a, b);
@@ -101,7 +102,7 @@ class Verifier {
       if (!first || !second) return false;
       a.blocks.push_back(std::move(*first));
       b.blocks.push_back(std::move(*second));
-      if (!a.meets_slo()) break;  // this level is lost already
+      if (!a.meets_slo() || (lower_base && !b.meets_slo())) break;  // these levels are lost already
     }
     return true;
   }
@@ -119,7 +120,9 @@ class Verifier {
     for (int i = 0; i < kRaises && (both[0].rising || both[1].rising); ++i) {
       for (auto& one : both) {
         const double higher = higher_level(one.level, rated_), begin = clock_.now();
-        one.rising = one.rising && higher > 0 && begin + last_s < deadline_;
+        // What is compared afterwards needs its time too.
+        one.rising =
+            one.rising && higher > 0 && begin + last_s * (1 + 2 * kFewestBlocks) < deadline_;
         if (!one.rising) continue;
         const std::optional<Trial> again = run(one.trial, higher, kMostBlocks + i, false);
         if (!again) return false;
@@ -244,12 +247,14 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
                      (id == 0 ? "" : ", side by side with the default"));
       Verified a, b;
-      if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, a, b)) {
+      const bool lower_base = id != 0 && base.feasible && step < kLevelSteps;
+      if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, lower_base, a,
+                            b)) {
         out.verdict = "not verified: interrupted";
         return;
       }
       const bool base_holds = base.feasible && b.meets_slo();
-      if (id != 0 && base.feasible && !base_holds && step < kLevelSteps) {
+      if (lower_base && !base_holds) {
         base_level = lower_level(base_level, rated);
         if (a.meets_slo() && base_level > 0) continue;
       }

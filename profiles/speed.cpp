@@ -1,6 +1,7 @@
 #include "profiles/speed.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -85,12 +86,19 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
   return speed;
 }
 
+int counted_requests(const Workload& workload, double rate) {
+  if (workload.arrival.process == &kTrace) return workload.num_requests;
+  return std::max(workload.num_requests, static_cast<int>(std::ceil(rate * kLeastSeconds)));
+}
+
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
                        const Workload& workload, double level, std::uint64_t seed,
                        std::span<const std::int32_t> vocabulary, Clock& clock) {
   const std::unique_ptr<Engine> engine = model.engine(config);
   const auto run = [&](const LoadLevel& l) {
-    return run_load(*engine, workload, l, seed, vocabulary, clock);
+    Workload lasting = workload;
+    if (l.rate) lasting.num_requests = counted_requests(workload, *l.rate);
+    return run_load(*engine, lasting, l, seed, vocabulary, clock);
   };
   Speed speed;
   const bool closed = workload.arrival.is_closed();

@@ -24,8 +24,14 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
                     std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
                     int rate_steps = 2);
 
+// How many requests a run counts whose speed is promised: those of the workload or, so that a load
+// which is too high has time to show, as many as arrive in kLeastSeconds. Traces are played as they
+// are.
+inline constexpr double kLeastSeconds = 1;
+int counted_requests(const Workload& workload, double rate);
+
 // The same at a level found before (requests/s, or requests in flight in a closed loop) and with no
-// search: the workload's own load and that level, each run once.
+// search: the workload's own load and that level, each run once, of counted_requests.
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
                        const Workload& workload, double level, std::uint64_t seed,
                        std::span<const std::int32_t> vocabulary, Clock& clock);
