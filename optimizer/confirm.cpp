@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "optimizer/drift.h"
+#include "optimizer/expected.h"
 #include "optimizer/judge.h"
 #include "profiles/rate_search.h"
 #include "profiles/speed.h"
@@ -14,18 +15,14 @@ namespace {
 
 constexpr std::uint64_t kSeedOffset = 500'000'003;  // from the search's seed; not verification's
 
-// The cheapest of the front, the default before all, that has only the search's numbers; then what
-// a slower machine may have kept off the front.
+// The default before all, then the cheapest by expectation that has only the search's numbers.
 Trial* next(Study& study) {
   const auto wanted = [&](int id) -> Trial* {
     Trial& trial = study.trials[static_cast<std::size_t>(id)];
     return trial.feasible && !trial.searched ? &trial : nullptr;
   };
   if (Trial* const base = wanted(0)) return base;
-  for (const int id : study.front) {
-    if (Trial* const trial = wanted(id)) return trial;
-  }
-  for (const int id : front_without_drift(study)) {
+  for (const int id : promising(study)) {
     if (Trial* const trial = wanted(id)) return trial;
   }
   return nullptr;

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "optimizer/judge.h"
-#include "search/pareto.h"
-
 namespace paretune {
 namespace {
 
@@ -25,19 +22,6 @@ Objectives without_drift(const Trial& trial) {
   objectives.usd_per_million_output_tokens /= trial.slowdown;
   objectives.latency_ms /= trial.slowdown;
   return objectives;
-}
-
-std::vector<int> front_without_drift(const Study& study) {
-  std::vector<int> ids;
-  std::vector<Scores> scores;
-  for (const Trial& trial : study.trials) {
-    if (!trial.feasible) continue;
-    ids.push_back(trial.id);
-    scores.push_back(raw_scores(without_drift(trial)));
-  }
-  std::vector<int> front;
-  for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);
-  return front;
 }
 
 std::string drift_text(const Study& study) {

@@ -16,9 +16,6 @@ double slowdown(double canary_s, double default_canary_s);
 // canary. What the search compares; never reported as measured.
 Objectives without_drift(const Trial& trial);
 
-// Of those that meet the limits, the front as it would be without drift, ids ascending.
-std::vector<int> front_without_drift(const Study& study);
-
 // What of it there was, for people; "": none that matters.
 std::string drift_text(const Study& study);
 

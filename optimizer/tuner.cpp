@@ -128,7 +128,8 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   return policies;
 }
 
-// A few of the proposed policies, spread over the trade-off, on the fastest kernels.
+// A few of the proposed policies, spread over the trade-off, on the fastest kernels, each with both
+// caches that lose next to nothing.
 std::vector<DeployConfig> proposed_starts(const Study& study, const Target& target) {
   constexpr std::size_t kStarts = 4;
   std::vector<DeployConfig> starts;
@@ -139,7 +140,10 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
     config.activations.name = "int8";
     config.smoothing.name = "hadamard";  // most of what int8 activations lose, it gives back
     config.prefill_kernel.name = config.decode_kernel.name = "tuned";
-    starts.push_back(canonical(config, target));
+    for (const KvFormat* const cache : {config.kv_cache, &kKvInt8}) {
+      config.kv_cache = cache;
+      starts.push_back(canonical(config, target));
+    }
   }
   return starts;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "optimizer/confirm.h"
+#include "optimizer/expected.h"
 #include "optimizer/judge.h"
 #include "optimizer/paired.h"
 
@@ -190,7 +191,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   Verifier verifier(study, rated, profiler, clock, timeout_s, deadline, stop);
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
-  std::vector<int> candidates = study.front;  // by cost
+  std::vector<int> candidates = promising(study);  // by expected cost
   std::erase(candidates, 0);
   if (base.feasible) candidates.push_back(0);
   const GateMargins margins = margins_of(study.workload);

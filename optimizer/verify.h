@@ -10,8 +10,8 @@
 
 namespace paretune {
 
-// Tries the feasible front from the cheapest on, at most three, until one keeps the SLOs and costs
-// no more than the default measured in the same minutes; where none does, the default is
+// Tries what is promising (expected.h), the cheapest first, at most three, until one keeps the SLOs
+// and costs no more than the default measured in the same minutes; where none does, the default is
 // recommended. A config that misses the SLOs at its promised rate is tried again at lower ones, and
 // the cost that is verified is that of the rate that held. Fills study.verification and
 // study.picks. rated: the workload with its rate settled. After the deadline, on the clock, no pair

@@ -1,0 +1,55 @@
+#include "optimizer/expected.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "optimizer/drift.h"
+#include "optimizer/judge.h"
+#include "optimizer/prior.h"
+#include "search/pareto.h"
+
+namespace paretune {
+namespace {
+
+void cheapest_first(std::vector<int>& ids, const Study& study) {
+  std::ranges::sort(ids, {}, [&](int id) {
+    const Trial& trial = study.trials[static_cast<std::size_t>(id)];
+    return std::pair(expected_objectives(trial, study.trials).usd_per_million_output_tokens, id);
+  });
+}
+
+}  // namespace
+
+Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials) {
+  Objectives expected = without_drift(trial);
+  if (trial.searched || !trial.predicted) return expected;
+  const double predicted =
+      corrected(*trial.predicted, trials).objectives.usd_per_million_output_tokens;
+  double& cost = expected.usd_per_million_output_tokens;
+  if (predicted > 0 && std::isfinite(predicted)) cost = std::sqrt(cost * predicted);
+  return expected;
+}
+
+std::vector<int> expected_front(const Study& study) {
+  std::vector<int> ids;
+  std::vector<Scores> scores;
+  for (const Trial& trial : study.trials) {
+    if (!trial.feasible) continue;
+    ids.push_back(trial.id);
+    scores.push_back(raw_scores(expected_objectives(trial, study.trials)));
+  }
+  std::vector<int> front;
+  for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);
+  cheapest_first(front, study);
+  return front;
+}
+
+std::vector<int> promising(const Study& study) {
+  std::vector<int> ids = expected_front(study);
+  for (const int id : study.front)
+    if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  cheapest_first(ids, study);
+  return ids;
+}
+
+}  // namespace paretune
