@@ -19,6 +19,8 @@ constexpr int kCandidates = 3;
 constexpr int kFewestBlocks = 3, kMostBlocks = 6;
 constexpr double kPrecise = 1.25;
 constexpr int kRaises = 5;  // at most, of either rate, before they are compared
+constexpr int kAttempts =
+    kLevelSteps + kRaises;  // to compare them, one rate or both lower each time
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
 
 // What is compared and promised: name with unit, value.
@@ -244,11 +246,11 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
         return;
       }
     }
-    for (int step = 0; step <= kLevelSteps; ++step) {
+    for (int step = 0; step <= kAttempts; ++step) {
       observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
                      (id == 0 ? "" : ", side by side with the default"));
       Verified a, b;
-      const bool lower_base = id != 0 && base.feasible && step < kLevelSteps;
+      const bool lower_base = id != 0 && base.feasible && step < kAttempts;
       if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, lower_base, a,
                             b)) {
         out.verdict = "not verified: interrupted";
