@@ -142,7 +142,11 @@ void Console::summary(const Study& study, const std::string& folder) {
   if (study.trials.empty()) return;
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");
-  for (const int id : study.front) {
+  std::vector<int> listed = study.front;
+  // What held when it was measured again may lie behind what was measured once, and luckily.
+  for (const Pick& pick : study.picks)
+    if (std::ranges::find(listed, pick.trial) == listed.end()) listed.push_back(pick.trial);
+  for (const int id : listed) {
     const Trial& trial = study.trials[static_cast<std::size_t>(id)];
     std::string names;
     for (const Pick& pick : study.picks) {

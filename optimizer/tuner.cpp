@@ -28,7 +28,7 @@ namespace {
 // measures two configs three times or more, the first time at two loads, without a search; a config
 // of the front is measured again at both; the quality gate asks more questions than a trial, and
 // rates may not hold.
-constexpr double kVerificationTrials = 3.5, kConfirmationTrials = 0.7, kGateTrials = 3.5;
+constexpr double kVerificationTrials = 5.5, kConfirmationTrials = 0.7, kGateTrials = 3.5;
 constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
