@@ -113,91 +113,42 @@ PARETUNE_AVX512 inline __m512 add_parts(const __m512 (&rows)[4]) {
   return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
 
-// scores[MR][keys] = q (MR, dp) · keys (count, dp)ᵀ, 4 keys at a time
-template <int MR>
-PARETUNE_AVX512 void score_rows(const float* q, const float* keys, int count, int dp, float* scores,
-                                std::size_t stride) {
-  for (int key = 0; key < count; key += 4, keys += std::size_t(4) * dp) {
-    __m512 sums[4][4];
-    PARETUNE_UNROLL for (int r = 0; r < 4; ++r) {
-      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] = _mm512_setzero_ps();
-    }
-    for (int d = 0; d < dp; d += 16) {
-      __m512 k[4];
-      PARETUNE_UNROLL for (int i = 0; i < 4; ++i) k[i] = _mm512_loadu_ps(keys + i * dp + d);
-      PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-        const __m512 a = _mm512_loadu_ps(q + r * dp + d);
-        PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] =
-            _mm512_fmadd_ps(a, k[i], sums[r][i]);
-      }
-    }
-    const __m512 partial[4] = {add_pairs(sums[0]), add_pairs(sums[1]), add_pairs(sums[2]),
-                               add_pairs(sums[3])};
-    const __m512 total = add_parts(partial);
-    _mm_storeu_ps(scores + key, _mm512_castps512_ps128(total));
-    if constexpr (MR > 1) _mm_storeu_ps(scores + stride + key, _mm512_extractf32x4_ps(total, 1));
-    if constexpr (MR > 2)
-      _mm_storeu_ps(scores + 2 * stride + key, _mm512_extractf32x4_ps(total, 2));
-    if constexpr (MR > 3)
-      _mm_storeu_ps(scores + 3 * stride + key, _mm512_extractf32x4_ps(total, 3));
-  }
-}
-
-// sums[MR][Count * 16] += weights (MR, count) · values (count, dp)
-template <int MR, int Count>
-PARETUNE_AVX512 void weigh(const float* weights, std::size_t stride, const float* values, int count,
-                           int dp, float* sums) {
-  __m512 sum[MR][Count];
-  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
-        _mm512_loadu_ps(sums + r * dp + 16 * i);
-  }
-  for (int key = 0; key < count; ++key) {
-    __m512 v[Count];
-    PARETUNE_UNROLL for (int i = 0; i < Count; ++i) {
-      v[i] = _mm512_loadu_ps(values + std::size_t(key) * dp + 16 * i);
-    }
-    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-      const __m512 a = _mm512_set1_ps(weights[r * stride + key]);
-      PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
-          _mm512_fmadd_ps(a, v[i], sum[r][i]);
-    }
-  }
-  PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-    PARETUNE_UNROLL for (int i = 0; i < Count; ++i)
-        _mm512_storeu_ps(sums + r * dp + 16 * i, sum[r][i]);
-  }
-}
-
-template <int MR>
-void weigh_rows(const float* weights, std::size_t stride, const float* values, int count, int dp,
-                float* sums) {
-  int d = 0;
-  for (; d + 64 <= dp; d += 64) weigh<MR, 4>(weights, stride, values + d, count, dp, sums + d);
-  for (; d < dp; d += 16) weigh<MR, 1>(weights, stride, values + d, count, dp, sums + d);
-}
-
 constexpr __mmask16 lanes(int d, int head_dim) {
   return static_cast<__mmask16>(d + 16 <= head_dim ? 0xffff : (1u << (head_dim - d)) - 1);
 }
 
-// As score_rows, from `count` stored keys, `bytes` apart.
+// `count` vectors, `bytes` apart, that a Load reads.
+struct Vectors {
+  const std::byte* first;
+  std::size_t bytes;
+  int count, head_dim;
+};
+
+// Rows of dp floats, a multiple of 16.
+struct LoadRow {
+  explicit LoadRow(const std::byte* row) : from(reinterpret_cast<const float*>(row)) {}
+  PARETUNE_AVX512 __m512 operator()(int d, __mmask16) const { return _mm512_loadu_ps(from + d); }
+  const float* from;
+};
+Vectors float_rows(const float* rows, int count, int dp) {
+  return {reinterpret_cast<const std::byte*>(rows), std::size_t(dp) * sizeof(float), count, dp};
+}
+
+// scores[MR][keys] = q (MR, dp) · keysᵀ, 4 keys at a time
 template <class Load, int MR>
-PARETUNE_AVX512 void score_stored(const float* q, const std::byte* stored, std::size_t bytes,
-                                  int count, int head_dim, int dp, float* scores,
-                                  std::size_t stride) {
-  for (int key = 0; key < count; key += 4) {
-    const std::size_t last = static_cast<std::size_t>(count - 1), first = std::size_t(key);
-    const Load load[4] = {Load(stored + first * bytes),
-                          Load(stored + std::min(first + 1, last) * bytes),
-                          Load(stored + std::min(first + 2, last) * bytes),
-                          Load(stored + std::min(first + 3, last) * bytes)};
+PARETUNE_AVX512 void score_rows(const float* q, Vectors keys, int dp, float* scores,
+                                std::size_t stride) {
+  const auto load_at = [&](int key) {
+    return Load(keys.first + std::size_t(std::min(key, keys.count - 1)) * keys.bytes);
+  };
+  for (int key = 0; key < keys.count; key += 4) {
+    const Load load[4] = {load_at(key), load_at(key + 1), load_at(key + 2), load_at(key + 3)};
     __m512 sums[4][4];
     PARETUNE_UNROLL for (int r = 0; r < 4; ++r) {
       PARETUNE_UNROLL for (int i = 0; i < 4; ++i) sums[r][i] = _mm512_setzero_ps();
     }
     for (int d = 0; d < dp; d += 16) {
-      const __mmask16 mask = lanes(d, head_dim);
+      const __mmask16 mask = lanes(d, keys.head_dim);
       __m512 k[4];
       PARETUNE_UNROLL for (int i = 0; i < 4; ++i) k[i] = load[i](d, mask);
       PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
@@ -209,32 +160,32 @@ PARETUNE_AVX512 void score_stored(const float* q, const std::byte* stored, std::
     const __m512 partial[4] = {add_pairs(sums[0]), add_pairs(sums[1]), add_pairs(sums[2]),
                                add_pairs(sums[3])};
     const __m512 total = add_parts(partial);
-    const auto stored_keys = static_cast<__mmask8>((1u << std::min(4, count - key)) - 1);
-    PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
-      const __m512i part = _mm512_set1_epi32(4 * r);
-      const __m512i lane =
-          _mm512_add_epi32(part, _mm512_setr_epi32(0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-      _mm_mask_storeu_ps(scores + static_cast<std::size_t>(r) * stride + key, stored_keys,
-                         _mm512_castps512_ps128(_mm512_permutexvar_ps(lane, total)));
-    }
+    const auto there = static_cast<__mmask8>((1u << std::min(4, keys.count - key)) - 1);
+    float* const to = scores + key;
+    _mm_mask_storeu_ps(to, there, _mm512_castps512_ps128(total));
+    if constexpr (MR > 1) _mm_mask_storeu_ps(to + stride, there, _mm512_extractf32x4_ps(total, 1));
+    if constexpr (MR > 2)
+      _mm_mask_storeu_ps(to + 2 * stride, there, _mm512_extractf32x4_ps(total, 2));
+    if constexpr (MR > 3)
+      _mm_mask_storeu_ps(to + 3 * stride, there, _mm512_extractf32x4_ps(total, 3));
   }
 }
 
-// As weigh, with `count` stored values, `bytes` apart, from dimension d on.
+// sums[MR][d … d + Count * 16] += weights (MR, count) · values
 template <class Load, int MR, int Count>
-PARETUNE_AVX512 void weigh_stored(const float* weights, std::size_t stride, const std::byte* stored,
-                                  std::size_t bytes, int count, int head_dim, int dp, int d,
-                                  float* sums) {
+PARETUNE_AVX512 void weigh(const float* weights, std::size_t stride, Vectors values, int dp, int d,
+                           float* sums) {
   __m512 sum[MR][Count];
   PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
     PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
         _mm512_loadu_ps(sums + r * dp + d + 16 * i);
   }
-  for (int key = 0; key < count; ++key, stored += bytes) {
+  const std::byte* stored = values.first;
+  for (int key = 0; key < values.count; ++key, stored += values.bytes) {
     const Load load(stored);
     __m512 v[Count];
     PARETUNE_UNROLL for (int i = 0; i < Count; ++i) v[i] =
-        load(d + 16 * i, lanes(d + 16 * i, head_dim));
+        load(d + 16 * i, lanes(d + 16 * i, values.head_dim));
     PARETUNE_UNROLL for (int r = 0; r < MR; ++r) {
       const __m512 a = _mm512_set1_ps(weights[r * stride + key]);
       PARETUNE_UNROLL for (int i = 0; i < Count; ++i) sum[r][i] =
@@ -248,13 +199,33 @@ PARETUNE_AVX512 void weigh_stored(const float* weights, std::size_t stride, cons
 }
 
 template <class Load, int MR>
-void weigh_stored_rows(const float* weights, std::size_t stride, const std::byte* stored,
-                       std::size_t bytes, int count, int head_dim, int dp, float* sums) {
+void weigh_rows(const float* weights, std::size_t stride, Vectors values, int dp, float* sums) {
   int d = 0;
-  for (; d + 64 <= dp; d += 64)
-    weigh_stored<Load, MR, 4>(weights, stride, stored, bytes, count, head_dim, dp, d, sums);
-  for (; d < dp; d += 16)
-    weigh_stored<Load, MR, 1>(weights, stride, stored, bytes, count, head_dim, dp, d, sums);
+  for (; d + 64 <= dp; d += 64) weigh<Load, MR, 4>(weights, stride, values, dp, d, sums);
+  for (; d < dp; d += 16) weigh<Load, MR, 1>(weights, stride, values, dp, d, sums);
+}
+
+// scores (rows, stride) = q (rows, dp) · keysᵀ
+template <class Load>
+void score(const float* q, int rows, Vectors keys, int dp, float* scores, std::size_t stride) {
+  constexpr std::array kByRows{score_rows<Load, 1>, score_rows<Load, 2>, score_rows<Load, 3>,
+                               score_rows<Load, 4>};
+  for (int now; rows > 0; rows -= now, q += now * dp, scores += std::size_t(now) * stride) {
+    now = std::min(rows, 4);
+    kByRows[std::size_t(now - 1)](q, keys, dp, scores, stride);
+  }
+}
+
+// sums (rows, dp) += weights (rows, stride) · values
+template <class Load>
+void weigh_all(const float* weights, std::size_t stride, int rows, Vectors values, int dp,
+               float* sums) {
+  constexpr std::array kByRows{weigh_rows<Load, 1>, weigh_rows<Load, 2>, weigh_rows<Load, 3>,
+                               weigh_rows<Load, 4>};
+  for (int now; rows > 0; rows -= now, weights += std::size_t(now) * stride, sums += now * dp) {
+    now = std::min(rows, 4);
+    kByRows[std::size_t(now - 1)](weights, stride, values, dp, sums);
+  }
 }
 
 template <const KvFormat& Format>
@@ -270,10 +241,7 @@ struct Avx512 {
       const Load<Format> load(stored);
       int d = 0;
       for (; d + 16 <= head_dim; d += 16) _mm512_storeu_ps(out + d, load(d, 0xffff));
-      if (d < dp) {
-        const auto rest = static_cast<__mmask16>((1u << (head_dim - d)) - 1);
-        _mm512_storeu_ps(out + d, load(d, rest));
-      }
+      if (d < dp) _mm512_storeu_ps(out + d, load(d, lanes(d, head_dim)));
     }
   }
 
@@ -286,8 +254,7 @@ struct Avx512 {
     const auto* minima = reinterpret_cast<const __m256i*>(group + 2 * padded);
     const std::byte* const codes = group + 4 * padded;
     for (int d = 0; d < dp; d += 16) {
-      const auto mask =
-          static_cast<__mmask16>(d + 16 <= head_dim ? 0xffff : (1u << (head_dim - d)) - 1);
+      const __mmask16 mask = lanes(d, head_dim);
       const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(scales + d / 16));
       const __m512 minimum = _mm512_cvtph_ps(_mm256_loadu_si256(minima + d / 16));
       const std::byte* token = codes;
@@ -299,45 +266,28 @@ struct Avx512 {
     }
   }
 
-  // scores (rows, stride) = q (rows, dp) · keys (count, dp)ᵀ; count is a multiple of 4
+  // scores (rows, stride) = q (rows, dp) · keys (count, dp)ᵀ
   static void scores(const float* q, int rows, const float* keys, int count, int dp, float* scores,
                      std::size_t stride) {
-    for (; rows >= 4; rows -= 4, q += 4 * dp, scores += 4 * stride) {
-      score_rows<4>(q, keys, count, dp, scores, stride);
-    }
-    if (rows == 3) score_rows<3>(q, keys, count, dp, scores, stride);
-    if (rows == 2) score_rows<2>(q, keys, count, dp, scores, stride);
-    if (rows == 1) score_rows<1>(q, keys, count, dp, scores, stride);
+    score<LoadRow>(q, rows, float_rows(keys, count, dp), dp, scores, stride);
   }
 
   // sums (rows, dp) += weights (rows, stride) · values (count, dp)
   static void accumulate(const float* weights, std::size_t stride, int rows, const float* values,
                          int count, int dp, float* sums) {
-    for (; rows >= 4; rows -= 4, weights += 4 * stride, sums += 4 * dp) {
-      weigh_rows<4>(weights, stride, values, count, dp, sums);
-    }
-    if (rows == 3) weigh_rows<3>(weights, stride, values, count, dp, sums);
-    if (rows == 2) weigh_rows<2>(weights, stride, values, count, dp, sums);
-    if (rows == 1) weigh_rows<1>(weights, stride, values, count, dp, sums);
+    weigh_all<LoadRow>(weights, stride, rows, float_rows(values, count, dp), dp, sums);
   }
 
-  // The same from `count` stored vectors, `bytes` apart, for at most kStoredRows rows; to the bit
-  // what expand and then scores or accumulate give.
+  // The same from `count` stored vectors, `bytes` apart; to the bit what expand and then scores or
+  // accumulate give.
   static void scores_of_stored(const float* q, int rows, const std::byte* stored, std::size_t bytes,
                                int count, int head_dim, int dp, float* scores, std::size_t stride) {
-    constexpr std::array kByRows{score_stored<Load<Format>, 1>, score_stored<Load<Format>, 2>,
-                                 score_stored<Load<Format>, 3>, score_stored<Load<Format>, 4>};
-    kByRows[static_cast<std::size_t>(rows - 1)](q, stored, bytes, count, head_dim, dp, scores,
-                                                stride);
+    score<Load<Format>>(q, rows, {stored, bytes, count, head_dim}, dp, scores, stride);
   }
   static void accumulate_stored(const float* weights, std::size_t stride, int rows,
                                 const std::byte* stored, std::size_t bytes, int count, int head_dim,
                                 int dp, float* sums) {
-    constexpr std::array kByRows{
-        weigh_stored_rows<Load<Format>, 1>, weigh_stored_rows<Load<Format>, 2>,
-        weigh_stored_rows<Load<Format>, 3>, weigh_stored_rows<Load<Format>, 4>};
-    kByRows[static_cast<std::size_t>(rows - 1)](weights, stride, stored, bytes, count, head_dim, dp,
-                                                sums);
+    weigh_all<Load<Format>>(weights, stride, rows, {stored, bytes, count, head_dim}, dp, sums);
   }
 
   // count is a multiple of 16 in both

@@ -72,40 +72,6 @@ inline std::size_t plain_scratch_floats(int context, int n_heads, int n_kv_heads
   return AttentionScratch::floats(group * tokens_at_once(group), head_dim, padded_context(context));
 }
 
-// Keys or values [begin, begin + count) as the rows' tokens see them (exact from exact_from on), as
-// f32, `count` then padded with zero rows to a multiple of 4.
-template <class Ops>
-void expand_block(const KvPages& kv, bool keys, int kv_head, int begin, int count, int exact_from,
-                  float* out) {
-  const int dp = padded_head_dim(kv.head_dim);
-  const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
-  const auto vector = keys ? &KvPages::key : &KvPages::value;
-  for (int done = 0; done < count;) {  // page by page
-    const int token = begin + done;
-    float* const rows = out + std::size_t(done) * dp;
-    int run = 0;
-    if constexpr (Ops::kWindowed) {
-      if (token >= exact_from) {
-        run = std::min(count - done, kv.recent_tokens - token % kv.recent_tokens);
-        Ops::Exact::expand(keys ? kv.recent_key(token, kv_head) : kv.recent_value(token, kv_head),
-                           kKvBf16.vector_bytes(kv.head_dim), run, kv.head_dim, dp, rows);
-      } else {  // group by group, at whose first token every block and window begins
-        run = std::min(count - done, kKvGroup);
-        if (keys) {
-          Ops::expand_keys((kv.*vector)(token, kv_head), run, kv.head_dim, dp, rows);
-        } else {
-          Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp, rows);
-        }
-      }
-    } else {
-      run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
-      Ops::expand((kv.*vector)(token, kv_head), bytes, run, kv.head_dim, dp, rows);
-    }
-    done += run;
-  }
-  std::fill(out + std::size_t(count) * dp, out + std::size_t((count + 3) / 4 * 4) * dp, 0.0f);
-}
-
 // Calls visit(done, stored, run) for every page's run of keys or values [begin, begin + count) of a
 // format without a window: `run` vectors from `stored` on, the first being begin + done.
 template <class Visit>
@@ -115,6 +81,39 @@ void for_each_run(const KvPages& kv, bool keys, int kv_head, int begin, int coun
     run = std::min(count - done, kv.page_tokens - token % kv.page_tokens);
     visit(done, keys ? kv.key(token, kv_head) : kv.value(token, kv_head), run);
   }
+}
+
+// Keys or values [begin, begin + count) as the rows' tokens see them (exact from exact_from on), as
+// f32, `count` then padded with zero rows to a multiple of 4.
+template <class Ops>
+void expand_block(const KvPages& kv, bool keys, int kv_head, int begin, int count, int exact_from,
+                  float* out) {
+  const int dp = padded_head_dim(kv.head_dim);
+  const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+  if constexpr (Ops::kWindowed) {
+    for (int done = 0, run = 0; done < count; done += run) {
+      const int token = begin + done;
+      float* const rows = out + std::size_t(done) * dp;
+      if (token >= exact_from) {  // page by page
+        run = std::min(count - done, kv.recent_tokens - token % kv.recent_tokens);
+        Ops::Exact::expand(keys ? kv.recent_key(token, kv_head) : kv.recent_value(token, kv_head),
+                           kKvBf16.vector_bytes(kv.head_dim), run, kv.head_dim, dp, rows);
+        continue;
+      }
+      // Group by group, at whose first token every block and window begins.
+      run = std::min(count - done, kKvGroup);
+      if (keys) {
+        Ops::expand_keys(kv.key(token, kv_head), run, kv.head_dim, dp, rows);
+      } else {
+        Ops::expand(kv.value(token, kv_head), bytes, run, kv.head_dim, dp, rows);
+      }
+    }
+  } else {
+    for_each_run(kv, keys, kv_head, begin, count, [&](int done, const std::byte* stored, int run) {
+      Ops::expand(stored, bytes, run, kv.head_dim, dp, out + std::size_t(done) * dp);
+    });
+  }
+  std::fill(out + std::size_t(count) * dp, out + std::size_t((count + 3) / 4 * 4) * dp, 0.0f);
 }
 
 // Asks for the block that `rows` rows read next, where they are few enough to wait for it. Pages

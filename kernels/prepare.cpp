@@ -1,6 +1,5 @@
 // Casts activations to what the kernels read (prepared.h).
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/elementwise_kernels.h"

@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "kernels/packing.h"
+
 namespace paretune {
 namespace {
 
@@ -18,7 +20,7 @@ KvPool::KvPool(const ModelShape& shape, const KvFormat& format, int page_tokens,
     : page_tokens_(page_tokens),
       n_layers_(shape.n_layers),
       layer_bytes_(kv_page_bytes(format, page_tokens, shape.n_kv_heads, shape.head_dim)),
-      page_bytes_((layer_bytes_ * static_cast<std::size_t>(shape.n_layers) + 63) / 64 * 64),
+      page_bytes_(round_up_64(layer_bytes_ * static_cast<std::size_t>(shape.n_layers))),
       window_layer_bytes_(kv_recent_bytes(format, format.window, shape.n_kv_heads, shape.head_dim)),
       available_(std::max(1, capacity_tokens / page_tokens)),
       pages_(static_cast<std::size_t>(available_)),
