@@ -142,11 +142,7 @@ void Console::summary(const Study& study, const std::string& folder) {
   if (study.trials.empty()) return;
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");
-  std::vector<int> listed = study.front;
-  // What held when it was measured again may lie behind what was measured once, and luckily.
-  for (const Pick& pick : study.picks)
-    if (std::ranges::find(listed, pick.trial) == listed.end()) listed.push_back(pick.trial);
-  for (const int id : listed) {
+  const auto show = [&](int id) {
     const Trial& trial = study.trials[static_cast<std::size_t>(id)];
     std::string names;
     for (const Pick& pick : study.picks) {
@@ -160,7 +156,17 @@ void Console::summary(const Study& study, const std::string& folder) {
     }
     line(format("  trial %-3d ", id) + objectives_text(trial, study.latency_objective) + ties +
          (study.feasible && !trial.searched ? "  (not measured again)" : "") + names);
+  };
+  for (const int id : study.front) show(id);
+  // What held when it was measured again may lie behind what was measured once, and luckily.
+  std::vector<int> behind;
+  for (const Pick& pick : study.picks) {
+    const bool listed = std::ranges::find(study.front, pick.trial) != study.front.end() ||
+                        std::ranges::find(behind, pick.trial) != behind.end();
+    if (study.feasible && !listed) behind.push_back(pick.trial);
   }
+  if (!behind.empty()) line("picks that are not on it:");
+  for (const int id : behind) show(id);
   for (const LimitPrice& price : study.prices) {
     if (price.saving > 0.005 || price.makes_feasible)
       line("limit      " + price.limit + ", looser: " + price.relaxed +

@@ -11,11 +11,18 @@
 namespace paretune {
 namespace {
 
-void cheapest_first(std::vector<int>& ids, const Study& study) {
-  std::ranges::sort(ids, {}, [&](int id) {
-    const Trial& trial = study.trials[static_cast<std::size_t>(id)];
-    return std::pair(expected_objectives(trial, study.trials).usd_per_million_output_tokens, id);
-  });
+// Of the trials that meet the limits.
+std::vector<int> front_of(const Study& study, const std::vector<Objectives>& expected) {
+  std::vector<int> ids;
+  std::vector<Scores> scores;
+  for (const Trial& trial : study.trials) {
+    if (!trial.feasible) continue;
+    ids.push_back(trial.id);
+    scores.push_back(raw_scores(expected[static_cast<std::size_t>(trial.id)]));
+  }
+  std::vector<int> front;
+  for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);
+  return front;
 }
 
 }  // namespace
@@ -30,25 +37,16 @@ Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials
   return expected;
 }
 
-std::vector<int> expected_front(const Study& study) {
-  std::vector<int> ids;
-  std::vector<Scores> scores;
-  for (const Trial& trial : study.trials) {
-    if (!trial.feasible) continue;
-    ids.push_back(trial.id);
-    scores.push_back(raw_scores(expected_objectives(trial, study.trials)));
-  }
-  std::vector<int> front;
-  for (const std::size_t i : pareto_front(scores)) front.push_back(ids[i]);
-  cheapest_first(front, study);
-  return front;
-}
-
 std::vector<int> promising(const Study& study) {
-  std::vector<int> ids = expected_front(study);
+  std::vector<Objectives> expected;
+  for (const Trial& trial : study.trials)
+    expected.push_back(expected_objectives(trial, study.trials));
+  std::vector<int> ids = front_of(study, expected);
   for (const int id : study.front)
     if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-  cheapest_first(ids, study);
+  std::ranges::sort(ids, {}, [&](int id) {
+    return std::pair(expected[static_cast<std::size_t>(id)].usd_per_million_output_tokens, id);
+  });
   return ids;
 }
 

@@ -14,10 +14,8 @@ namespace paretune {
 // both err by some 10 to 20 %. Decides what is measured next; never reported as measured.
 Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials);
 
-// Of the trials that meet the limits, the front by expected objectives: ids, the cheapest first.
-std::vector<int> expected_front(const Study& study);
-
-// That and the front as measured, the cheapest by expectation first.
+// Of the trials that meet the limits, the front by expected objectives and that as measured: ids,
+// the cheapest by expectation first.
 std::vector<int> promising(const Study& study);
 
 }  // namespace paretune

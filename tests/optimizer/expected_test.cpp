@@ -30,13 +30,13 @@ TEST(Expected, HalfOfALuckyMeasurementIsLuck) {
   EXPECT_LT(cost(3), cost(2) * 1.01);
   study.trials[3].predicted->objectives.usd_per_million_output_tokens = 16;
   EXPECT_GT(cost(3), cost(2));
-  EXPECT_EQ(expected_front(study), std::vector<int>{2});
+  EXPECT_EQ(promising(study), std::vector<int>{2});
   study.front = {3};
   EXPECT_EQ(promising(study), (std::vector<int>{2, 3}));
   // Measured again: no luck is left in it.
   study.trials[3].searched = study.trials[3].objectives;
   EXPECT_EQ(cost(3), 2);
-  EXPECT_EQ(expected_front(study), std::vector<int>{3});
+  EXPECT_EQ(promising(study), std::vector<int>{3});
 }
 
 TEST(Expected, WithoutAPredictionItIsWhatWasMeasured) {
@@ -53,9 +53,9 @@ TEST(Expected, ASlowerMachineDoesNotHideTheBetterConfig) {
   Study study;
   study.trials = {trial(0, 10, 0, 20), trial(1, 5, 0, 10), trial(2, 8, 0, 16)};
   study.trials[2].slowdown = 2;
-  EXPECT_EQ(expected_front(study), std::vector<int>{2});
+  EXPECT_EQ(promising(study), std::vector<int>{2});
   study.trials[2].feasible = false;
-  EXPECT_EQ(expected_front(study), std::vector<int>{1});
+  EXPECT_EQ(promising(study), std::vector<int>{1});
 }
 
 }  // namespace
