@@ -11,15 +11,16 @@
 #include <cstdio>
 #include <deque>
 #include <set>
+#include <span>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bench/flags.h"
-#include "profiles/kernel_tuner.h"
+#include "bench/kernels_tuned_here.h"
 #include "profiles/load_run.h"
 #include "profiles/speed.h"
+#include "profiles/statistics.h"
 #include "profiles/steady_clock.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
@@ -45,31 +46,14 @@ DeployConfig changed(DeployConfig config, const std::string& changes) {
   return config;
 }
 
-KernelTable tuned_kernels(const Target& target, std::span<const DeployConfig> configs,
-                          double seconds, Clock& clock) {
+// Those that tuned plans are for.
+std::vector<const WeightFormat*> formats_of(std::span<const DeployConfig> configs) {
   std::set<const WeightFormat*> formats;
-  for (const DeployConfig& config : configs)
-    if (config.prefill_kernel.name == "tuned" || config.decode_kernel.name == "tuned")
-      for (const WeightFormat* format : config.weights.formats()) formats.insert(format);
-  const std::vector<const WeightFormat*> list(formats.begin(), formats.end());
-  const std::vector<KernelTask> tasks = kernel_tasks(target, list);
-  ThreadPool pool(target.machine.cores);
-  KernelTable table;
-  for (const KernelTask& task : tasks) {
-    const auto wrong = [](const KernelChoice& choice) {
-      throw std::runtime_error("wrong answer of " + std::string(choice.plan.variant->family));
-    };
-    for (const KernelChoice& choice :
-         tune_kernels(task, this_machines_caches(), pool, clock,
-                      seconds / static_cast<double>(tasks.size()), wrong))
-      table.add(choice);
+  for (const DeployConfig& config : configs) {
+    if (config.prefill_kernel.name != "tuned" && config.decode_kernel.name != "tuned") continue;
+    for (const WeightFormat* format : config.weights.formats()) formats.insert(format);
   }
-  return table;
-}
-
-double median_of(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
+  return {formats.begin(), formats.end()};
 }
 
 int main_of(int argc, char** argv) {
@@ -89,7 +73,7 @@ int main_of(int argc, char** argv) {
   for (const std::string& words : changes)
     configs.push_back(canonical(changed(default_config(target), words), target));
   SteadyClock clock;
-  const KernelTable kernels = tuned_kernels(target, configs, tuning_s, clock);
+  const KernelTable kernels = kernels_tuned_here(target, formats_of(configs), tuning_s, clock);
 
   std::deque<Contender> contenders;
   for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -113,8 +97,8 @@ int main_of(int argc, char** argv) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < base.size(); ++i) ratios.push_back(c.tokens_per_s[i] / base[i]);
     const auto [low, high] = std::ranges::minmax(c.tokens_per_s);
-    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median_of(c.tokens_per_s),
-                low, high, median_of(ratios));
+    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median(c.tokens_per_s), low,
+                high, median(ratios));
   }
   return 0;
 }

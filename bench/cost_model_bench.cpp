@@ -26,11 +26,11 @@
 #include <vector>
 
 #include "bench/flags.h"
+#include "bench/kernels_tuned_here.h"
 #include "optimizer/config_space.h"
 #include "profiles/cost_model/calibrate.h"
 #include "profiles/cost_model/simulation.h"
 #include "profiles/cost_model/speed_predictor.h"
-#include "profiles/kernel_tuner.h"
 #include "profiles/sensitivity.h"
 #include "profiles/speed.h"
 #include "profiles/steady_clock.h"
@@ -158,18 +158,7 @@ int run(int argc, char** argv) {
   }
   double begin = wall();
   KernelTable kernels;
-  if (o.tune_s > 0) {
-    const std::vector<KernelTask> tasks = kernel_tasks(target, formats);
-    ThreadPool pool(target.machine.physical_cores);
-    const double until = clock.now() + o.tune_s;
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      const double share = (until - clock.now()) / double(tasks.size() - i);
-      for (const KernelChoice& choice :
-           tune_kernels(tasks[i], this_machines_caches(), pool, clock, std::max(share, 0.0),
-                        [](const KernelChoice&) {}))
-        kernels.add(choice);
-    }
-  }
+  if (o.tune_s > 0) kernels = kernels_tuned_here(target, formats, o.tune_s, clock);
   std::printf(
       "machine: %s, %d cores; clock: %s; %zu formats, %zu policies; kernels tuned in %.1f s\n",
       target.machine.cpu.c_str(), target.machine.cores, o.clock.c_str(), formats.size(),

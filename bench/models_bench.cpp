@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "bench/ceilings.h"
+#include "bench/kernels_tuned_here.h"
 #include "bench/synthetic_model.h"
-#include "profiles/kernel_tuner.h"
 #include "profiles/steady_clock.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
@@ -190,22 +190,8 @@ struct Bench {
 
 KernelTable tune(const Target& target, const DeployConfig& config, double& seconds) {
   SteadyClock clock;
-  const std::vector<const WeightFormat*> formats = config.weights.formats();
   const double begin = now();
-  const std::vector<KernelTask> tasks = kernel_tasks(target, formats);
-  ThreadPool pool(target.machine.cores);
-  KernelTable table;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const double left = 20 - (now() - begin);
-    const auto wrong = [](const KernelChoice& choice) {
-      throw std::runtime_error("wrong answer of " + std::string(choice.plan.variant->family));
-    };
-    for (const KernelChoice& choice :
-         tune_kernels(tasks[i], this_machines_caches(), pool, clock,
-                      left / static_cast<double>(tasks.size() - i), wrong)) {
-      table.add(choice);
-    }
-  }
+  KernelTable table = kernels_tuned_here(target, config.weights.formats(), 20, clock);
   seconds = now() - begin;
   return table;
 }
