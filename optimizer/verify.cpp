@@ -18,6 +18,9 @@ constexpr int kCandidates = 3;
 // narrow or time is up: stopping by that and not by where it lies leaves its coverage alone.
 constexpr int kFewestBlocks = 3, kMostBlocks = 6;
 constexpr double kPrecise = 1.25;
+// The one that also runs the workload's own load and measures quality anew; the others are for the
+// cost and the highest rate alone. Levels that do not hold are most often given up before it.
+constexpr int kOwnLoadBlock = kFewestBlocks - 1;
 constexpr int kRaises = 5;  // at most, of either rate, before they are compared
 constexpr int kAttempts =
     kLevelSteps + kRaises;  // to compare them, one rate or both lower each time
@@ -41,6 +44,9 @@ struct Verified {
   bool meets_slo() const {
     return std::ranges::all_of(blocks, [](const Trial& t) { return t.feasible; });
   }
+  bool own_load() const { return blocks.size() > kOwnLoadBlock; }
+  // The one that ran the workload's own load, else the last.
+  const Trial& fullest() const { return own_load() ? blocks[kOwnLoadBlock] : blocks.back(); }
 };
 
 Estimate cost_ratio_of(const Verified& a, const Verified& b) {
@@ -70,9 +76,9 @@ class Verifier {
   // nullopt: interrupted.
   std::optional<Trial> run(const Trial& trial, double level, int block, bool candidate) {
     if (stop_.load()) return std::nullopt;
-    // Later blocks are for the cost and the highest rate: no run at the workload's own one.
-    const Profiled profiled = profiler_.verify(trial.config, block == 0 ? rated_ : unrated_, level,
-                                               seed(block), timeout_s_, block == 0 && candidate);
+    const bool own_load = block == kOwnLoadBlock;
+    const Profiled profiled = profiler_.verify(trial.config, own_load ? rated_ : unrated_, level,
+                                               seed(block), timeout_s_, own_load && candidate);
     if (profiled.interrupted) return std::nullopt;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);
@@ -147,8 +153,8 @@ class Verifier {
   const std::atomic<bool>& stop_;
 };
 
-// Means over the blocks beside what the search promised; the latency is that of the first, where
-// the workload's own load ran.
+// Means over the blocks beside what the search promised. The latency is that of the block where the
+// workload's own load ran, and is left out where none came so far.
 void report(Verification& verification, const Trial& promised, const Verified& verified,
             const std::string& latency_objective) {
   verification.metrics.clear();
@@ -162,9 +168,12 @@ void report(Verification& verification, const Trial& promised, const Verified& v
           values[i].second / static_cast<double>(verified.blocks.size());
     }
   }
-  for (VerifiedMetric& metric : verification.metrics) {
-    if (metric.name == latency_objective)
-      metric.verified = verified.blocks.front().objectives.latency_ms;
+  const auto latency =
+      std::ranges::find(verification.metrics, latency_objective, &VerifiedMetric::name);
+  if (verified.own_load()) {
+    latency->verified = verified.fullest().objectives.latency_ms;
+  } else {
+    verification.metrics.erase(latency);
   }
 }
 
@@ -250,7 +259,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
                      (id == 0 ? "" : ", side by side with the default"));
       Verified a, b;
-      const bool lower_base = id != 0 && base.feasible && step < kAttempts;
+      const double lower = lower_level(base_level, rated);
+      const bool lower_base = id != 0 && base.feasible && step < kAttempts && lower > 0;
       if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, lower_base, a,
                             b)) {
         out.verdict = "not verified: interrupted";
@@ -258,15 +268,15 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       }
       const bool base_holds = base.feasible && b.meets_slo();
       if (lower_base && !base_holds) {
-        base_level = lower_level(base_level, rated);
-        if (a.meets_slo() && base_level > 0) continue;
+        base_level = lower;
+        if (a.meets_slo()) continue;
       }
       const Estimate ratio = cost_ratio_of(a, b);
       const bool not_worse = id == 0 || !base_holds || ratio.high <= 1;
       out.done = true;
       out.seed = verifier.seed(0);
-      out.measurement = a.blocks.front().measurement;
-      out.default_measurement = b.blocks.front().measurement;
+      out.measurement = a.fullest().measurement;
+      out.default_measurement = b.fullest().measurement;
       out.meets_slo = a.meets_slo();
       out.not_worse_than_default = not_worse;
       out.cost_ratio = id != 0 && base_holds ? ratio : Estimate{};
