@@ -82,7 +82,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
   double last_s = 0;
   while (Trial* const trial = next(study)) {
     const double begin = clock.now();
-    if (begin + last_s > deadline) break;
+    if (last_s > 0 && begin + last_s > deadline) break;
     observer.phase("measuring config " + std::to_string(trial->id) +
                    " of the front again, on fresh requests");
     std::optional<Measurement> fresh;

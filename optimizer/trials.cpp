@@ -7,11 +7,15 @@
 #include "optimizer/judge.h"
 #include "profiles/load_run.h"
 #include "profiles/quality.h"
+#include "profiles/speed.h"
 
 namespace paretune {
 namespace {
 
 constexpr double kSpeedShare = 0.7;  // of a trial's time, the runs under load; until trials tell
+// What a trial's process needs beside loading and its runs, as so many canaries' time; two of them
+// are canaries.
+constexpr double kStartCanaries = 5;
 
 }  // namespace
 
@@ -61,6 +65,21 @@ double Trials::mean_seconds() const {
   double sum = 0;
   for (const Trial& trial : study_.trials) sum += trial.measurement.seconds;
   return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
+}
+
+double Trials::fresh_seconds(int loads) const {
+  double sum = 0;
+  int n = 0;
+  for (const Trial& trial : study_.trials) {
+    const Speed& speed = trial.measurement.speed;
+    const LoadRun& run = speed.at_max_rate;
+    if (trial.measurement.outcome != Outcome::ok || run.requests == 0) continue;
+    const int counted = counted_requests(rated_, run.offered_rate);
+    sum += speed.load_s + kStartCanaries * speed.canary_s +
+           loads * run.seconds * counted / run.requests;
+    ++n;
+  }
+  return n == 0 ? 0 : sum / n;
 }
 
 double Trials::timeout() const {

@@ -31,6 +31,9 @@ class Trials {
   // Wall time, and that of the trials that an earlier run paid for.
   double spent() const { return clock_.now() - begin_ + earlier_; }
   double mean_seconds() const;
+  // Of one config measured again under so many loads and no search (measure_speed_at), by the
+  // trials so far.
+  double fresh_seconds(int loads) const;
   // A config that takes far longer than others is no candidate; before any has run, the whole
   // budget is the limit.
   double timeout() const;

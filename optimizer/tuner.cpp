@@ -24,11 +24,12 @@
 namespace paretune {
 namespace {
 
-// What comes after the search, as so many trials' time, and of the budget at most. Verification
-// measures two configs three times or more, the first time at two loads, without a search; a config
-// of the front is measured again at both; the quality gate asks more questions than a trial, and
-// rates may not hold.
-constexpr double kVerificationTrials = 5.5, kConfirmationTrials = 0.7, kGateTrials = 3.5;
+// What comes after the search, and of the budget at most. A config of the front is measured again
+// under two loads. Verification raises two configs' rates once, runs both three times, once of them
+// at their own loads too, and lowers a rate. The quality gate takes so many trials' time, as it
+// asks more questions than a trial.
+constexpr int kVerificationRuns = 2 + 2 * 3 + 2 + 2;
+constexpr double kGateTrials = 2.5;
 constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
@@ -239,18 +240,21 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   const std::unique_ptr<Strategy> strategy =
       find_strategy(options.strategy).make(space.space(), setup);
 
+  const double budget_s = 60 * workload.budget.minutes;
+  const auto verification_s = [&] {
+    return std::min(kVerificationRuns * trials.fresh_seconds(1),
+                    kMostVerificationShare * budget_s) +
+           std::min(kGateTrials * trials.mean_seconds(), kGateShare * budget_s);
+  };
   const auto out_of_budget = [&] {
-    const double budget_s = 60 * workload.budget.minutes, mean_s = trials.mean_seconds();
-    const double again = kConfirmationTrials * double(study.front.size() + 1);  // and the next one
+    const double again = double(study.front.size() + 1) * trials.fresh_seconds(2);
     const double reserve =
-        mean_s + std::min(kVerificationTrials * mean_s, kMostVerificationShare * budget_s) +
-        std::min(again * mean_s, kConfirmationShare * budget_s) +
-        std::min(kGateTrials * mean_s, kGateShare * budget_s);
+        trials.mean_seconds() + verification_s() + std::min(again, kConfirmationShare * budget_s);
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =
           "the budget of " + std::to_string(*workload.budget.trials) + " trials is used";
-    } else if (!study.trials.empty() && trials.spent() + reserve > 60 * workload.budget.minutes) {
+    } else if (!study.trials.empty() && trials.spent() + reserve > budget_s) {
       study.stop_reason =
           "the budget of " + minutes_text(workload.budget.minutes) + " minutes is used";
     }
@@ -302,8 +306,9 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   if (!study.trials.empty()) conclude(study);
   if (const std::optional<Regret> regret = strategy->regret()) study.regret = regret->share;
   if (study.feasible && !interrupted) {
+    const double left_s = budget_s - trials.spent() - verification_s();
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
-                           kConfirmationShare * 60 * workload.budget.minutes, observer, stop);
+                           std::min(left_s, kConfirmationShare * budget_s), observer, stop);
     if (interrupted) study.stop_reason = "interrupted";
   }
   if (const auto& costs = profiler.costs().costs; prior && costs) {
@@ -313,7 +318,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   }
   if (study.feasible && !interrupted)
     verify(study, trials.rated(), profiler, clock, trials.timeout(),
-           clock.now() + 60 * workload.budget.minutes - trials.spent(), observer, stop);
+           clock.now() + budget_s - trials.spent(), observer, stop);
   if (!study.verification.done && study.verification.verdict.empty()) {
     study.verification.verdict =
         interrupted ? "not verified: interrupted" : "not verified: no config meets the limits";

@@ -116,6 +116,13 @@ class Verifier {
     return true;
   }
 
+  // The next lower load, or the one after it once time is up; 0: there is none.
+  double lower(double level) const {
+    const double next = lower_level(level, rated_);
+    const double after = clock_.now() > deadline_ ? lower_level(next, rated_) : 0;
+    return after > 0 ? after : next;
+  }
+
   // Raises both loads, in turn, as far as single fresh streams bear it and time allows: they were
   // found in few short runs, one of them perhaps in a bad moment of the machine. False:
   // interrupted.
@@ -259,8 +266,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       observer.phase("verifying config " + std::to_string(id) + " on fresh traffic" +
                      (id == 0 ? "" : ", side by side with the default"));
       Verified a, b;
-      const double lower = lower_level(base_level, rated);
-      const bool lower_base = id != 0 && base.feasible && step < kAttempts && lower > 0;
+      const bool lower_base =
+          id != 0 && base.feasible && step < kAttempts && lower_level(base_level, rated) > 0;
       if (!verifier.compare(candidate, level, base, id == 0 ? level : base_level, lower_base, a,
                             b)) {
         out.verdict = "not verified: interrupted";
@@ -268,7 +275,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       }
       const bool base_holds = base.feasible && b.meets_slo();
       if (lower_base && !base_holds) {
-        base_level = lower;
+        base_level = verifier.lower(base_level);
         if (a.meets_slo()) continue;
       }
       const Estimate ratio = cost_ratio_of(a, b);
@@ -305,7 +312,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       out.verdict = a.blocks.back().violations.empty()
                         ? "failed when it was measured again"
                         : "missed " + a.blocks.back().violations.front();
-      level = lower_level(level, rated);
+      level = verifier.lower(level);
       if (level == 0) break;
     }
   }
