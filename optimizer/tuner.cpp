@@ -130,7 +130,7 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
 }
 
 // A few of the proposed policies, spread over the trade-off, on the fastest kernels, each with both
-// caches that lose next to nothing.
+// caches that lose next to nothing, and shared among threads in both ways.
 std::vector<DeployConfig> proposed_starts(const Study& study, const Target& target) {
   constexpr std::size_t kStarts = 4;
   std::vector<DeployConfig> starts;
@@ -142,8 +142,11 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
     config.smoothing.name = "hadamard";  // most of what int8 activations lose, it gives back
     config.prefill_kernel.name = config.decode_kernel.name = "tuned";
     for (const KvFormat* const cache : {config.kv_cache, &kKvInt8}) {
-      config.kv_cache = cache;
-      starts.push_back(canonical(config, target));
+      for (const int shard_rows_from : {0, 1}) {
+        config.kv_cache = cache;
+        config.shard_rows_from = shard_rows_from;
+        starts.push_back(canonical(config, target));
+      }
     }
   }
   return starts;

@@ -133,6 +133,14 @@ constexpr std::array kConstraints{
                  c.prefill_threads = std::clamp(c.prefill_threads, 1, t.machine.cores);
                  c.decode_threads = std::clamp(c.decode_threads, 1, t.machine.cores);
                }},
+    Constraint{"rows are sharded among threads",
+               "one thread has nothing to share; experts gather rows from all threads, and caches "
+               "with a window settle it together",
+               [](DeployConfig& c, const Target& t) {
+                 const bool alone = c.prefill_threads == 1 && c.decode_threads == 1;
+                 if (alone || t.model.n_experts > 0 || c.kv_cache->window > 0)
+                   c.shard_rows_from = 0;
+               }},
 };
 
 std::vector<int> powers_of_two(int from, int to) {
@@ -198,6 +206,8 @@ std::vector<OneOf<kAttentionKernels>> attention_choices(const Target&) {
 }
 
 std::vector<OneOf<kSchedules>> schedule_choices(const Target&) { return every<kSchedules>(); }
+
+std::vector<int> shard_choices(const Target&) { return {0, 1, 16, 64, 256}; }
 
 std::vector<int> thread_choices(const Target& target) {
   std::vector<int> threads = powers_of_two(1, target.machine.cores);

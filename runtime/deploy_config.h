@@ -54,6 +54,7 @@ struct DeployConfig {
   int max_batch_size = 8;   // sequences that run at once
   int prefill_chunk = 256;  // tokens per step, decodes included
   OneOf<kSchedules> schedule;
+  int shard_rows_from = 0;  // tokens of a step; 0: none is sharded by rows
   int kv_page_tokens = 32;
   int kv_cache_tokens = 4096;  // capacity of the cache, all sequences together
   bool prefix_caching = true;
@@ -71,6 +72,7 @@ struct Knob {
   Effect effect;
   std::string_view help;
   std::vector<T> (*choices)(const Target&);  // its domain on this machine and model, ordered
+  int least = 1;                             // of an integer, in a file or a flag
 };
 
 // Domains, in deploy_config.cpp.
@@ -81,6 +83,7 @@ std::vector<const KvFormat*> kv_choices(const Target&);
 std::vector<OneOf<kMatmulKernels>> kernel_choices(const Target&);
 std::vector<OneOf<kAttentionKernels>> attention_choices(const Target&);
 std::vector<OneOf<kSchedules>> schedule_choices(const Target&);
+std::vector<int> shard_choices(const Target&);
 std::vector<int> thread_choices(const Target&);
 std::vector<int> batch_choices(const Target&);
 std::vector<int> chunk_choices(const Target&);
@@ -124,6 +127,10 @@ inline constexpr std::tuple kKnobs{
     Knob<OneOf<kSchedules>>{"schedule", &DeployConfig::schedule, Effect::rounding,
                             "mixed: prompt chunks ride with decodes; prefill_first: decodes wait",
                             schedule_choices},
+    Knob<int>{"shard_rows_from", &DeployConfig::shard_rows_from, Effect::rounding,
+              "from so many tokens of a step on each thread takes some of them through all layers; "
+              "below, or with 0, all threads share each product",
+              shard_choices, 0},
     Knob<int>{"kv_page_tokens", &DeployConfig::kv_page_tokens, Effect::exact,
               "tokens per page of the KV cache", page_choices},
     Knob<int>{"kv_cache_tokens", &DeployConfig::kv_cache_tokens, Effect::exact,

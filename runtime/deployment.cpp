@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "paretune.deploy/3";
+constexpr std::string_view kSchema = "paretune.deploy/4";
 constexpr int kMaxInt = 1 << 30;  // of any integer knob
 
 [[noreturn]] void fail(const std::string& where, const std::string& found,
@@ -54,26 +54,28 @@ void from_catalog(T& value, const List& list, std::string_view text, const std::
   value = *found;
 }
 
-void set_value(Policy& v, std::string_view text, const std::string& where) {
+void set_value(Policy& v, std::string_view text, const std::string& where, int) {
   v = parse_policy(text, where);
 }
-void set_value(const KvFormat*& v, std::string_view text, const std::string& where) {
+void set_value(const KvFormat*& v, std::string_view text, const std::string& where, int) {
   from_catalog(v, kKvFormats, text, where);
 }
-void set_value(int& v, std::string_view text, const std::string& where) {
+void set_value(int& v, std::string_view text, const std::string& where, int least) {
   int parsed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (error != std::errc() || end != text.data() + text.size() || parsed < 1 || parsed > kMaxInt) {
-    fail(where, in_quotes(text), "an integer from 1 to " + std::to_string(kMaxInt));
+  if (error != std::errc() || end != text.data() + text.size() || parsed < least ||
+      parsed > kMaxInt) {
+    fail(where, in_quotes(text),
+         "an integer from " + std::to_string(least) + " to " + std::to_string(kMaxInt));
   }
   v = parsed;
 }
-void set_value(bool& v, std::string_view text, const std::string& where) {
+void set_value(bool& v, std::string_view text, const std::string& where, int) {
   if (text != "true" && text != "false") fail(where, in_quotes(text), "true or false");
   v = text == "true";
 }
 template <const auto& kList>
-void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
+void set_value(OneOf<kList>& v, std::string_view text, const std::string& where, int) {
   const auto found = std::ranges::find(kList, text);
   if (found == kList.end())
     fail(where, in_quotes(text),
@@ -174,7 +176,7 @@ void set_knob(DeployConfig& config, std::string_view name, std::string_view text
   for_each_knob([&](const auto& knob) {
     if (knob.name != name) return;
     found = true;
-    set_value(config.*knob.field, text, where);
+    set_value(config.*knob.field, text, where, knob.least);
   });
   if (!found) fail(where, "the unknown knob " + in_quotes(name), known_knobs());
 }

@@ -33,6 +33,7 @@ class Traits {
     }
     add("batch " + std::to_string(config.max_batch_size));
     add("chunk " + std::to_string(config.prefill_chunk));
+    add("shard " + std::to_string(config.shard_rows_from));
     add("page " + std::to_string(config.kv_page_tokens));
     add(std::string(config.schedule.name));
     return all;

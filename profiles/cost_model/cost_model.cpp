@@ -22,6 +22,7 @@ StepCost CostModel::step_cost(const DeployConfig& config) {
   const std::uint64_t policy = policy_index(config.weights);
   const std::uint64_t cache = static_cast<std::uint64_t>(
       std::ranges::find(kKvFormats, config.kv_cache) - kKvFormats.begin());
+  const auto shard = static_cast<std::uint64_t>(std::clamp(config.shard_rows_from, 0, 0xffff));
   StepCost cost;
   for (const Phase phase : {Phase::prefill, Phase::decode}) {
     const bool prefill = phase == Phase::prefill;
@@ -37,8 +38,8 @@ StepCost CostModel::step_cost(const DeployConfig& config) {
     };
     const Part& products =
         find(product_parts_,
-             policy << 24 | index(kActivationCasts, config.activations.name) << 20 | kernel << 16 |
-                 common,
+             policy << 40 | shard << 24 | index(kActivationCasts, config.activations.name) << 20 |
+                 kernel << 16 | common,
              [&] { return terms_.product_terms(config, phase); });
     const Part& attention =
         find(attention_parts_,

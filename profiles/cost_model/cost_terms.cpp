@@ -27,6 +27,12 @@ double seconds_of_use(const OperatorTimes& times, const ProductUse& use, const M
   return use.times * chosen * times.product(*use.weights, plans, use.n, use.k, threads, rows);
 }
 
+// A step of m tokens has its rows sharded among the threads (Model::forward).
+bool by_rows(const DeployConfig& config, int threads, int m) {
+  return threads > 1 && config.shard_rows_from > 0 &&
+         m >= std::max(config.shard_rows_from, threads);
+}
+
 }  // namespace
 
 CostTerms::CostTerms(Target target, KernelTable kernels, OperatorTimes times)
@@ -40,9 +46,19 @@ PhaseTerms CostTerms::product_terms(const DeployConfig& config, Phase phase) con
   double most = 0;
   for (const ProductUse& use : product_uses(config.weights, s)) {
     const MatmulPlans plans = plans_for(use, phase, config, kernels_);
-    result.terms[kProducts].add_table(use.every_row ? kRowsAt : kLogitRowsAt, [&](int m) {
-      return seconds_of_use(times_, use, plans, s, threads, m);
-    });
+    const auto together = [&](int m) { return seconds_of_use(times_, use, plans, s, threads, m); };
+    if (!use.every_row) {
+      result.terms[kProducts].add_table(kLogitRowsAt, together);
+      if (threads > 1) result.terms[kProductsShared].add_table(kLogitRowsAt, together);
+    } else {
+      result.terms[kProducts].add_table(kRowsAt, [&](int m) {
+        if (!by_rows(config, threads, m)) return together(m);
+        return seconds_of_use(times_, use, plans, s, 1, (m + threads - 1) / threads);
+      });
+      if (threads > 1)
+        result.terms[kProductsShared].add_table(
+            kRowsAt, [&](int m) { return by_rows(config, threads, m) ? 0.0 : together(m); });
+    }
     if (const double weights = use.times * use.n * use.k; weights > most) {
       most = weights;
       main_format = use.weights;
@@ -57,10 +73,11 @@ PhaseTerms CostTerms::product_terms(const DeployConfig& config, Phase phase) con
   result.terms[kSequences][kSequencesAt] = 1;
   result.terms[kSampling].add_table(kLogitRowsAt, [&](int m) { return double(s.vocab_size) * m; });
   if (threads > 1) {
-    result.terms[kProductsShared] = result.terms[kProducts];
-    result.terms[kLayersShared].add_table(kRowsAt, [&](int) { return double(s.n_layers); });
+    result.terms[kLayersShared].add_table(
+        kRowsAt, [&](int m) { return by_rows(config, threads, m) ? 0.0 : double(s.n_layers); });
   }
-  const std::string name(phase_name(phase)), many = std::to_string(threads) + " threads";
+  const std::string name(phase_name(phase)),
+      many = std::to_string(threads) + " threads" + (config.shard_rows_from > 0 ? " by rows" : "");
   const Activations activations = effective_activations(config, *main_format);
   const std::string kernel(phase == Phase::prefill ? config.prefill_kernel.name
                                                    : config.decode_kernel.name);

@@ -24,7 +24,7 @@ enum CostTerm : std::size_t {
   kAttentionShared,
   kCasts,         // of inputs to what kernels read, and of keys and values to the cache's format
   kStep,          // 1 a step
-  kLayersShared,  // 1 a layer: threads wait for each other
+  kLayersShared,  // 1 a layer: threads wait for each other, unless rows are sharded
   kElements,      // numbers that norms, rotations, gates and sums go through, over the threads
   kSequences,     // 1 a sequence: bookkeeping
   kSampling,      // logits looked at

@@ -6,6 +6,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/narrow_float.h"
+#include "kernels/packing.h"
 #include "runtime/engine/block_results.h"
 #include "runtime/engine/rows.h"
 
@@ -17,6 +18,13 @@ std::vector<float> read_vector(const ModelSource& source, Weight weight, int lay
   source.read_rows(weight, layer, 0, 1, values);
   return values;
 }
+
+// A team of one, for a thread that has a shard to itself.
+struct Solo {
+  Barrier barrier;
+  std::atomic<int> cursors[2] = {0, 0};
+  Team team{0, 1, barrier, cursors};
+};
 
 }  // namespace
 
@@ -156,9 +164,14 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     }
     context = std::max(context, segment.past + n);
   }
-  plan_attention(segments, threads, w);
-  w.recent.plan(cache_layout(), segments);
   const int rows = static_cast<int>(w.row_segment.size());
+  const int team_size = std::min(threads, pool.size());
+  const bool by_rows = config_.shard_rows_from > 0 &&
+                       rows >= std::max(config_.shard_rows_from, team_size) && s.n_experts == 0 &&
+                       config_.kv_cache->window == 0 && !w.observer;
+  const int shards = by_rows ? team_size : 1;
+  plan_attention(segments, threads, shards, w);
+  w.recent.plan(cache_layout(), segments);
   const int wanted = static_cast<int>(w.logit_rows.size());
 
   grow_to(w.x, rows, s.d_model);
@@ -177,7 +190,7 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   grow_to(w.sines, rows, s.head_dim / 2);
   grow_to(w.selected, wanted, s.d_model);
   if (!w.observer) grow_to(w.logits, wanted, s.vocab_size);
-  std::size_t prepared = 0;
+  std::size_t prepared = 0, low_rank_input = 0, low_rank_prepared = 0, low_rank = 0;
   std::size_t scratch = attention_->scratch_floats(context, s.n_heads, s.n_kv_heads, s.head_dim);
   const auto need = [&](const Matrix& matrix, int m, int grain) {
     if (m == 0) return;
@@ -189,21 +202,22 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     const MatmulPlan &in_plan = in.plan(phase, m), &out_plan = out.plan(phase, m);
     // Blocks of A's product lie beside those that they are added to.
     scratch = std::max({scratch, 2 * block_floats(plan, m, grain), block_floats(in_plan, m, 1)});
-    const std::size_t input = in_plan.variant->prepared_bytes(m, in.packed.k),
-                      inner = out_plan.variant->prepared_bytes(m, out.packed.k);
-    if (w.low_rank_input.size() < input) w.low_rank_input = AlignedBuffer(input);
-    if (w.low_rank_prepared.size() < inner) w.low_rank_prepared = AlignedBuffer(inner);
-    grow_to(w.low_rank, m, in.packed.n);
+    low_rank_input = std::max(low_rank_input, in_plan.variant->prepared_bytes(m, in.packed.k));
+    low_rank_prepared =
+        std::max(low_rank_prepared, out_plan.variant->prepared_bytes(m, out.packed.k));
+    low_rank = std::max(low_rank, row_offset(m, in.packed.n) * sizeof(float));
   };
+  const int fewest = rows / shards, most = (rows + shards - 1) / shards;  // rows of a shard
   for (const std::size_t i : distinct_layers_) {
     const Layer& layer = layers_[i];
-    need(layer.qkv, rows, 1);
-    need(layer.attention_output, rows, 1);
-    if (s.n_experts == 0) {
-      need(layer.gate_up[0], rows, 2 * kPairPanels);
-      need(layer.down[0], rows, 1);
-      continue;
+    for (const int m : {fewest, most}) {
+      need(layer.qkv, m, 1);
+      need(layer.attention_output, m, 1);
+      if (s.n_experts > 0) continue;
+      need(layer.gate_up[0], m, 2 * kPairPanels);
+      need(layer.down[0], m, 1);
     }
+    if (s.n_experts == 0) continue;
     need(layer.router, rows, 1);
     for (int m = 1; m <= rows; ++m) {  // an expert's rows: any number of them
       need(layer.gate_up[0], m, 2 * kPairPanels);
@@ -214,7 +228,15 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
     }
   }
   if (!w.observer) need(output_, wanted, 1);
-  if (w.prepared.size() < prepared) w.prepared = AlignedBuffer(prepared);
+  const auto reserve = [&](AlignedBuffer& buffer, std::size_t& bytes) {
+    bytes = round_up_64(bytes);
+    const std::size_t all = bytes * static_cast<std::size_t>(shards);
+    if (buffer.size() < all) buffer = AlignedBuffer(all);
+  };
+  reserve(w.prepared, prepared);
+  reserve(w.low_rank_input, low_rank_input);
+  reserve(w.low_rank_prepared, low_rank_prepared);
+  reserve(w.low_rank, low_rank);
   w.scratch.resize(
       static_cast<std::size_t>(std::max<int>(pool.size(), static_cast<int>(w.scratch.size()))));
   for (std::vector<float>& one : w.scratch) {
@@ -222,7 +244,24 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
   }
 
   pool.run(threads, [&](Team& team) {
-    const Team::Range mine = team.share(rows);
+    const auto shard_at = [&](int index, int begin, int count, Team& shards_own) {
+      const auto at = static_cast<std::size_t>(index);
+      return Shard{.begin = begin,
+                   .rows = count,
+                   .team = shards_own,
+                   .all = team,
+                   .prepared = w.prepared.data() + at * prepared,
+                   .low_rank_input = w.low_rank_input.data() + at * low_rank_input,
+                   .low_rank_prepared = w.low_rank_prepared.data() + at * low_rank_prepared,
+                   .low_rank = reinterpret_cast<float*>(w.low_rank.data() + at * low_rank),
+                   .scratch = w.scratch[static_cast<std::size_t>(team.rank())].data()};
+    };
+    Solo solo;
+    const Team::Range own = Team::share_of(rows, 1, team.rank(), shards);
+    const Shard shard = shards > 1
+                            ? shard_at(team.rank(), own.begin, own.end - own.begin, solo.team)
+                            : shard_at(0, 0, rows, team);
+    const Team::Range mine = shard.mine();
     for (int r = mine.begin; r < mine.end; ++r) {
       const Segment& segment =
           segments[static_cast<std::size_t>(w.row_segment[static_cast<std::size_t>(r)])];
@@ -238,7 +277,8 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
             static_cast<float>(std::sin(angle));
       }
     }
-    for (int layer = 0; layer < s.n_layers; ++layer) run_layer(layer, phase, segments, w, team);
+    for (int layer = 0; layer < s.n_layers; ++layer) run_layer(layer, phase, segments, w, shard);
+    if (!shard.whole()) team.barrier();
 
     if (wanted == 0) return;
     const Team::Range chosen = team.share(wanted);
@@ -251,82 +291,88 @@ std::span<const float> Model::forward(std::span<const Segment> segments, Phase p
       w.observer->observe(InputSite::output, 0, wanted, w.selected.data(), team);
       return;
     }
-    prepare(output_, phase, wanted, w.selected.data(), w, team);
-    multiply(output_, phase, wanted, 1, w, team,
+    const Shard logits = shard_at(0, 0, wanted, team);
+    prepare(output_, phase, w.selected.data(), logits);
+    multiply(output_, phase, 1, logits,
              [&](const MatmulBlock& block) { copy_block(block, w.logits.data(), s.vocab_size); });
   });
   if (w.observer) return {};
   return {w.logits.data(), row_offset(wanted, s.vocab_size)};
 }
 
-void Model::prepare(const Matrix& matrix, Phase phase, int rows, const float* x, Workspace& w,
-                    Team& team) const {
-  const Team::Range mine = team.share(rows);
+void Model::prepare(const Matrix& matrix, Phase phase, const float* x, const Shard& shard) const {
+  const int rows = shard.rows;
+  const Team::Range mine = shard.team.share(rows);
+  x += row_offset(shard.begin, matrix.packed.k);
   matrix.plan(phase, rows)
-      .variant->prepare(x, rows, matrix.packed.k, mine.begin, mine.end, w.prepared.data());
+      .variant->prepare(x, rows, matrix.packed.k, mine.begin, mine.end, shard.prepared);
   if (!matrix.low_rank.empty()) {
     const Matrix &in = matrix.low_rank[0], &out = matrix.low_rank[1];
     const MatmulPlan& plan = in.plan(phase, rows);
-    plan.variant->prepare(x, rows, in.packed.k, mine.begin, mine.end, w.low_rank_input.data());
-    team.barrier();
+    plan.variant->prepare(x, rows, in.packed.k, mine.begin, mine.end, shard.low_rank_input);
+    shard.team.barrier();
     multiply_blocks(
-        plan, w.low_rank_input.data(), rows, in.packed, 1, team,
-        w.scratch[static_cast<std::size_t>(team.rank())].data(),
-        [&](const MatmulBlock& block) { copy_block(block, w.low_rank.data(), in.packed.n); });
-    team.barrier();
+        plan, shard.low_rank_input, rows, in.packed, 1, shard.team, shard.scratch,
+        [&](const MatmulBlock& block) { copy_block(block, shard.low_rank, in.packed.n); });
+    shard.team.barrier();
     out.plan(phase, rows)
-        .variant->prepare(w.low_rank.data(), rows, in.packed.n, mine.begin, mine.end,
-                          w.low_rank_prepared.data());
+        .variant->prepare(shard.low_rank, rows, in.packed.n, mine.begin, mine.end,
+                          shard.low_rank_prepared);
   }
-  team.barrier();
+  shard.team.barrier();
 }
 
 template <class Finish>
-void Model::multiply(const Matrix& matrix, Phase phase, int rows, int grain, Workspace& w,
-                     Team& team, Finish&& finish) const {
+void Model::multiply(const Matrix& matrix, Phase phase, int grain, const Shard& shard,
+                     Finish&& finish) const {
+  const int rows = shard.rows;
   const MatmulPlan& plan = matrix.plan(phase, rows);
-  float* const scratch = w.scratch[static_cast<std::size_t>(team.rank())].data();
+  const auto finish_in_step = [&](MatmulBlock block) {
+    block.row_begin += shard.begin;
+    block.row_end += shard.begin;
+    finish(block);
+  };
   if (matrix.low_rank.empty()) {
-    multiply_blocks(plan, w.prepared.data(), rows, matrix.packed, grain, team, scratch, finish);
+    multiply_blocks(plan, shard.prepared, rows, matrix.packed, grain, shard.team, shard.scratch,
+                    finish_in_step);
     return;
   }
   const Matrix& out = matrix.low_rank[1];
   const MatmulPlan& out_plan = out.plan(phase, rows);
   const std::size_t row_bytes = out_plan.variant->row_bytes(out.packed.k);
-  float* const more = scratch + block_floats(plan, rows, grain);
-  multiply_blocks(plan, w.prepared.data(), rows, matrix.packed, grain, team, scratch,
+  float* const more = shard.scratch + block_floats(plan, rows, grain);
+  multiply_blocks(plan, shard.prepared, rows, matrix.packed, grain, shard.team, shard.scratch,
                   [&](const MatmulBlock& block) {
                     const int count = block.row_end - block.row_begin;
                     const PackedMatrix columns =
                         out.packed.panels(block.panel_begin, block.panel_end);
-                    out_plan.variant->run(w.low_rank_prepared.data() +
+                    out_plan.variant->run(shard.low_rank_prepared +
                                               static_cast<std::size_t>(block.row_begin) * row_bytes,
                                           count, columns, out_plan.walk, more, block.ldy);
                     for (int r = 0; r < count; ++r) {
                       const auto at = static_cast<std::size_t>(r) * block.ldy;
                       const auto width = static_cast<std::size_t>(columns.n);
-                      add({scratch + at, width}, {more + at, width});
+                      add({shard.scratch + at, width}, {more + at, width});
                     }
-                    finish(block);
+                    finish_in_step(block);
                   });
 }
 
 void Model::run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
-                      Team& team) const {
+                      const Shard& shard) const {
   const ModelShape& s = shape();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const int rows = static_cast<int>(w.row_segment.size());
   const int qkv_width = layer.qkv.packed.n;
-  const Team::Range mine = team.share(rows);
+  const Team::Range mine = shard.mine();
   const auto norm_and_prepare = [&](const std::vector<float>& weight, const Matrix& matrix) {
     for (int r = mine.begin; r < mine.end; ++r) {
       rms_norm(row_of(w.x, r, s.d_model), weight, s.rms_epsilon, row_of(w.y, r, s.d_model));
     }
-    prepare(matrix, phase, rows, w.y.data(), w, team);
+    prepare(matrix, phase, w.y.data(), shard);
   };
   const auto product = [&](const Matrix& matrix, int grain, auto&& finish) {
-    multiply(matrix, phase, rows, grain, w, team, finish);
-    team.barrier();
+    multiply(matrix, phase, grain, shard, finish);
+    shard.team.barrier();
   };
   const auto add_to_x = [&](const MatmulBlock& block) {
     const int from = block.panel_begin * kPanel;
@@ -339,27 +385,27 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   };
 
   const auto observe = [&](InputSite site, const std::vector<float>& x) {
-    if (w.observer) w.observer->observe(site, index, rows, x.data(), team);
+    if (w.observer) w.observer->observe(site, index, shard.rows, x.data(), shard.team);
   };
 
   norm_and_prepare(layer.attention_norm, layer.qkv);
   observe(InputSite::qkv, w.y);
   product(layer.qkv, 1,
           [&](const MatmulBlock& block) { copy_block(block, w.qkv.data(), qkv_width); });
-  attend(index, segments, w, team);
-  prepare(layer.attention_output, phase, rows, w.attention.data(), w, team);
+  attend(index, segments, w, shard);
+  prepare(layer.attention_output, phase, w.attention.data(), shard);
   observe(InputSite::attention_output, w.attention);
   product(layer.attention_output, 1, add_to_x);
 
   if (s.n_experts > 0) {
-    run_experts(layer, phase, w, team);
+    run_experts(layer, phase, w, shard.team);
     return;
   }
   norm_and_prepare(layer.mlp_norm, layer.gate_up[0]);
   observe(InputSite::gate_up, w.y);
   product(layer.gate_up[0], 2 * kPairPanels,
           [&](const MatmulBlock& block) { silu_mul_block(block, w.hidden.data(), s.d_ff); });
-  prepare(layer.down[0], phase, rows, w.hidden.data(), w, team);
+  prepare(layer.down[0], phase, w.hidden.data(), shard);
   observe(InputSite::down, w.hidden);
   product(layer.down[0], 1, add_to_x);
 }

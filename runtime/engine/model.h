@@ -3,6 +3,10 @@
 // Layer (Llama, arXiv:2302.13971; qwen2 adds biases, qwen3 norms of query and key heads):
 //   h = x + Wo · attention(rope(Wq·n), rope(Wk·n), Wv·n)   with n = rms_norm(x)
 //   x = h + Wdown · (silu(Wgate·m) * (Wup·m))              with m = rms_norm(h)
+// Threads share a step in one of two ways. By columns, they meet after every operator and pass
+// each other what they computed. By rows (DeployConfig::shard_rows_from), each takes some tokens
+// through all layers: every thread reads all weights, and they meet once a layer at most, where
+// tokens of one sequence lie in several shards.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +43,9 @@ struct Workspace {
   ExpertRouting routing;
   InputObserver* observer = nullptr;        // of every matrix's input; there are then no logits
   std::vector<std::vector<float>> scratch;  // per thread
-  AlignedBuffer prepared;
-  AlignedBuffer low_rank_input, low_rank_prepared;  // rows as Bᵀ and A want them
-  std::vector<float> low_rank;                      // (rows, rank) Bᵀ x
+  // Of each shard: rows as products want them, and of compensations as Bᵀ and A want them, and
+  // (rows, rank) Bᵀ x.
+  AlignedBuffer prepared, low_rank_input, low_rank_prepared, low_rank;
   std::vector<int> row_segment, row_position, logit_rows;
   struct AttentionTask {
     int segment, kv_head, begin, end;
@@ -54,6 +58,7 @@ struct Workspace {
   std::vector<float> partials;
   RecentTokens recent;
   std::vector<int> segment_row;  // first row of each segment
+  bool segments_cut = false;     // tokens of one lie in several shards
 };
 
 class Model {
@@ -106,22 +111,39 @@ class Model {
   };
   Matrix planned(PackedWeights weights, const KernelTable& kernels) const;
   MatmulPlans plans_for(Phase phase, const PackedMatrix& matrix, const KernelTable& kernels) const;
+  // Rows of a step and the threads that take them through the layers: all of both, or a part of the
+  // rows and one thread.
+  struct Shard {
+    int begin, rows;
+    Team& team;
+    Team& all;  // of the step
+    std::byte *prepared, *low_rank_input, *low_rank_prepared;
+    float *low_rank, *scratch;
+
+    bool whole() const { return &team == &all; }
+    // Rows of the step that are this thread's own where rows are worked on one by one.
+    Team::Range mine() const {
+      const Team::Range share = team.share(rows);
+      return {begin + share.begin, begin + share.end};
+    }
+  };
   // x · wᵀ of prepared rows, the compensation added, each block given to finish. Complete after the
   // next barrier.
   template <class Finish>
-  void multiply(const Matrix& matrix, Phase phase, int rows, int grain, Workspace& w, Team& team,
+  void multiply(const Matrix& matrix, Phase phase, int grain, const Shard& shard,
                 Finish&& finish) const;
-  // This thread's share of what multiply needs of the inputs x (rows, k); ends with a barrier.
-  void prepare(const Matrix& matrix, Phase phase, int rows, const float* x, Workspace& w,
-               Team& team) const;
+  // This thread's share of what multiply needs of the inputs x (rows of the step, k); ends with a
+  // barrier.
+  void prepare(const Matrix& matrix, Phase phase, const float* x, const Shard& shard) const;
   void embed(int token, std::span<float> out) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
-                 Team& team) const;
+                 const Shard& shard) const;
   void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
   std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
   KvPages cache_layout() const;  // all but where it lies
-  void plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const;
-  void attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const;
+  void plan_attention(std::span<const Segment> segments, int threads, int shards,
+                      Workspace& w) const;
+  void attend(int index, std::span<const Segment> segments, Workspace& w, const Shard& shard) const;
 
   const ModelSource& source_;
   DeployConfig config_;

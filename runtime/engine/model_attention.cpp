@@ -18,18 +18,29 @@ constexpr int kAttentionTile = 16;
 
 // A task for every KV head and tile of tokens; where that leaves threads idle while one token's
 // cache is read, its keys are shared in spans, if the kernel can.
-void Model::plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const {
+void Model::plan_attention(std::span<const Segment> segments, int threads, int shards,
+                           Workspace& w) const {
   const ModelShape& s = shape();
   const std::size_t floats = span_floats(s.n_heads, s.n_kv_heads, s.head_dim);
   const bool few = static_cast<int>(segments.size()) * s.n_kv_heads < 4 * threads;
   std::size_t partials = 0;
   w.attention_tasks.clear();
   w.merge_tasks.clear();
+  w.segments_cut = false;
+  const int rows = static_cast<int>(w.row_segment.size());
+  const auto shard_end = [&](int row) {  // of the one that holds it
+    int shard = 0;
+    while (Team::share_of(rows, 1, shard, shards).end <= row) ++shard;
+    return Team::share_of(rows, 1, shard, shards).end;
+  };
   for (int i = 0; i < static_cast<int>(segments.size()); ++i) {
     const Segment& segment = segments[static_cast<std::size_t>(i)];
     const int n = static_cast<int>(segment.tokens.size());
     const int spans = span_count(segment.past + 1);
-    const bool shared = attention_->run_span && threads > 1 && few && n == 1 && spans > 1;
+    const bool shared =
+        attention_->run_span && threads > 1 && shards == 1 && few && n == 1 && spans > 1;
+    const int first_row = w.segment_row[static_cast<std::size_t>(i)];
+    w.segments_cut |= shard_end(first_row) < first_row + n;
     for (int head = 0; head < s.n_kv_heads; ++head) {
       if (shared) {
         w.merge_tasks.push_back({i, head, 0, 1, spans, partials});
@@ -38,8 +49,9 @@ void Model::plan_attention(std::span<const Segment> segments, int threads, Works
         }
         continue;
       }
-      for (int begin = 0; begin < n; begin += kAttentionTile) {
-        w.attention_tasks.push_back({i, head, begin, std::min(begin + kAttentionTile, n)});
+      for (int begin = 0, end; begin < n; begin = end) {
+        end = std::min({begin + kAttentionTile, n, shard_end(first_row + begin) - first_row});
+        w.attention_tasks.push_back({i, head, begin, end});
       }
     }
   }
@@ -55,10 +67,11 @@ KvPages Model::cache_layout() const {
 
 // Bias, head norms and RoPE on w.qkv, keys and values into the cache, then attention into
 // w.attention.
-void Model::attend(int index, std::span<const Segment> segments, Workspace& w, Team& team) const {
+void Model::attend(int index, std::span<const Segment> segments, Workspace& w,
+                   const Shard& shard) const {
   const ModelShape& s = shape();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const int rows = static_cast<int>(w.row_segment.size());
+  Team& team = shard.team;
   const int width = layer.qkv.packed.n;
   const auto head_dim = static_cast<std::size_t>(s.head_dim);
   const auto queries = static_cast<std::size_t>(s.n_heads) * head_dim;
@@ -69,7 +82,7 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
   };
 
   w.recent.open(layout, segments, index, team);
-  const Team::Range mine = team.share(rows);
+  const Team::Range mine = shard.mine();
   for (int r = mine.begin; r < mine.end; ++r) {
     const std::span<float> qkv = row_of(w.qkv, r, width);
     if (s.qkv_bias) add(qkv, layer.qkv_bias);
@@ -98,7 +111,11 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
       kv.store(position, head, key.subspan(offset, head_dim), value.subspan(offset, head_dim));
     }
   }
-  team.barrier();
+  if (shard.whole()) {
+    team.barrier();
+  } else if (w.segments_cut) {
+    shard.all.barrier();
+  }
   w.recent.settle(layout, segments, index, team);
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
   const auto first_row = [&](const Workspace::AttentionTask& task) {
@@ -107,9 +124,11 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w, T
   };
   team.dynamic(static_cast<int>(w.attention_tasks.size()), [&](int i) {
     const Workspace::AttentionTask& task = w.attention_tasks[static_cast<std::size_t>(i)];
+    const int row = w.segment_row[static_cast<std::size_t>(task.segment)] + task.begin;
+    if (row < shard.begin || row >= shard.begin + shard.rows) return;
     const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
     const std::size_t first = first_row(task);
-    std::vector<float>& scratch = w.scratch[static_cast<std::size_t>(team.rank())];
+    std::vector<float>& scratch = w.scratch[static_cast<std::size_t>(shard.all.rank())];
     if (task.span >= 0) {
       attention_->run_span(w.query.data() + first, s.n_heads, pages_of(task.segment), segment.past,
                            task.kv_head, task.span, scale, scratch,

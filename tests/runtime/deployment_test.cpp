@@ -47,7 +47,7 @@ TEST(DeploymentTest, EveryRefusalNamesThePlaceAndWhatIsAllowed) {
     std::string from, to, place, allowed;
   };
   for (const Case& c : {
-           Case{"paretune.deploy/3", "paretune.deploy/9", "$.schema", "paretune.deploy/3"},
+           Case{"paretune.deploy/4", "paretune.deploy/9", "$.schema", "paretune.deploy/4"},
            Case{"\"all=bf16\"", "\"all=int3\"", "$.config.weights", "int4_g128"},
            Case{"\"all=bf16\"", "\"mlps=int8\"", "$.config.weights", "gate_up"},
            Case{"\"weights\": \"all", "\"weight\": \"all", "$.config", "weights"},
@@ -97,6 +97,8 @@ TEST(DeploymentTest, KnobsAsText) {
   EXPECT_THROW(set_knob(config, "nonsense", "1", "--nonsense"), std::runtime_error);
   EXPECT_THROW(set_knob(config, "max_batch_size", "99999999999", "--max_batch_size"),
                std::runtime_error);
+  EXPECT_THROW(set_knob(config, "max_batch_size", "0", "--max_batch_size"), std::runtime_error);
+  EXPECT_THROW(set_knob(config, "shard_rows_from", "-1", "--shard_rows_from"), std::runtime_error);
 }
 
 TEST(DeploymentTest, MismatchesAreNamed) {

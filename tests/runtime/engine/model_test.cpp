@@ -1,10 +1,12 @@
 #include "runtime/engine/model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "runtime/deployment.h"
 #include "tests/runtime/engine/demo_model.h"
@@ -83,6 +85,48 @@ TEST(ModelTest, SplitAttentionDoesNotDependOnThreads) {
   }
   EXPECT_EQ(logprobs[0].size(), 12u);
   EXPECT_EQ(logprobs[0], logprobs[1]);
+}
+
+// Each thread with tokens of its own, or all with all: the same bits, whatever the step holds.
+TEST(ModelTest, RowShardingKeepsEveryBit) {
+  const Target target = demo_target();
+  if (target.machine.cores < 2) GTEST_SKIP() << "skipped: one core";
+  DeployConfig exact = exact_config(target);
+  exact.prefill_threads = exact.decode_threads = 2;
+  exact.prefill_chunk = 48;  // cuts prompts, and what is left of them rides with decodes
+  DeployConfig int8 = exact;
+  int8.weights =
+      parse_policy("all=int8,down@1=int4_g32:rank4,qkv@2=int4_g32:rank2:outliers2", "test");
+  int8.activations.name = "int8";
+  int8.kv_cache = &kKvInt8;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("paretune-shards-" + std::to_string(getpid()));
+  PackCache packs(folder, 1 << 30);  // weights are compressed once
+  for (const DeployConfig& base : {exact, int8}) {
+    std::map<std::uint64_t, std::vector<float>> logprobs[4];
+    const int from[] = {0, 1, 7, 40};
+    for (int i = 0; i < 4; ++i) {
+      DeployConfig config = base;
+      config.shard_rows_from = from[i];
+      config = canonical(config, target);
+      ASSERT_EQ(config.shard_rows_from, from[i]);
+      const LoadedModel model = load_model(open_model(kDemo), config, {}, &packs);
+      const auto engine = model.engine(config);
+      for (std::uint64_t id = 0; id < 5; ++id) {
+        std::vector<int> prompt = golden_prompt(id);
+        prompt.resize(prompt.size() - id % 3);
+        engine->submit(
+            {.id = id, .prompt = prompt, .sampling = {.max_tokens = 9, .ignore_eos = true}});
+      }
+      while (!engine->idle()) {
+        for (const TokenEvent& event : engine->step())
+          logprobs[i][event.request_id].push_back(event.logprob);
+      }
+    }
+    ASSERT_EQ(logprobs[0].size(), 5u);
+    for (int i = 1; i < 4; ++i) EXPECT_EQ(logprobs[i], logprobs[0]) << from[i];
+  }
+  std::filesystem::remove_all(folder);
 }
 
 // DESIGN section 2: what a knob promises about the logits, over every choice of every knob.
