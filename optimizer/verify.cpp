@@ -132,13 +132,13 @@ class Verifier {
       double& level;
       bool rising;
     } both[] = {{candidate, level, true}, {base, base_level, base.feasible}};
+    // What is compared afterwards needs its time too, at own loads as well, and a level may miss.
+    constexpr int kRunsAfter = 2 * kFewestBlocks + 2 + 2;
     double last_s = 0;
     for (int i = 0; i < kRaises && (both[0].rising || both[1].rising); ++i) {
       for (auto& one : both) {
         const double higher = higher_level(one.level, rated_), begin = clock_.now();
-        // What is compared afterwards needs its time too.
-        one.rising =
-            one.rising && higher > 0 && begin + last_s * (1 + 2 * kFewestBlocks) < deadline_;
+        one.rising = one.rising && higher > 0 && begin + last_s * (1 + kRunsAfter) < deadline_;
         if (!one.rising) continue;
         const std::optional<Trial> again = run(one.trial, higher, kMostBlocks + i, false);
         if (!again) return false;

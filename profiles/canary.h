@@ -10,9 +10,10 @@
 
 namespace paretune {
 
-// Threads that each read 4 MiB again and again, multiply in registers, and wait for each other as
-// often as in the steps of a small model. About 30 ms on a quiet core of 2026
-// (bench/canary_bench.cpp).
+// Threads that each read 4 MiB again and again, multiply in registers, hand lines of their cache to
+// a neighbour, and wait for each other as often as in the steps of a small model. On virtual
+// machines whose cores move, a line that took 45 ns to the neighbour takes 220 a minute later, and
+// nothing else tells. About 30 ms on a quiet core of 2026 (bench/canary_bench.cpp).
 class Canary {
  public:
   explicit Canary(int threads);
@@ -23,6 +24,7 @@ class Canary {
 
   ThreadPool pool_;
   std::vector<std::vector<float>> weights_;  // of each thread
+  std::vector<std::vector<float>> handed_;   // by each thread, in turns of two rounds
   std::atomic<float> result_{0};             // so that the work is not optimized away
 };
 
