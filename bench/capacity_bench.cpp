@@ -6,7 +6,9 @@
 //                  [--config "weights=all=int8 activations=int8 max_batch_size=16"]...
 //
 // The first row is the untuned default; each --config changes knobs of it. Rows say the median with
-// the lowest and the highest of the rounds, and the median of the rounds' ratios to the default.
+// the lowest and the highest of the rounds, and the median of the rounds' ratios to the default: of
+// all rounds, and of those before which a line of cache took less, or more, than 100 ns from one
+// core to the other.
 #include <algorithm>
 #include <cstdio>
 #include <deque>
@@ -16,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/core_distance.h"
 #include "bench/flags.h"
 #include "bench/kernels_tuned_here.h"
 #include "profiles/load_run.h"
@@ -56,6 +59,34 @@ std::vector<const WeightFormat*> formats_of(std::span<const DeployConfig> config
   return {formats.begin(), formats.end()};
 }
 
+constexpr double kFarNs = 100;
+
+// The rounds for which wanted(round).
+template <class Wanted>
+void print(const char* which, const std::deque<Contender>& contenders,
+           const std::vector<double>& distances, Wanted&& wanted) {
+  const auto some_of = [&](const std::vector<double>& values) {
+    std::vector<double> some;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (wanted(i)) some.push_back(values[i]);
+    return some;
+  };
+  const std::vector<double> lines = some_of(distances);
+  if (lines.empty()) return;
+  std::printf("%s: %zu rounds, %.0f ns a line\n\n", which, lines.size(), median(lines));
+  std::printf("| config | output tokens/s | over the default |\n|---|---|---|\n");
+  const std::vector<double> base = some_of(contenders.front().tokens_per_s);
+  for (const Contender& c : contenders) {
+    const std::vector<double> rates = some_of(c.tokens_per_s);
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < base.size(); ++i) ratios.push_back(rates[i] / base[i]);
+    const auto [low, high] = std::ranges::minmax(rates);
+    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median(rates), low, high,
+                median(ratios));
+  }
+  std::printf("\n");
+}
+
 int main_of(int argc, char** argv) {
   std::string file;
   std::vector<std::string> changes{""};
@@ -83,7 +114,10 @@ int main_of(int argc, char** argv) {
                           {}});
   }
   const std::vector<std::int32_t> vocabulary = ordinary_tokens(*contenders.front().model.tokenizer);
+  ThreadPool pair(2);
+  std::vector<double> distances;  // by round
   for (int round = 0; round < rounds; ++round) {
+    distances.push_back(line_ns(pair, clock));
     for (Contender& c : contenders) {
       const auto engine = c.model.engine(c.config);
       const LoadRun run = run_load(*engine, workload, {.concurrency = 2 * c.config.max_batch_size},
@@ -91,15 +125,10 @@ int main_of(int argc, char** argv) {
       c.tokens_per_s.push_back(run.output_tokens_per_s);
     }
   }
-  std::printf("| config | output tokens/s | over the default |\n|---|---|---|\n");
-  const std::vector<double>& base = contenders.front().tokens_per_s;
-  for (const Contender& c : contenders) {
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < base.size(); ++i) ratios.push_back(c.tokens_per_s[i] / base[i]);
-    const auto [low, high] = std::ranges::minmax(c.tokens_per_s);
-    std::printf("| %s | %.0f [%.0f %.0f] | %.2f |\n", c.name.c_str(), median(c.tokens_per_s), low,
-                high, median(ratios));
-  }
+  const auto far = [&](std::size_t round) { return distances[round] > kFarNs; };
+  print("all", contenders, distances, [](std::size_t) { return true; });
+  print("near", contenders, distances, [&](std::size_t round) { return !far(round); });
+  print("far", contenders, distances, far);
   return 0;
 }
 

@@ -137,10 +137,11 @@ class Comparisons {
 
 void run_deployment(const Options& o) {
   const Deployment deployment = load_deployment(o.deployment);
-  const Workload workload = load_workload(o.workload);
+  Workload workload = load_workload(o.workload);
   const auto rate = deployment.promised.find("requests_per_s");
   if (rate == deployment.promised.end())
     throw std::runtime_error(o.deployment + ": promises no requests_per_s");
+  workload.num_requests = counted_requests(workload, rate->second);
   auto source = launched_source(open_model(launched_model(deployment, o.deployment)), deployment,
                                 o.deployment);
   const LoadedModel model = load_model(std::move(source), deployment.config, deployment.kernels);

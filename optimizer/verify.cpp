@@ -116,11 +116,19 @@ class Verifier {
     return true;
   }
 
-  // The next lower load, or the one after it once time is up; 0: there is none.
-  double lower(double level) const {
-    const double next = lower_level(level, rated_);
-    const double after = clock_.now() > deadline_ ? lower_level(next, rated_) : 0;
-    return after > 0 ? after : next;
+  // The next lower load, or the one after it once time is up, below what a run served that missed
+  // its limits for want of capacity; 0: there is none.
+  double lower(double level, const Trial& missed) const {
+    const LoadRun& run = missed.measurement.speed.at_max_rate;
+    const bool open = !rated_.arrival.is_closed();
+    const double served = open && run.saturated ? run.request_rate : level;
+    double next = lower_level(level, rated_);
+    for (bool again = clock_.now() > deadline_; again || next > served; again = false) {
+      const double after = lower_level(next, rated_);
+      if (after == 0) break;
+      next = after;
+    }
+    return next;
   }
 
   // Raises both loads, in turn, as far as single fresh streams bear it and time allows: they were
@@ -275,7 +283,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       }
       const bool base_holds = base.feasible && b.meets_slo();
       if (lower_base && !base_holds) {
-        base_level = verifier.lower(base_level);
+        base_level = verifier.lower(base_level, b.blocks.back());
         if (a.meets_slo()) continue;
       }
       const Estimate ratio = cost_ratio_of(a, b);
@@ -312,7 +320,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       out.verdict = a.blocks.back().violations.empty()
                         ? "failed when it was measured again"
                         : "missed " + a.blocks.back().violations.front();
-      level = verifier.lower(level);
+      level = verifier.lower(level, a.blocks.back());
       if (level == 0) break;
     }
   }

@@ -88,7 +88,8 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
 
 int counted_requests(const Workload& workload, double rate) {
   if (workload.arrival.process == &kTrace) return workload.num_requests;
-  return std::max(workload.num_requests, static_cast<int>(std::ceil(rate * kLeastSeconds)));
+  const double seconds = std::clamp(60 * workload.budget.minutes / 90, 1.0, 5.0);
+  return std::max(workload.num_requests, static_cast<int>(std::ceil(rate * seconds)));
 }
 
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
