@@ -116,19 +116,16 @@ class Verifier {
     return true;
   }
 
-  // The next lower load, or the one after it once time is up, below what a run served that missed
-  // its limits for want of capacity; 0: there is none.
+  // The next lower load, or the one after it once time is up or where the run that missed its
+  // limits served less than the next; 0: there is none.
   double lower(double level, const Trial& missed) const {
     const LoadRun& run = missed.measurement.speed.at_max_rate;
     const bool open = !rated_.arrival.is_closed();
     const double served = open && run.saturated ? run.request_rate : level;
-    double next = lower_level(level, rated_);
-    for (bool again = clock_.now() > deadline_; again || next > served; again = false) {
-      const double after = lower_level(next, rated_);
-      if (after == 0) break;
-      next = after;
-    }
-    return next;
+    const double next = lower_level(level, rated_);
+    const bool far_off = clock_.now() > deadline_ || next > served;
+    const double after = far_off ? lower_level(next, rated_) : 0;
+    return after > 0 ? after : next;
   }
 
   // Raises both loads, in turn, as far as single fresh streams bear it and time allows: they were
