@@ -21,7 +21,7 @@ constexpr double kPrecise = 1.25;
 // The one that also runs the workload's own load and measures quality anew; the others are for the
 // cost and the highest rate alone. Levels that do not hold are most often given up before it.
 constexpr int kOwnLoadBlock = kFewestBlocks - 1;
-constexpr int kRaises = 5;  // at most, of either rate, before they are compared
+constexpr int kRaises = 8;  // at most, of either rate, before they are compared
 constexpr int kAttempts =
     kLevelSteps + kRaises;  // to compare them, one rate or both lower each time
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
