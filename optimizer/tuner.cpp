@@ -26,9 +26,9 @@ namespace {
 
 // What comes after the search, and of the budget at most. A config of the front is measured again
 // under two loads. Verification raises two configs' rates once, runs both three times, once of them
-// at their own loads too, and lowers a rate. The quality gate takes so many trials' time, as it
-// asks more questions than a trial.
-constexpr int kVerificationRuns = 2 + 2 * 3 + 2 + 2;
+// at their own loads too, and lowers a rate twice. The quality gate takes so many trials' time, as
+// it asks more questions than a trial.
+constexpr int kVerificationRuns = 2 + 2 * 3 + 2 + 4;
 constexpr double kGateTrials = 2.5;
 constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 

@@ -137,8 +137,9 @@ class Verifier {
       double& level;
       bool rising;
     } both[] = {{candidate, level, true}, {base, base_level, base.feasible}};
-    // What is compared afterwards needs its time too, at own loads as well, and a level may miss.
-    constexpr int kRunsAfter = 2 * kFewestBlocks + 2 + 2;
+    // What is compared afterwards needs its time too, at own loads as well, and perhaps again at a
+    // lower level.
+    constexpr int kRunsAfter = 2 * kFewestBlocks + 2 + 2 * kFewestBlocks;
     double last_s = 0;
     for (int i = 0; i < kRaises && (both[0].rising || both[1].rising); ++i) {
       for (auto& one : both) {
