@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -137,8 +138,8 @@ constexpr std::array kConstraints{
                "one thread has nothing to share; experts gather rows from all threads, and caches "
                "with a window settle it together",
                [](DeployConfig& c, const Target& t) {
-                 const bool alone = c.prefill_threads == 1 && c.decode_threads == 1;
-                 if (alone || t.model.n_experts > 0 || c.kv_cache->window > 0)
+                 const int threads = std::max(c.prefill_threads, c.decode_threads);
+                 if (!shards_rows(c, t.model, threads, std::numeric_limits<int>::max()))
                    c.shard_rows_from = 0;
                }},
 };
@@ -170,6 +171,11 @@ Activations effective_activations(const DeployConfig& config, const WeightFormat
   if (config.activations.name == "int8" && weights.integer) return Activations::int8;
   if (config.activations.name != "f32" && &weights == &kBf16) return Activations::bf16;
   return Activations::f32;
+}
+
+bool shards_rows(const DeployConfig& config, const ModelShape& model, int threads, int rows) {
+  return config.shard_rows_from > 0 && rows >= std::max(config.shard_rows_from, threads) &&
+         threads > 1 && model.n_experts == 0 && config.kv_cache->window == 0;
 }
 
 std::vector<Policy> policy_choices(const Target& target) {

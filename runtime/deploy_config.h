@@ -179,6 +179,9 @@ std::span<const Constraint> constraints();
 // canonical forms are equal. Idempotent.
 DeployConfig canonical(DeployConfig config, const Target& target);
 
+// Whether these threads shard a step of so many tokens by rows.
+bool shards_rows(const DeployConfig& config, const ModelShape& model, int threads, int rows);
+
 // Throws std::runtime_error naming the knob, what was found and what is allowed where this machine
 // cannot hold the config (it came from a file or a flag). Slower than it need be is allowed.
 void check_config(const DeployConfig& config, const Target& target);

@@ -27,12 +27,6 @@ double seconds_of_use(const OperatorTimes& times, const ProductUse& use, const M
   return use.times * chosen * times.product(*use.weights, plans, use.n, use.k, threads, rows);
 }
 
-// A step of m tokens has its rows sharded among the threads (Model::forward).
-bool by_rows(const DeployConfig& config, int threads, int m) {
-  return threads > 1 && config.shard_rows_from > 0 &&
-         m >= std::max(config.shard_rows_from, threads);
-}
-
 }  // namespace
 
 CostTerms::CostTerms(Target target, KernelTable kernels, OperatorTimes times)
@@ -41,24 +35,17 @@ CostTerms::CostTerms(Target target, KernelTable kernels, OperatorTimes times)
 PhaseTerms CostTerms::product_terms(const DeployConfig& config, Phase phase) const {
   const ModelShape& s = target_.model;
   const int threads = threads_of(config, phase);
+  const auto by_rows = [&](int m) { return shards_rows(config, s, threads, m); };
   PhaseTerms result;
   const WeightFormat* main_format = nullptr;  // of the most weights
   double most = 0;
   for (const ProductUse& use : product_uses(config.weights, s)) {
     const MatmulPlans plans = plans_for(use, phase, config, kernels_);
-    const auto together = [&](int m) { return seconds_of_use(times_, use, plans, s, threads, m); };
-    if (!use.every_row) {
-      result.terms[kProducts].add_table(kLogitRowsAt, together);
-      if (threads > 1) result.terms[kProductsShared].add_table(kLogitRowsAt, together);
-    } else {
-      result.terms[kProducts].add_table(kRowsAt, [&](int m) {
-        if (!by_rows(config, threads, m)) return together(m);
-        return seconds_of_use(times_, use, plans, s, 1, (m + threads - 1) / threads);
-      });
-      if (threads > 1)
-        result.terms[kProductsShared].add_table(
-            kRowsAt, [&](int m) { return by_rows(config, threads, m) ? 0.0 : together(m); });
-    }
+    result.terms[kProducts].add_table(use.every_row ? kRowsAt : kLogitRowsAt, [&](int m) {
+      return use.every_row && by_rows(m)
+                 ? seconds_of_use(times_, use, plans, s, 1, (m + threads - 1) / threads)
+                 : seconds_of_use(times_, use, plans, s, threads, m);
+    });
     if (const double weights = use.times * use.n * use.k; weights > most) {
       most = weights;
       main_format = use.weights;
@@ -73,8 +60,12 @@ PhaseTerms CostTerms::product_terms(const DeployConfig& config, Phase phase) con
   result.terms[kSequences][kSequencesAt] = 1;
   result.terms[kSampling].add_table(kLogitRowsAt, [&](int m) { return double(s.vocab_size) * m; });
   if (threads > 1) {
-    result.terms[kLayersShared].add_table(
-        kRowsAt, [&](int m) { return by_rows(config, threads, m) ? 0.0 : double(s.n_layers); });
+    result.terms[kProductsShared] = result.terms[kProducts];
+    result.terms[kLayersShared].add_table(kRowsAt, [&](int) { return double(s.n_layers); });
+    for (std::size_t i = 0; i < kKnots; ++i) {  // rows that are nobody else's
+      if (by_rows(kRowKnots[i]))
+        result.terms[kProductsShared][kRowsAt + i] = result.terms[kLayersShared][kRowsAt + i] = 0;
+    }
   }
   const std::string name(phase_name(phase)),
       many = std::to_string(threads) + " threads" + (config.shard_rows_from > 0 ? " by rows" : "");

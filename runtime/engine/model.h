@@ -58,6 +58,7 @@ struct Workspace {
   std::vector<float> partials;
   RecentTokens recent;
   std::vector<int> segment_row;  // first row of each segment
+  std::vector<int> shard_ends;   // the row after each shard's last
   bool segments_cut = false;     // tokens of one lie in several shards
 };
 
@@ -118,7 +119,8 @@ class Model {
     Team& team;
     Team& all;  // of the step
     std::byte *prepared, *low_rank_input, *low_rank_prepared;
-    float *low_rank, *scratch;
+    float* low_rank;
+    std::span<float> scratch;  // this thread's
 
     bool whole() const { return &team == &all; }
     // Rows of the step that are this thread's own where rows are worked on one by one.
@@ -141,8 +143,7 @@ class Model {
   void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
   std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
   KvPages cache_layout() const;  // all but where it lies
-  void plan_attention(std::span<const Segment> segments, int threads, int shards,
-                      Workspace& w) const;
+  void plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const;
   void attend(int index, std::span<const Segment> segments, Workspace& w, const Shard& shard) const;
 
   const ModelSource& source_;

@@ -18,8 +18,7 @@ constexpr int kAttentionTile = 16;
 
 // A task for every KV head and tile of tokens; where that leaves threads idle while one token's
 // cache is read, its keys are shared in spans, if the kernel can.
-void Model::plan_attention(std::span<const Segment> segments, int threads, int shards,
-                           Workspace& w) const {
+void Model::plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const {
   const ModelShape& s = shape();
   const std::size_t floats = span_floats(s.n_heads, s.n_kv_heads, s.head_dim);
   const bool few = static_cast<int>(segments.size()) * s.n_kv_heads < 4 * threads;
@@ -27,18 +26,13 @@ void Model::plan_attention(std::span<const Segment> segments, int threads, int s
   w.attention_tasks.clear();
   w.merge_tasks.clear();
   w.segments_cut = false;
-  const int rows = static_cast<int>(w.row_segment.size());
-  const auto shard_end = [&](int row) {  // of the one that holds it
-    int shard = 0;
-    while (Team::share_of(rows, 1, shard, shards).end <= row) ++shard;
-    return Team::share_of(rows, 1, shard, shards).end;
-  };
+  const auto shard_end = [&](int row) { return *std::ranges::upper_bound(w.shard_ends, row); };
   for (int i = 0; i < static_cast<int>(segments.size()); ++i) {
     const Segment& segment = segments[static_cast<std::size_t>(i)];
     const int n = static_cast<int>(segment.tokens.size());
     const int spans = span_count(segment.past + 1);
-    const bool shared =
-        attention_->run_span && threads > 1 && shards == 1 && few && n == 1 && spans > 1;
+    const bool shared = attention_->run_span && threads > 1 && w.shard_ends.size() == 1 && few &&
+                        n == 1 && spans > 1;
     const int first_row = w.segment_row[static_cast<std::size_t>(i)];
     w.segments_cut |= shard_end(first_row) < first_row + n;
     for (int head = 0; head < s.n_kv_heads; ++head) {
@@ -111,11 +105,7 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w,
       kv.store(position, head, key.subspan(offset, head_dim), value.subspan(offset, head_dim));
     }
   }
-  if (shard.whole()) {
-    team.barrier();
-  } else if (w.segments_cut) {
-    shard.all.barrier();
-  }
+  if (shard.whole() || w.segments_cut) shard.all.barrier();
   w.recent.settle(layout, segments, index, team);
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
   const auto first_row = [&](const Workspace::AttentionTask& task) {
@@ -128,15 +118,15 @@ void Model::attend(int index, std::span<const Segment> segments, Workspace& w,
     if (row < shard.begin || row >= shard.begin + shard.rows) return;
     const Segment& segment = segments[static_cast<std::size_t>(task.segment)];
     const std::size_t first = first_row(task);
-    std::vector<float>& scratch = w.scratch[static_cast<std::size_t>(shard.all.rank())];
     if (task.span >= 0) {
       attention_->run_span(w.query.data() + first, s.n_heads, pages_of(task.segment), segment.past,
-                           task.kv_head, task.span, scale, scratch,
+                           task.kv_head, task.span, scale, shard.scratch,
                            w.partials.data() + task.partial);
       return;
     }
     attention_->run(w.query.data() + first, s.n_heads, pages_of(task.segment), segment.past,
-                    task.kv_head, task.begin, task.end, scale, scratch, w.attention.data() + first);
+                    task.kv_head, task.begin, task.end, scale, shard.scratch,
+                    w.attention.data() + first);
   });
   w.recent.close(layout, segments, index, team);
   if (w.merge_tasks.empty()) return;

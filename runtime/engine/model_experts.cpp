@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/elementwise.h"
+#include "kernels/packing.h"
 #include "runtime/engine/block_results.h"
 #include "runtime/engine/model.h"
 #include "runtime/engine/rows.h"
@@ -19,9 +20,8 @@ std::size_t prepared_offset(const MatmulPlans& plans, int k, int assignment, int
     row_bytes = std::max(row_bytes, plan.variant->row_bytes(k));
     least = std::max(least, plan.variant->prepared_bytes(1, k));
   }
-  const auto aligned = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
-  return static_cast<std::size_t>(assignment) * aligned(row_bytes) +
-         static_cast<std::size_t>(expert) * aligned(least);
+  return static_cast<std::size_t>(assignment) * round_up_64(row_bytes) +
+         static_cast<std::size_t>(expert) * round_up_64(least);
 }
 
 }  // namespace
