@@ -54,13 +54,13 @@ void from_catalog(T& value, const List& list, std::string_view text, const std::
   value = *found;
 }
 
-void set_value(Policy& v, std::string_view text, const std::string& where, int) {
+void set_value(Policy& v, std::string_view text, const std::string& where) {
   v = parse_policy(text, where);
 }
-void set_value(const KvFormat*& v, std::string_view text, const std::string& where, int) {
+void set_value(const KvFormat*& v, std::string_view text, const std::string& where) {
   from_catalog(v, kKvFormats, text, where);
 }
-void set_value(int& v, std::string_view text, const std::string& where, int least) {
+void set_integer(int& v, std::string_view text, const std::string& where, int least) {
   int parsed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
   if (error != std::errc() || end != text.data() + text.size() || parsed < least ||
@@ -70,12 +70,12 @@ void set_value(int& v, std::string_view text, const std::string& where, int leas
   }
   v = parsed;
 }
-void set_value(bool& v, std::string_view text, const std::string& where, int) {
+void set_value(bool& v, std::string_view text, const std::string& where) {
   if (text != "true" && text != "false") fail(where, in_quotes(text), "true or false");
   v = text == "true";
 }
 template <const auto& kList>
-void set_value(OneOf<kList>& v, std::string_view text, const std::string& where, int) {
+void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find(kList, text);
   if (found == kList.end())
     fail(where, in_quotes(text),
@@ -176,7 +176,12 @@ void set_knob(DeployConfig& config, std::string_view name, std::string_view text
   for_each_knob([&](const auto& knob) {
     if (knob.name != name) return;
     found = true;
-    set_value(config.*knob.field, text, where, knob.least);
+    auto& value = config.*knob.field;
+    if constexpr (std::is_same_v<decltype(value), int&>) {
+      set_integer(value, text, where, knob.least);
+    } else {
+      set_value(value, text, where);
+    }
   });
   if (!found) fail(where, "the unknown knob " + in_quotes(name), known_knobs());
 }
