@@ -28,9 +28,8 @@ double higher_level(double level, const Workload& workload);
 // Runs the cheapest configs of the front first, by what is expected of them (expected.h), at the
 // load that the search found for them or, where that does not hold, at lower ones, at last at the
 // workload's own, until every one on the front is confirmed or about budget_s have passed; the
-// default always. Their
-// speeds become those of the fresh runs, Trial::searched keeps what the search saw, and the front
-// is drawn anew after each. False: interrupted.
+// default always. Their speeds become those of the fresh runs, Trial::searched keeps what the
+// search saw, and the front is drawn anew after each. False: interrupted.
 bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
              double timeout_s, double budget_s, TuneObserver& observer,
              const std::atomic<bool>& stop);

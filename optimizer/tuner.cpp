@@ -25,10 +25,8 @@ namespace paretune {
 namespace {
 
 // What comes after the search, and of the budget at most. A config of the front is measured again
-// under two loads. Verification raises two configs' rates once, runs both three times, once of them
-// at their own loads too, and lowers a rate twice. The quality gate takes so many trials' time, as
-// it asks more questions than a trial.
-constexpr int kVerificationRuns = 2 + 2 * 3 + 2 + 4;
+// under two loads; verification takes kVerificationRuns at one. The quality gate takes so many
+// trials' time, as it asks more questions than a trial.
 constexpr double kGateTrials = 2.5;
 constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
 
@@ -142,8 +140,8 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
     config.smoothing.name = "hadamard";  // most of what int8 activations lose, it gives back
     config.prefill_kernel.name = config.decode_kernel.name = "tuned";
     for (const KvFormat* const cache : {config.kv_cache, &kKvInt8}) {
+      config.kv_cache = cache;
       for (const int shard_rows_from : {0, 1}) {
-        config.kv_cache = cache;
         config.shard_rows_from = shard_rows_from;
         starts.push_back(canonical(config, target));
       }

@@ -16,7 +16,7 @@ namespace {
 constexpr int kCandidates = 3;
 // Fresh request streams, each of which runs both configs, until the interval of their ratio is this
 // narrow or time is up: stopping by that and not by where it lies leaves its coverage alone.
-constexpr int kFewestBlocks = 3, kMostBlocks = 6;
+constexpr int kMostBlocks = 6;
 constexpr double kPrecise = 1.25;
 // The one that also runs the workload's own load and measures quality anew; the others are for the
 // cost and the highest rate alone. Levels that do not hold are most often given up before it.

@@ -11,9 +11,9 @@
 namespace paretune {
 
 // Threads that each read 4 MiB again and again, multiply in registers, hand lines of their cache to
-// a neighbour, and wait for each other as often as in the steps of a small model. On virtual
-// machines whose cores move, a line that took 45 ns to the neighbour takes 220 a minute later, and
-// nothing else tells. About 30 ms on a quiet core of 2026 (bench/canary_bench.cpp).
+// a neighbour, and wait for each other as often as in the steps of a small model. On a virtual
+// machine whose cores move, a line may take five times as long to the neighbour as a minute ago
+// (bench/capacity_bench.cpp). About 30 ms on a quiet core of 2026 (bench/canary_bench.cpp).
 class Canary {
  public:
   explicit Canary(int threads);
