@@ -15,6 +15,7 @@
 #include "profiles/quality.h"
 #include "profiles/speed.h"
 #include "profiles/tuned_kernels.h"
+#include "runtime/chat/encode_chat.h"
 #include "runtime/compression/calibration_texts.h"
 #include "runtime/deployment.h"
 #include "workloads/evals.h"
@@ -53,17 +54,6 @@ int rate_steps(const Workload& workload, const Target& target) {
   const double run_s = assumed_served_token_seconds(target) * workload.num_requests *
                        mean_lengths(workload).all_tokens();
   return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 2;
-}
-
-// nullopt: questions are then fed as plain text; serve says why when asked to chat.
-std::optional<ChatTemplate> chat_of(const ModelSource& source, const Tokenizer& tokenizer,
-                                    const std::filesystem::path& path) {
-  try {
-    return chat_template_for(tokenizer, source.chat_template().value_or(""),
-                             path.string() + ": chat template");
-  } catch (const std::runtime_error&) {
-    return std::nullopt;
-  }
 }
 
 // Opens the model for one config and answers one token: what a server does before it is ready.
@@ -108,21 +98,6 @@ double noise_floor(const std::filesystem::path& path, DeployConfig config, const
   return measure_text_sample(model, config, plan, reference, tokens).kl_divergence;
 }
 
-// Questions that a slow model answers in about kPartSeconds at a time, in their order. Each part
-// loads both models.
-std::vector<QualityPlan> parts_of(const QualityPlan& plan, const Target& target) {
-  constexpr double kPartSeconds = 30;
-  const double token_seconds = assumed_reference_token_seconds(target);
-  std::vector<QualityPlan> parts(1);
-  double seconds = 0;
-  for (const QualityQuestion& question : plan.questions) {
-    if (seconds > kPartSeconds) parts.emplace_back(), seconds = 0;
-    parts.back().questions.push_back(question);
-    seconds += token_seconds * double(question.prompt.size());
-  }
-  return parts;
-}
-
 }  // namespace
 
 Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::string build,
@@ -159,10 +134,19 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
   rate_steps_ = rate_steps(workload, target_);
   const Tokenizer tokenizer(source_->tokenizer());
   vocabulary_ = ordinary_tokens(tokenizer);
-  const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
+  const std::optional<ChatTemplate> chat = chat_template(tokenizer);
   plan_ = plan_quality(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
   calibration_ = plan_calibration(workload, source_->shape(), tokenizer, chat ? &*chat : nullptr);
   calibration_key_ = open()->variant();
+}
+
+std::optional<ChatTemplate> Profiler::chat_template(const Tokenizer& tokenizer) const {
+  try {
+    return chat_template_for(tokenizer, source_->chat_template().value_or(""),
+                             model_path_.string() + ": chat template");
+  } catch (const std::runtime_error&) {
+    return std::nullopt;
+  }
 }
 
 std::unique_ptr<ModelSource> Profiler::open() const {
@@ -241,66 +225,6 @@ bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, double bu
                                                           store_, clock_, budget_s, stop_, say);
   if (costs) costs_ = std::move(*costs);
   return costs.has_value();
-}
-
-std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig& config,
-                                                              const QualityPlan& plan) {
-  if (plan.questions.empty()) return std::vector<QuestionScore>();
-  const std::string memo =
-      digest({"scores", model_key(), quality_signature(config), plan.hash(), build_});
-  std::optional<std::string> text = store_.find_blob(memo);
-  if (!text) {
-    const ChildResult child = run_isolated(
-        [&] {
-          const LoadedModel model = load_model(open(), config, kernels_, &packs_);
-          return to_text(score_questions(model, config, plan));
-        },
-        1e9, stop_);
-    if (child.interrupted) return std::nullopt;
-    if (child.outcome != Outcome::ok) throw std::runtime_error("quality gate: " + child.detail);
-    text = child.output;
-    store_.put_blob(memo, *text);
-  }
-  std::vector<QuestionScore> scores = parse_scores(*text);
-  if (scores.size() != plan.questions.size())
-    throw std::runtime_error("quality gate: the store's memo of scores is damaged");
-  return scores;
-}
-
-std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
-                                         double kl_p999, double budget_s) {
-  if (gate_questions_.empty()) {
-    const Tokenizer tokenizer(source_->tokenizer());
-    const std::optional<ChatTemplate> chat = chat_of(*source_, tokenizer, model_path_);
-    gate_questions_ =
-        plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
-  }
-  // Where there is no time to prove even that nothing changed, another config may use it.
-  double least_s = 0;
-  for (const auto& [name, questions] : gate_questions_) {
-    const std::optional<double> margin = margins.of(name);
-    if (!margin || questions.empty()) continue;
-    const int n = fewest_gate_questions(*margin, kl_p999);
-    least_s +=
-        n * double(questions.front().prompt.size()) * assumed_reference_token_seconds(target_);
-  }
-  const bool hopeless = least_s > budget_s;
-  const double deadline = clock_.now() + (hopeless ? -1 : budget_s);
-  return run_gate(
-      gate_questions_, margins, kl_p999,
-      [&](const QualityPlan& plan) -> std::optional<GateScores> {
-        GateScores all;
-        for (const QualityPlan& part : parts_of(plan, target_)) {
-          if (hopeless || (!all.now.empty() && clock_.now() > deadline)) break;
-          const auto reference = scores_of(full_precision_config(target_), part);
-          const auto now = reference ? scores_of(config, part) : std::nullopt;
-          if (!now) return std::nullopt;
-          all.reference.insert(all.reference.end(), reference->begin(), reference->end());
-          all.now.insert(all.now.end(), now->begin(), now->end());
-        }
-        return all;
-      },
-      [&] { return clock_.now() <= deadline; });
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,

@@ -108,6 +108,8 @@ class Profiler {
   std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
                                                       const QualityPlan& plan);
   std::unique_ptr<ModelSource> open() const;
+  // nullopt: questions are fed as plain text; serve says why when asked to chat.
+  std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer) const;
   TrialKey key(std::string kind, const DeployConfig& config, const Workload& workload,
                std::uint64_t seed) const;
 
