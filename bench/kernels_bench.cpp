@@ -213,10 +213,12 @@ Ceilings print_ceilings() {
   return c;
 }
 
-// ---- attention: 32 query heads on 8 KV heads of 128, the last of 4096 positions
+// ---- attention: 32 query heads on 8 KV heads of 128; the last of 4096 positions, and of 512 the
+// last 16 together
 
 void print_attention(const AttentionVariant& v) {
   constexpr int n_heads = 32, n_kv_heads = 8, head_dim = 128, page_tokens = 64, context = 4096;
+  constexpr int prompt = 512, tile = 16;
   const std::string name = std::string(v.name) + " " + std::string(v.format->name);
   if (!cpu_has(v.needs)) {
     std::printf("%-26s skipped: needs %s\n", name.c_str(), std::string(isa_name(v.needs)).c_str());
@@ -239,17 +241,22 @@ void print_attention(const AttentionVariant& v) {
       if (v.format->window && (t + 1) % kKvGroup == 0) kv.settle(group, h);
     }
   }
-  const auto q = random_floats(n_heads * head_dim);
+  const auto q = random_floats(tile * n_heads * head_dim);
   std::vector<float> scratch(v.scratch_floats(context, n_heads, n_kv_heads, head_dim));
   std::vector<float> out(q.size());
-  const Timing t = time(v.name == "scalar" ? 1 : 9, [&] {
-    for (int h = 0; h < n_kv_heads; ++h) {
-      v.run(q.data(), n_heads, kv, context - 1, h, 0, 1, 0.088388f, scratch, out.data());
-    }
-  });
+  const auto run = [&](int past, int tokens) {
+    return time(v.name == "scalar" ? 1 : 9, [&] {
+      for (int h = 0; h < n_kv_heads; ++h) {
+        v.run(q.data(), n_heads, kv, past, h, 0, tokens, 0.088388f, scratch, out.data());
+      }
+    });
+  };
+  const Timing decode = run(context - 1, 1), prefill = run(prompt - tile, tile);
   const double gigabytes = double(page) * double(pages.size()) / 1e9;
-  std::printf("%-26s %7.2f (best %6.2f)\n", name.c_str(), gigabytes / t.median_s,
-              gigabytes / t.best_s);
+  const double operations = 4.0 * tile * (prompt - (tile - 1) / 2.0) * n_heads * head_dim;
+  std::printf("%-26s %7.2f (best %6.2f) %12.3f (best %.3f)\n", name.c_str(),
+              gigabytes / decode.median_s, gigabytes / decode.best_s,
+              operations / 1e12 / prefill.median_s, operations / 1e12 / prefill.best_s);
 }
 
 }  // namespace
@@ -269,7 +276,7 @@ int main(int argc, char** argv) {
   for (const MatmulVariant& v : matmul_variants()) {
     if (name_of(v).find(filter) != std::string::npos) print_matmul(v, ceilings);
   }
-  std::printf("\nattention, one thread, decode at 4096    GB/s of cache\n");
+  std::printf("\nattention, one thread       decode at 4096: GB/s   16 tokens at 512: TOP/s\n");
   for (const AttentionVariant& v : attention_variants()) {
     if (v.name.find(filter) != std::string::npos) print_attention(v);
   }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernels/attention_blocks.h"
 #include "kernels/attention_kernels.h"
@@ -35,23 +36,32 @@ void attention_scalar(const float* q, int n_heads, const KvPages& kv, int past, 
                       int token_begin, int token_end, float scale, std::span<float> scratch,
                       float* out) {
   const int group = n_heads / kv.n_kv_heads, dim = kv.head_dim;
-  const std::span<float> vector = scratch.first(dim);
-  float* scores = scratch.data() + dim;
+  const std::span<float> vector = scratch.first(dim), query = scratch.subspan(dim, dim);
+  float* scores = scratch.data() + 2 * dim;
+  std::vector<std::int8_t> codes(kv.format->a8 ? dim : 0);
   for (int token = token_begin; token < token_end; ++token) {
     const int context = past + token + 1;
     for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      const float* query = q + (std::size_t(token) * n_heads + head) * dim;
+      const float* from = q + (std::size_t(token) * n_heads + head) * dim;
+      for (int d = 0; d < dim; ++d) query[d] = from[d] * scale;
+      if (kv.format->a8) round_query(query, codes);
       float* result = out + (std::size_t(token) * n_heads + head) * dim;
       float maximum = -std::numeric_limits<float>::infinity();
       for (int t = 0; t < context; ++t) {
         kv.load_key(t, kv_head, past + token, vector);
         float score = 0;
         for (int d = 0; d < dim; ++d) score += query[d] * vector[d];
-        scores[t] = score * scale;
+        scores[t] = score;
         maximum = std::max(maximum, scores[t]);
       }
       float total = 0;
       for (int t = 0; t < context; ++t) total += scores[t] = std::exp(scores[t] - maximum);
+      for (int t = 0; kv.format->a8 && t < context; t += kKeyBlock) {
+        const int count = std::min(kKeyBlock, context - t);
+        const auto scales = value_scales(kv, kv_head, t, count);
+        round_weights({scores + t, std::size_t(count)},
+                      std::span(scales).first(std::size_t(count)));
+      }
       std::fill_n(result, dim, 0.0f);
       for (int t = 0; t < context; ++t) {
         kv.load_value(t, kv_head, past + token, vector);
@@ -63,18 +73,27 @@ void attention_scalar(const float* q, int n_heads, const KvPages& kv, int past, 
 }
 
 std::size_t scalar_scratch_floats(int context, int, int, int head_dim) {
-  return std::size_t(context) + head_dim;
+  return std::size_t(context) + 2 * head_dim;
 }
 
 template <const KvFormat& F>
+constexpr int kMostRows = &F == &kKvInt8A8 ? kIntegerRows : kFloatRows;
+template <const KvFormat& F>
+constexpr Isa kAvx512 = &F == &kKvInt8A8 ? Isa::avx512_vnni : Isa::avx512;
+
+template <const KvFormat& F>
 constexpr std::array kVariantsOf{
-    AttentionVariant{"plain_avx512", &F, Isa::avx512, plain_avx512<F>, plain_scratch_floats},
-    AttentionVariant{"tiled_avx512", &F, Isa::avx512, tiled_avx512<F>, tiled_scratch_floats},
-    AttentionVariant{"split_avx512", &F, Isa::avx512, split_avx512<F>, split_scratch_floats,
-                     span_avx512<F>},
-    AttentionVariant{"plain_avx2", &F, Isa::avx2, plain_avx2<F>, plain_scratch_floats},
-    AttentionVariant{"tiled_avx2", &F, Isa::avx2, tiled_avx2<F>, tiled_scratch_floats},
-    AttentionVariant{"split_avx2", &F, Isa::avx2, split_avx2<F>, split_scratch_floats,
+    AttentionVariant{"plain_avx512", &F, kAvx512<F>, plain_avx512<F>,
+                     plain_scratch_floats<kMostRows<F>>},
+    AttentionVariant{"tiled_avx512", &F, kAvx512<F>, tiled_avx512<F>,
+                     tiled_scratch_floats<kMostRows<F>>},
+    AttentionVariant{"split_avx512", &F, kAvx512<F>, split_avx512<F>,
+                     split_scratch_floats<kMostRows<F>>, span_avx512<F>},
+    AttentionVariant{"plain_avx2", &F, Isa::avx2, plain_avx2<F>,
+                     plain_scratch_floats<kMostRows<F>>},
+    AttentionVariant{"tiled_avx2", &F, Isa::avx2, tiled_avx2<F>,
+                     tiled_scratch_floats<kMostRows<F>>},
+    AttentionVariant{"split_avx2", &F, Isa::avx2, split_avx2<F>, split_scratch_floats<kMostRows<F>>,
                      span_avx2<F>},
     AttentionVariant{"scalar", &F, Isa::baseline, attention_scalar, scalar_scratch_floats},
 };
@@ -88,7 +107,7 @@ constexpr auto variants_of_all() {
 }
 
 constexpr std::array kAttentionVariants =
-    variants_of_all<kKvF32, kKvBf16, kKvInt8, kKvInt4, kKvInt4Channel, kKvInt2Channel>();
+    variants_of_all<kKvF32, kKvBf16, kKvInt8, kKvInt8A8, kKvInt4, kKvInt4Channel, kKvInt2Channel>();
 
 // "tiled" of "tiled_avx2".
 std::string_view walk(std::string_view name) { return name.substr(0, name.find('_')); }

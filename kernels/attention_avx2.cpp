@@ -41,6 +41,11 @@ struct Load<kKvInt8> {
   const std::byte* from;
 };
 
+template <>
+struct Load<kKvInt8A8> : Load<kKvInt8> {
+  using Load<kKvInt8>::Load;
+};
+
 // Codes d … d + 7 of those that pack_group packed, 32 at a time.
 template <int Bits>
 PARETUNE_AVX2 inline __m256i codes_at(const std::byte* packed, int d) {
@@ -137,8 +142,9 @@ PARETUNE_AVX2 void weigh_rows(const float* weights, std::size_t stride, const fl
 
 template <const KvFormat& Format>
 struct Avx2 {
-  static constexpr bool kWindowed = kChannelBits<Format> > 0;
+  static constexpr bool kWindowed = kChannelBits<Format> > 0, kIntegers = false;
   using Exact = Avx2<kKvBf16>;
+  static constexpr int kRows = kFloatRows;
   static constexpr int kStoredRows = 0;
 
   PARETUNE_AVX2 static void expand(const std::byte* stored, std::size_t bytes, int count,
@@ -247,7 +253,8 @@ void span_avx2(const float* q, int n_heads, const KvPages& kv, int past, int kv_
   template Attend plain_avx2<format>; \
   template Attend split_avx2<format>; \
   template AttendSpan span_avx2<format>
-PARETUNE_EACH_KV_FORMAT(PARETUNE_ATTENTION);
+PARETUNE_EACH_FLOAT_KV_FORMAT(PARETUNE_ATTENTION);
+PARETUNE_ATTENTION(kKvInt8A8);
 #undef PARETUNE_ATTENTION
 
 }  // namespace paretune

@@ -4,8 +4,8 @@
 
 #include "kernels/attention_blocks.h"
 #include "kernels/attention_kernels.h"
-#include "kernels/exp_avx.h"
 #include "kernels/kv_grid.h"
+#include "kernels/softmax_avx512.h"
 #include "kernels/target.h"
 
 namespace paretune {
@@ -229,9 +229,10 @@ void weigh_all(const float* weights, std::size_t stride, int rows, Vectors value
 }
 
 template <const KvFormat& Format>
-struct Avx512 {
-  static constexpr bool kWindowed = kChannelBits<Format> > 0;
+struct Avx512 : SoftmaxAvx512 {
+  static constexpr bool kWindowed = kChannelBits<Format> > 0, kIntegers = false;
   using Exact = Avx512<kKvBf16>;
+  static constexpr int kRows = kFloatRows;
   static constexpr int kStoredRows = kWindowed ? 0 : 4;
 
   // `count` stored vectors, `bytes` apart, as (count, dp) floats
@@ -289,24 +290,6 @@ struct Avx512 {
                                 int dp, float* sums) {
     weigh_all<Load<Format>>(weights, stride, rows, {stored, bytes, count, head_dim}, dp, sums);
   }
-
-  // count is a multiple of 16 in both
-  PARETUNE_AVX512 static float maximum(const float* x, int count) {
-    __m512 maximum = _mm512_loadu_ps(x);
-    for (int i = 16; i < count; i += 16) maximum = _mm512_max_ps(maximum, _mm512_loadu_ps(x + i));
-    return _mm512_reduce_max_ps(maximum);
-  }
-
-  // x = exp(x - maximum); returns the sum
-  PARETUNE_AVX512 static float exponentials(float* x, int count, float maximum) {
-    __m512 sum = _mm512_setzero_ps();
-    for (int i = 0; i < count; i += 16) {
-      const __m512 e = exp_avx512(_mm512_sub_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(maximum)));
-      _mm512_storeu_ps(x + i, e);
-      sum = _mm512_add_ps(sum, e);
-    }
-    return _mm512_reduce_add_ps(sum);
-  }
 };
 
 }  // namespace
@@ -343,7 +326,7 @@ void span_avx512(const float* q, int n_heads, const KvPages& kv, int past, int k
   template Attend plain_avx512<format>; \
   template Attend split_avx512<format>; \
   template AttendSpan span_avx512<format>
-PARETUNE_EACH_KV_FORMAT(PARETUNE_ATTENTION);
+PARETUNE_EACH_FLOAT_KV_FORMAT(PARETUNE_ATTENTION);
 #undef PARETUNE_ATTENTION
 
 }  // namespace paretune

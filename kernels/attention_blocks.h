@@ -10,39 +10,46 @@
 // with it nor on how callers split them.
 //
 // Ops are expand, scores, maximum, exponentials, accumulate, and for formats with a window
-// expand_keys and the Ops of its exact tokens, as attention_avx512.cpp explains them; dp is
-// head_dim padded to 16 with zeros.
+// expand_keys and the Ops of its exact tokens, as attention_avx512.cpp explains them; or, in
+// integers, encode_queries, score_block and weigh_block (attention_vnni.cpp). dp is head_dim padded
+// to 16 with zeros.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/attention.h"
+#include "kernels/attention_rounding.h"
 
 namespace paretune {
 
 inline constexpr int kKeyBlock = 64;
-inline constexpr int kRowBlock =
-    16;  // rows worked on at once, or one token's group if that is more
+// Rows worked on at once, or one token's group if that is more; more in integers, whose keys and
+// values are laid out anew for each time.
+inline constexpr int kFloatRows = 16, kIntegerRows = 64;
 
 constexpr int padded_head_dim(int head_dim) { return (head_dim + 15) / 16 * 16; }
-constexpr int tokens_at_once(int group) { return std::max(1, kRowBlock / group); }
+constexpr int tokens_at_once(int group, int rows) { return std::max(1, rows / group); }
 
 // The working memory of one call, carved from the caller's.
 struct AttentionScratch {
-  float* queries;  // (rows, dp), scaled
-  float* sums;     // (rows, dp): weighted values
-  float* block;    // (64, dp): keys or values as f32
-  float* maxima;   // (rows)
-  float* totals;   // (rows)
-  float* scores;   // (rows, scores_stride)
+  float* queries;      // (rows, dp), scaled
+  std::int8_t* codes;  // (rows, dp): queries in integers
+  float* sums;         // (rows, dp): weighted values
+  float* block;        // (64, dp): keys or values as f32
+  float* maxima;       // (rows)
+  float* totals;       // (rows)
+  float* scores;       // (rows, scores_stride)
 
   static std::size_t floats(int rows, int head_dim, std::size_t scores_stride) {
     const std::size_t dp = padded_head_dim(head_dim),
                       padded_rows = (std::size_t(rows) + 15) / 16 * 16;
-    return rows * dp * 2 + kKeyBlock * dp + 2 * padded_rows + rows * scores_stride + 16;
+    return rows * dp * 2 + padded_rows * dp / 4 + kKeyBlock * dp + 2 * padded_rows +
+           rows * scores_stride + 16;
   }
 
   AttentionScratch(std::span<float> memory, int rows, int head_dim, std::size_t scores_stride) {
@@ -52,7 +59,8 @@ struct AttentionScratch {
                       padded_rows = (std::size_t(rows) + 15) / 16 * 16;
     const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
     queries = memory.data() + (64 - address % 64) % 64 / sizeof(float);
-    sums = queries + rows * dp;
+    codes = reinterpret_cast<std::int8_t*>(queries + rows * dp);
+    sums = queries + rows * dp + padded_rows * dp / 4;
     block = sums + rows * dp;
     maxima = block + kKeyBlock * dp;
     totals = maxima + padded_rows;
@@ -60,16 +68,19 @@ struct AttentionScratch {
   }
 };
 
-inline std::size_t tiled_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
+template <int Rows>
+std::size_t tiled_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
   const int group = n_heads / n_kv_heads;
-  return AttentionScratch::floats(group * tokens_at_once(group), head_dim, kKeyBlock);
+  return AttentionScratch::floats(group * tokens_at_once(group, Rows), head_dim, kKeyBlock);
 }
 constexpr std::size_t padded_context(int context) {
   return (std::size_t(context) + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
 }
-inline std::size_t plain_scratch_floats(int context, int n_heads, int n_kv_heads, int head_dim) {
+template <int Rows>
+std::size_t plain_scratch_floats(int context, int n_heads, int n_kv_heads, int head_dim) {
   const int group = n_heads / n_kv_heads;
-  return AttentionScratch::floats(group * tokens_at_once(group), head_dim, padded_context(context));
+  return AttentionScratch::floats(group * tokens_at_once(group, Rows), head_dim,
+                                  padded_context(context));
 }
 
 // Calls visit(done, stored, run) for every page's run of keys or values [begin, begin + count) of a
@@ -134,52 +145,87 @@ template <class Ops>
 void score_block(const AttentionScratch& s, int rows, const KvPages& kv, int kv_head, int begin,
                  int count, int exact_from, float* scores, std::size_t stride) {
   const int dp = padded_head_dim(kv.head_dim);
-  if constexpr (Ops::kStoredRows > 0) {
-    if (rows <= Ops::kStoredRows) {
-      const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
-      for_each_run(kv, true, kv_head, begin, count,
-                   [&](int done, const std::byte* stored, int run) {
-                     Ops::scores_of_stored(s.queries, rows, stored, bytes, run, kv.head_dim, dp,
-                                           scores + done, stride);
-                   });
-      return;
+  if constexpr (Ops::kIntegers) {
+    Ops::score_block(s, rows, kv, kv_head, begin, count, scores, stride);
+    return;
+  } else {
+    if constexpr (Ops::kStoredRows > 0) {
+      if (rows <= Ops::kStoredRows) {
+        const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+        for_each_run(kv, true, kv_head, begin, count,
+                     [&](int done, const std::byte* stored, int run) {
+                       Ops::scores_of_stored(s.queries, rows, stored, bytes, run, kv.head_dim, dp,
+                                             scores + done, stride);
+                     });
+        return;
+      }
     }
+    expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
+    Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, scores, stride);
   }
-  expand_block<Ops>(kv, true, kv_head, begin, count, exact_from, s.block);
-  Ops::scores(s.queries, rows, s.block, (count + 3) / 4 * 4, dp, scores, stride);
 }
 
-// s.sums (rows, dp) += weights (rows, stride) times values [begin, begin + count).
+// The scales of values [begin, begin + count) of a format that has one for each.
+inline std::array<float, kKeyBlock> value_scales(const KvPages& kv, int kv_head, int begin,
+                                                 int count) {
+  std::array<float, kKeyBlock> scales{};
+  const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+  for_each_run(kv, false, kv_head, begin, count, [&](int done, const std::byte* stored, int run) {
+    for (int i = 0; i < run; ++i)
+      scales[std::size_t(done + i)] =
+          *reinterpret_cast<const float*>(stored + std::size_t(i) * bytes);
+  });
+  return scales;
+}
+
+// s.sums (rows, dp) += weights (rows, stride) times values [begin, begin + count). The weights may
+// be rounded in place.
 template <class Ops>
 void weigh_block(const AttentionScratch& s, int rows, const KvPages& kv, int kv_head, int begin,
-                 int count, int exact_from, const float* weights, std::size_t stride) {
+                 int count, int exact_from, float* weights, std::size_t stride) {
   const int dp = padded_head_dim(kv.head_dim);
-  if constexpr (Ops::kStoredRows > 0) {
-    if (rows <= Ops::kStoredRows) {
-      const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
-      for_each_run(kv, false, kv_head, begin, count,
-                   [&](int done, const std::byte* stored, int run) {
-                     Ops::accumulate_stored(weights + done, stride, rows, stored, bytes, run,
-                                            kv.head_dim, dp, s.sums);
-                   });
-      return;
+  if constexpr (Ops::kIntegers) {
+    Ops::weigh_block(s, rows, kv, kv_head, begin, count, weights, stride);
+    return;
+  } else {
+    if constexpr (Ops::kStoredRows > 0) {
+      if (rows <= Ops::kStoredRows) {
+        const std::size_t bytes = kv.format->vector_bytes(kv.head_dim);
+        for_each_run(kv, false, kv_head, begin, count,
+                     [&](int done, const std::byte* stored, int run) {
+                       Ops::accumulate_stored(weights + done, stride, rows, stored, bytes, run,
+                                              kv.head_dim, dp, s.sums);
+                     });
+        return;
+      }
     }
+    if (kv.format->a8) {
+      const auto scales = value_scales(kv, kv_head, begin, count);
+      for (int row = 0; row < rows; ++row)
+        round_weights({weights + std::size_t(row) * stride, std::size_t(count)},
+                      std::span(scales).first(std::size_t(count)));
+    }
+    expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
+    Ops::accumulate(weights, stride, rows, s.block, count, dp, s.sums);
   }
-  expand_block<Ops>(kv, false, kv_head, begin, count, exact_from, s.block);
-  Ops::accumulate(weights, stride, rows, s.block, count, dp, s.sums);
 }
 
 // The queries of tokens [token, token + tokens) for one KV head: row t * group + h.
-inline void gather_queries(const float* q, int n_heads, const KvPages& kv, int kv_head, int group,
-                           int token, int tokens, float scale, float* out) {
+template <class Ops>
+void gather_queries(const float* q, int n_heads, const KvPages& kv, int kv_head, int group,
+                    int token, int tokens, float scale, const AttentionScratch& s) {
   const int head_dim = kv.head_dim, dp = padded_head_dim(head_dim);
+  float* out = s.queries;
   for (int row = 0; row < tokens * group; ++row, out += dp) {
     const std::size_t head = std::size_t(kv_head) * group + row % group;
     const float* from = q + (std::size_t(token + row / group) * n_heads + head) * head_dim;
     for (int d = 0; d < head_dim; ++d) out[d] = from[d] * scale;
     if (kv.format->rotated) rotate({out, std::size_t(head_dim)});
     std::fill(out + head_dim, out + dp, 0.0f);
+    if (!Ops::kIntegers && kv.format->a8)
+      round_query({out, std::size_t(head_dim)}, {s.codes, std::size_t(head_dim)});
   }
+  if constexpr (Ops::kIntegers) Ops::encode_queries(s, tokens * group, dp);
 }
 
 inline void scatter_outputs(const float* sums, const float* totals, int n_heads, const KvPages& kv,
@@ -265,12 +311,12 @@ void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, i
                      int token_begin, int token_end, float scale, std::span<float> memory,
                      float* out) {
   const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
-  const int at_once = tokens_at_once(group);
+  const int at_once = tokens_at_once(group, Ops::kRows);
   const AttentionScratch s(memory, group * at_once, kv.head_dim, kKeyBlock);
   for (int token = token_begin, tokens; token < token_end; token += tokens) {
     tokens = kv.together(past + token, std::min(at_once, token_end - token));
     const int rows = tokens * group;
-    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
+    gather_queries<Ops>(q, n_heads, kv, kv_head, group, token, tokens, scale, s);
     RowsState{s.sums, s.maxima, s.totals}.clear(rows, dp);
     attend_keys<Ops>(s, rows, group, kv, kv_head, past + token, 0, past + token + tokens);
     scatter_outputs(s.sums, s.totals, n_heads, kv, kv_head, group, token, tokens, out);
@@ -279,8 +325,9 @@ void tiled_attention(const float* q, int n_heads, const KvPages& kv, int past, i
 
 // ---- split: the keys in spans of kSpanKeys, each attended on its own, merged in their order
 
-inline std::size_t split_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
-  const int group = n_heads / n_kv_heads, rows = group * tokens_at_once(group);
+template <int Rows>
+std::size_t split_scratch_floats(int, int n_heads, int n_kv_heads, int head_dim) {
+  const int group = n_heads / n_kv_heads, rows = group * tokens_at_once(group, Rows);
   return AttentionScratch::floats(rows, head_dim, kKeyBlock) + RowsState::floats(rows, head_dim);
 }
 
@@ -295,14 +342,14 @@ void split_attention(const float* q, int n_heads, const KvPages& kv, int past, i
                      int token_begin, int token_end, float scale, std::span<float> memory,
                      float* out) {
   const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
-  const int at_once = tokens_at_once(group);
+  const int at_once = tokens_at_once(group, Ops::kRows);
   const std::size_t state_floats = RowsState::floats(group * at_once, kv.head_dim);
   const AttentionScratch s(memory.subspan(state_floats), group * at_once, kv.head_dim, kKeyBlock);
   for (int token = token_begin, tokens; token < token_end; token += tokens) {
     tokens = kv.together(past + token, std::min(at_once, token_end - token));
     const int rows = tokens * group;
     const RowsState merged = state_in(memory.data(), rows, dp), span{s.sums, s.maxima, s.totals};
-    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
+    gather_queries<Ops>(q, n_heads, kv, kv_head, group, token, tokens, scale, s);
     merged.clear(rows, dp);
     const int context = past + token + tokens;
     for (int begin = 0; begin < context; begin += kSpanKeys) {
@@ -322,7 +369,7 @@ void attend_span(const float* q, int n_heads, const KvPages& kv, int past, int k
   AttentionScratch s(memory, group, kv.head_dim, kKeyBlock);
   const RowsState state = state_in(partial, group, dp);
   s.sums = state.sums, s.maxima = state.maxima, s.totals = state.totals;
-  gather_queries(q, n_heads, kv, kv_head, group, 0, 1, scale, s.queries);
+  gather_queries<Ops>(q, n_heads, kv, kv_head, group, 0, 1, scale, s);
   state.clear(group, dp);
   attend_keys<Ops>(s, group, group, kv, kv_head, past, span * kSpanKeys,
                    std::min((span + 1) * kSpanKeys, past + 1));
@@ -334,14 +381,14 @@ void plain_attention(const float* q, int n_heads, const KvPages& kv, int past, i
                      float* out) {
   constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
   const int group = n_heads / kv.n_kv_heads, dp = padded_head_dim(kv.head_dim);
-  const int at_once = tokens_at_once(group);
+  const int at_once = tokens_at_once(group, Ops::kRows);
   const std::size_t stride = padded_context(past + token_end);
   const AttentionScratch s(memory, group * std::min(at_once, token_end - token_begin), kv.head_dim,
                            stride);
   for (int token = token_begin, tokens; token < token_end; token += tokens) {
     tokens = kv.together(past + token, std::min(at_once, token_end - token));
     const int rows = tokens * group;
-    gather_queries(q, n_heads, kv, kv_head, group, token, tokens, scale, s.queries);
+    gather_queries<Ops>(q, n_heads, kv, kv_head, group, token, tokens, scale, s);
     std::fill_n(s.sums, std::size_t(rows) * dp, 0.0f);
     const int context = past + token + tokens, exact_from = kv.exact_from(past + token);
     for (int begin = 0; begin < context; begin += kKeyBlock) {

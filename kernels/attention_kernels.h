@@ -13,13 +13,13 @@ inline constexpr int kChannelBits<kKvInt4Channel> = 4;
 template <>
 inline constexpr int kChannelBits<kKvInt2Channel> = 2;
 
-// For what every format is instantiated with.
-#define PARETUNE_EACH_KV_FORMAT(apply) \
-  apply(kKvF32);                       \
-  apply(kKvBf16);                      \
-  apply(kKvInt8);                      \
-  apply(kKvInt4);                      \
-  apply(kKvInt4Channel);               \
+// For what every format is instantiated with that is read as floats.
+#define PARETUNE_EACH_FLOAT_KV_FORMAT(apply) \
+  apply(kKvF32);                             \
+  apply(kKvBf16);                            \
+  apply(kKvInt8);                            \
+  apply(kKvInt4);                            \
+  apply(kKvInt4Channel);                     \
   apply(kKvInt2Channel)
 
 using Attend = void(const float* q, int n_heads, const KvPages& kv, int past, int kv_head,
@@ -53,5 +53,15 @@ template <const KvFormat& Format>
 void span_avx512(const float*, int, const KvPages&, int, int, int, float, std::span<float>, float*);
 template <const KvFormat& Format>
 void span_avx2(const float*, int, const KvPages&, int, int, int, float, std::span<float>, float*);
+
+// In integers (attention_vnni.cpp).
+template <>
+Attend tiled_avx512<kKvInt8A8>;
+template <>
+Attend plain_avx512<kKvInt8A8>;
+template <>
+Attend split_avx512<kKvInt8A8>;
+template <>
+AttendSpan span_avx512<kKvInt8A8>;
 
 }  // namespace paretune

@@ -80,6 +80,11 @@ constinit const KvFormat kKvF32{"f32", [](int head_dim) { return std::size_t(hea
 constinit const KvFormat kKvBf16{"bf16", [](int head_dim) { return std::size_t(head_dim) * 2; },
                                  store_bf16, load_bf16};
 constinit const KvFormat kKvInt8{"int8", int8_bytes, store_int8, load_int8};
+constinit const KvFormat kKvInt8A8{.name = "int8_a8",
+                                   .vector_bytes = int8_bytes,
+                                   .store = store_int8,
+                                   .load = load_int8,
+                                   .a8 = true};
 constinit const KvFormat kKvInt4{"int4", kv_int4_bytes, store_int4, load_int4, true};
 
 }  // namespace paretune

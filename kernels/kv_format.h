@@ -10,6 +10,8 @@
 namespace paretune {
 
 //   int8   f32 scale, s8 codes
+//   int8_a8
+//          the same, with attention's products in integers (a8 below)
 //   int4   rotated; groups of 32: f16 scale, f16 minimum, 16 bytes whose low nibbles are codes 0 …
 //   15
 //          and whose high ones are 16 … 31; value = code * scale + minimum. 5 bits a number
@@ -35,6 +37,10 @@ struct KvFormat {
   // them back.
   void (*store_keys)(std::span<const float> keys, int head_dim, std::byte* out) = nullptr;
   void (*load_key)(const std::byte* group, int index, std::span<float> key) = nullptr;
+
+  // Queries and attention's weights are rounded to 8 bits as well (attention_rounding.h), so that
+  // both products are of integers, as in INT-FlashAttention (arXiv:2409.16997).
+  bool a8 = false;
 };
 
 inline constexpr int kKvGroup = 32;  // numbers that share a scale
@@ -50,11 +56,12 @@ constexpr std::size_t kv_int2_bytes(int head_dim) { return std::size_t(kv_groups
 extern const KvFormat kKvF32;
 extern const KvFormat kKvBf16;
 extern const KvFormat kKvInt8;
+extern const KvFormat kKvInt8A8;
 extern const KvFormat kKvInt4;
 extern const KvFormat kKvInt4Channel;
 extern const KvFormat kKvInt2Channel;
 
-inline constexpr std::array<const KvFormat*, 6> kKvFormats{
-    &kKvF32, &kKvBf16, &kKvInt8, &kKvInt4, &kKvInt4Channel, &kKvInt2Channel};
+inline constexpr std::array<const KvFormat*, 7> kKvFormats{
+    &kKvF32, &kKvBf16, &kKvInt8, &kKvInt8A8, &kKvInt4, &kKvInt4Channel, &kKvInt2Channel};
 
 }  // namespace paretune

@@ -127,7 +127,7 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   return policies;
 }
 
-// A few of the proposed policies, spread over the trade-off, on the fastest kernels, each with both
+// A few of the proposed policies, spread over the trade-off, on the fastest kernels, each with the
 // caches that lose next to nothing, and shared among threads in both ways.
 std::vector<DeployConfig> proposed_starts(const Study& study, const Target& target) {
   constexpr std::size_t kStarts = 4;
@@ -139,7 +139,7 @@ std::vector<DeployConfig> proposed_starts(const Study& study, const Target& targ
     config.activations.name = "int8";
     config.smoothing.name = "hadamard";  // most of what int8 activations lose, it gives back
     config.prefill_kernel.name = config.decode_kernel.name = "tuned";
-    for (const KvFormat* const cache : {config.kv_cache, &kKvInt8}) {
+    for (const KvFormat* const cache : {config.kv_cache, &kKvInt8, &kKvInt8A8}) {
       config.kv_cache = cache;
       for (const int shard_rows_from : {0, 1}) {
         config.shard_rows_from = shard_rows_from;

@@ -11,8 +11,9 @@
 namespace paretune {
 namespace {
 
-// Query tokens of one attention task: a few hundred make enough tasks for two threads to share.
-constexpr int kAttentionTile = 16;
+// Query tokens of one attention task: a few hundred make enough tasks for two threads to share, and
+// what is laid out anew for each task serves many rows.
+constexpr int kAttentionTile = 32;
 
 }  // namespace
 

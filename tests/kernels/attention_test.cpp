@@ -110,24 +110,45 @@ std::vector<float> attend(const AttentionVariant& v, const Case& c, const KvPage
   return out;
 }
 
+// Where attention is in integers: each to the nearest of so many steps up to the largest.
+void round_to(std::span<double> x, double steps) {
+  double largest = 0;
+  for (const double v : x) largest = std::max(largest, std::fabs(v));
+  for (double& v : x) v = std::nearbyint(v * (steps / largest)) * (largest / steps);
+}
+
+// step: becomes what one code more of a weight may change in the result, in integers.
 std::vector<double> expected(const Case& c, const KvPages& kv, std::span<const float> q,
-                             float scale) {
+                             float scale, double& step) {
   std::vector<double> out(q.size());
+  step = 0;
   std::vector<float> vector(c.head_dim);
   for (int t = 0; t < c.n_tokens; ++t) {
     for (int h = 0; h < c.n_heads; ++h) {
       const int kv_head = h / (c.n_heads / c.n_kv_heads), context = c.past + t + 1;
       const std::size_t at = (std::size_t(t) * c.n_heads + h) * c.head_dim;
-      std::vector<double> weights(context);
+      std::vector<double> weights(context), query(c.head_dim);
+      for (int d = 0; d < c.head_dim; ++d) query[d] = q[at + d] * scale;
+      if (kv.format->a8) round_to(query, 127);
       double largest = -INFINITY, total = 0;
       for (int i = 0; i < context; ++i) {
         kv.load_key(i, kv_head, c.past + t, vector);
         double score = 0;
-        for (int d = 0; d < c.head_dim; ++d) score += double(q[at + d]) * vector[d];
-        weights[i] = score * scale;
+        for (int d = 0; d < c.head_dim; ++d) score += query[d] * vector[d];
+        weights[i] = score;
         largest = std::max(largest, weights[i]);
       }
       for (double& w : weights) total += w = std::exp(w - largest);
+      if (kv.format->a8) {
+        const auto value_scale = [&](int i) {
+          return *reinterpret_cast<const float*>(kv.value(i, kv_head));
+        };
+        for (int i = 0; i < context; ++i) weights[i] *= value_scale(i);
+        for (int i = 0; i < context; i += 64)
+          round_to(std::span(weights).subspan(i, std::min(64, context - i)), 255);
+        for (int i = 0; i < context; ++i) weights[i] /= value_scale(i);
+        step = std::max(step, 1 / total / 255);
+      }
       for (int i = 0; i < context; ++i) {
         kv.load_value(i, kv_head, c.past + t, vector);
         for (int d = 0; d < c.head_dim; ++d) out[at + d] += weights[i] / total * vector[d];
@@ -144,14 +165,15 @@ TEST(Attention, EveryVariantAgreesWithFloat64) {
       const auto q = random_floats(std::size_t(c.n_tokens) * c.n_heads * c.head_dim, 11);
       const float scale = 1 / std::sqrt(float(c.head_dim));
       const std::vector<float> out = attend(*v, c, cache.kv(), q, scale, c.n_tokens);
-      const std::vector<double> right = expected(c, cache.kv(), q, scale);
+      double step = 0;
+      const std::vector<double> right = expected(c, cache.kv(), q, scale, step);
       EXPECT_TRUE(cache.intact());
       // |q·k| * scale ≤ sqrt(head_dim) and |value| ≤ 1. Scores err by (head_dim + 2) roundings of
       // that, a weight by twice as much of itself, and the sum over the context by as many
-      // roundings as it has terms.
+      // roundings as it has terms. In integers, a weight half way between two codes may get either.
       const double epsilon = 0x1p-24;
       const double tolerance = 2 * (c.head_dim + 4) * epsilon * std::sqrt(c.head_dim) +
-                               (c.past + c.n_tokens + 16) * epsilon;
+                               (c.past + c.n_tokens + 16) * epsilon + 2 * step;
       for (std::size_t i = 0; i < out.size(); ++i) {
         ASSERT_NEAR(out[i], right[i], tolerance)
             << name_of(*v) << " heads " << c.n_heads << "/" << c.n_kv_heads << " dim " << c.head_dim
@@ -176,7 +198,11 @@ TEST(Attention, ALargeQueryPicksOnePosition) {
       std::vector<float> q(96), value(96);
       q[chosen] = 1e4f;
       cache.kv().load_value(chosen, 0, 95, value);
-      EXPECT_EQ(attend(*v, c, cache.kv(), q, 1, 1), value) << name_of(*v) << " position " << chosen;
+      const std::vector<float> out = attend(*v, c, cache.kv(), q, 1, 1);
+      for (std::size_t d = 0; d < 96; ++d) {
+        ASSERT_NEAR(out[d], value[d], v->format->a8 ? 2e-7 : 0)
+            << name_of(*v) << " position " << chosen;
+      }
     }
   }
 }
