@@ -26,7 +26,13 @@ workloads = {"demo": pathlib.Path("workloads/demo/chat.json")}
 for name in ("chat", "rag", "code_completion", "classification", "batch_summarization"):
     workloads[name] = pathlib.Path(f"workloads/{name}.json")
 
-TRACES = {"azure_code": ("azure-llm-2023/AzureLLMInferenceTrace_code.csv", 40),
+# The traces have no texts: quality is held to what the chat preset asks.
+quality = json.loads(pathlib.Path("workloads/chat.json").read_text())["quality"]
+for item in quality["evals"]:
+    item["path"] = str(pathlib.Path("workloads", item["path"]).resolve())
+quality["text"] = [str(pathlib.Path("workloads", path).resolve()) for path in quality["text"]]
+
+TRACES = {"azure_code": ("azure-llm-2023/AzureLLMInferenceTrace_code.csv", 20),
           "mooncake": ("mooncake-fast25/synthetic_trace.jsonl", 20)}
 for name, (path, speedup) in TRACES.items():
     trace = pathlib.Path(options.traces, path).resolve()
@@ -39,6 +45,7 @@ for name, (path, speedup) in TRACES.items():
         "arrival": {"process": "trace", "path": str(trace), "speedup": speedup,
                     "clip": {"input_seq_len": 256, "output_seq_len": 32}},
         "slo": {"ttft_ms": {"p95": 500}, "tpot_ms": {"p95": 25}},
+        "quality": quality, "open_layers": ["all"],
         "cost": {"usd_per_hour": 0.08925, "price_source": "AWS on-demand, c7i.large", "price_date": "2026-10-05"}, "num_requests": 128, "warmup_requests": 4, "seed": 1}))
 
 print("| workload | default / chosen: goodput per dollar [90 %] | trials | s | verdict |\n|---|---|---|---|---|", flush=True)
