@@ -169,8 +169,8 @@ int run(int argc, char** argv) {
   const std::vector<DeployConfig> unseen = configs.draw(o.configs);
   begin = wall();
   const CostCalibration calibration =
-      calibrate_costs(workload.model_path, target, configs.draw(400), workload, kernels, vocabulary,
-                      clock, o.calibrate_s, o.seed);
+      calibrate_costs(workload.model_path, target, configs.draw(400), 0, workload, kernels,
+                      vocabulary, clock, o.calibrate_s, o.seed);
   const double calibrated = wall() - begin;
   begin = wall();
   FittedCosts fitted = fit_cost_model(target, kernels, calibration, workload, vocabulary, o.seed);

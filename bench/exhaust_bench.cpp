@@ -216,7 +216,7 @@ class Exhaustion {
       candidates.push_back(all[std::size_t(rng.below(int(all.size())))]);
     const double begin = clock_.now();
     const CostCalibration calibration =
-        calibrate_costs(workload_.model_path, target_, candidates, workload_, {}, vocabulary_,
+        calibrate_costs(workload_.model_path, target_, candidates, 0, workload_, {}, vocabulary_,
                         clock_, kCalibrationS, options_.seed);
     FittedCosts fitted =
         fit_cost_model(target_, {}, calibration, workload_, vocabulary_, options_.seed);

@@ -28,7 +28,7 @@ namespace {
 // under two loads; verification takes kVerificationRuns at one. The quality gate takes so many
 // trials' time, as it asks more questions than a trial.
 constexpr double kGateTrials = 2.5;
-constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.2;
+constexpr double kConfirmationShare = 0.15, kGateShare = 0.15, kMostVerificationShare = 0.25;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -211,9 +211,15 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   std::optional<Prior> prior;
   if (const double budget_s = calibration_budget_s(workload, options);
       !interrupted && budget_s > 0) {
-    interrupted = !profiler.prepare_costs(
-        calibration_candidates(space, kCalibrationCandidates, workload.seed), budget_s,
-        workload.seed, [&](const std::string& text) { observer.phase(text); });
+    std::vector<DeployConfig> candidates{default_config(profiler.target())};
+    for (std::size_t i = 0; i < kCalibratedStarts; ++i)
+      candidates.push_back(apply(kStartingPoints[i], profiler.target()));
+    std::erase_if(candidates, [&](const DeployConfig& config) { return !space.point(config); });
+    const std::size_t sure = candidates.size();
+    std::ranges::copy(calibration_candidates(space, kCalibrationCandidates, workload.seed),
+                      std::back_inserter(candidates));
+    interrupted = !profiler.prepare_costs(candidates, sure, budget_s, workload.seed,
+                                          [&](const std::string& text) { observer.phase(text); });
     if (!interrupted) study.cost_model = cost_model_text(profiler.costs());
     if (profiler.costs().costs)
       prior.emplace(*profiler.costs().costs, workload, losses_of(study), profiler.vocabulary());
@@ -243,7 +249,10 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   const double budget_s = 60 * workload.budget.minutes;
   const auto verification_s = [&] {
-    return std::min(kVerificationRuns * trials.fresh_seconds(1),
+    // Half of the runs are the default's.
+    const double base_s =
+        study.trials.empty() ? 0 : fresh_run_seconds(study.trials.front(), trials.rated(), 1);
+    return std::min(kVerificationRuns * (base_s + trials.fresh_seconds(1)) / 2,
                     kMostVerificationShare * budget_s) +
            std::min(kGateTrials * trials.mean_seconds(), kGateShare * budget_s);
   };

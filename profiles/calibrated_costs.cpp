@@ -20,15 +20,15 @@ std::string key_of(const CostCalibrationTask& task) {
   std::string configs;
   for (const DeployConfig& config : task.candidates) configs += to_json(config) + '\n';
   return digest({"cost model", task.model_hash, task.target.machine.fingerprint, task.build,
-                 to_json(task.kernels), configs,
+                 to_json(task.kernels), configs, std::to_string(task.sure),
                  canonical_speed_json(calibration_workload(task.workload, 1)), task.trace_hash,
                  std::to_string(task.seed)});
 }
 
 std::string calibrate(const CostCalibrationTask& task, Clock& clock, double budget_s) {
   const CostCalibration calibration =
-      calibrate_costs(task.model, task.target, task.candidates, task.workload, task.kernels,
-                      task.vocabulary, clock, budget_s, task.seed, task.packs);
+      calibrate_costs(task.model, task.target, task.candidates, task.sure, task.workload,
+                      task.kernels, task.vocabulary, clock, budget_s, task.seed, task.packs);
   if (calibration.runs.size() < kFewestRuns) {
     char text[120];
     std::snprintf(text, sizeof text, "%zu configs were run in %.3g s, too few to learn from",

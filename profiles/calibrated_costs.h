@@ -20,6 +20,7 @@ struct CostCalibrationTask {
   std::string model_hash, build;
   const Target& target;
   std::span<const DeployConfig> candidates;  // as calibrate_costs takes them
+  std::size_t sure = 0;
   const Workload& workload;
   std::string trace_hash;  // of the rows that its arrivals replay
   const KernelTable& kernels;

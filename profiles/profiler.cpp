@@ -208,14 +208,15 @@ bool Profiler::prepare_losses(double budget_s) {
   return losses.has_value();
 }
 
-bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, double budget_s,
-                             std::uint64_t seed,
+bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, std::size_t sure,
+                             double budget_s, std::uint64_t seed,
                              const std::function<void(const std::string&)>& say) {
   std::optional<CalibratedCosts> costs = calibrated_costs({.model = model_path_,
                                                            .model_hash = model_hash_,
                                                            .build = build_,
                                                            .target = target_,
                                                            .candidates = candidates,
+                                                           .sure = sure,
                                                            .workload = workload_,
                                                            .trace_hash = trace_hash_,
                                                            .kernels = kernels_,

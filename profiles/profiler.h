@@ -75,8 +75,8 @@ class Profiler {
 
   // Calibrates the cost model within about budget_s, or finds what an earlier run kept
   // (calibrated_costs.h). Needs the kernels and policies that trials will have. False: interrupted.
-  bool prepare_costs(std::span<const DeployConfig> candidates, double budget_s, std::uint64_t seed,
-                     const std::function<void(const std::string&)>& say);
+  bool prepare_costs(std::span<const DeployConfig> candidates, std::size_t sure, double budget_s,
+                     std::uint64_t seed, const std::function<void(const std::string&)>& say);
   const CalibratedCosts& costs() const { return costs_; }
   const std::vector<std::int32_t>& vocabulary() const { return vocabulary_; }
 

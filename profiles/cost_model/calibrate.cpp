@@ -44,8 +44,10 @@ class Traits {
   std::map<std::string, std::size_t> ids_;
 };
 
-// Candidates in an order in which each next one has the most that those before it have least.
-std::vector<DeployConfig> spread(const CostTerms& terms, std::span<const DeployConfig> candidates) {
+// The first `sure` candidates, then the others in an order in which each next one has the most that
+// those before it have least.
+std::vector<DeployConfig> spread(const CostTerms& terms, std::span<const DeployConfig> candidates,
+                                 std::size_t sure) {
   Traits traits;
   std::vector<std::vector<std::size_t>> all;
   for (const DeployConfig& config : candidates) all.push_back(traits.of(terms, config));
@@ -53,9 +55,9 @@ std::vector<DeployConfig> spread(const CostTerms& terms, std::span<const DeployC
   std::vector<bool> taken(candidates.size());
   std::vector<DeployConfig> order;
   while (order.size() < std::min(candidates.size(), kMostRuns)) {
-    std::size_t best = 0;
+    std::size_t best = order.size();
     double most = -1;
-    for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t i = 0; i < all.size() && order.size() >= sure; ++i) {
       if (taken[i]) continue;
       double gain = 0;
       for (const std::size_t trait : all[i]) gain += 1 / std::pow(1.0 + seen[trait], 2);
@@ -105,8 +107,8 @@ DeployConfig quickly_loaded(DeployConfig config) {
 }
 
 CostCalibration calibrate_costs(const std::filesystem::path& model, const Target& target,
-                                std::span<const DeployConfig> candidates, const Workload& workload,
-                                const KernelTable& kernels,
+                                std::span<const DeployConfig> candidates, std::size_t sure,
+                                const Workload& workload, const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
                                 double budget_s, std::uint64_t seed, PackCache* packs) {
   const double begin = clock.now();
@@ -117,7 +119,7 @@ CostCalibration calibrate_costs(const std::filesystem::path& model, const Target
 
   CostModel rough(CostTerms(target, kernels, result.times), unfitted());
   RandomEngine rng(seed);
-  for (const DeployConfig& candidate : spread(rough.terms(), candidates)) {
+  for (const DeployConfig& candidate : spread(rough.terms(), candidates, sure)) {
     if (clock.now() - begin > budget_s) break;
     const DeployConfig config = quickly_loaded(candidate);
     // Between one request at a time and twice a full batch.

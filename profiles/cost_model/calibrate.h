@@ -20,13 +20,14 @@ struct CostCalibration {
   double operator_s = 0, run_s = 0;  // spent on each
 };
 
-// candidates: configs of the space that will be asked about, a few hundred drawn at random; those
-// that together have the most of what differs between them are run. budget_s: of `clock`, loosely.
+// candidates: configs of the space that will be asked about, a few hundred drawn at random; the
+// first `sure` are run, then those that together have the most of what differs between them.
+// budget_s: of `clock`, loosely.
 // vocabulary: as run_load's. A config that does not load is left out. packs: where packed weights
 // are kept, if anywhere.
 CostCalibration calibrate_costs(const std::filesystem::path& model, const Target& target,
-                                std::span<const DeployConfig> candidates, const Workload& workload,
-                                const KernelTable& kernels,
+                                std::span<const DeployConfig> candidates, std::size_t sure,
+                                const Workload& workload, const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
                                 double budget_s, std::uint64_t seed, PackCache* packs = nullptr);
 

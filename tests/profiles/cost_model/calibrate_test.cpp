@@ -33,9 +33,11 @@ TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
   w.traffic = {{.name = "t", .input_seq_len = {.value = 20}, .output_seq_len = {.value = 6}}};
   ManualClock clock;
   const CostCalibration calibration = calibrate_costs(kDemoModel, target, planted_configs(target),
-                                                      w, {}, vocabulary, clock, 1.0, 1);
+                                                      2, w, {}, vocabulary, clock, 1.0, 1);
   EXPECT_GT(calibration.times.points(), 50u);
   ASSERT_GE(calibration.runs.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i)  // the sure ones
+    EXPECT_EQ(calibration.runs[i].config, quickly_loaded(planted_configs(target)[i]));
   for (const CalibrationRun& run : calibration.runs) {
     EXPECT_GT(run.requests, 0);
     ASSERT_FALSE(run.steps.empty());
