@@ -25,6 +25,19 @@ std::vector<int> front_of(const Study& study, const std::vector<Objectives>& exp
   return front;
 }
 
+void sort_by_cost(std::vector<int>& ids, const std::vector<Objectives>& expected) {
+  std::ranges::sort(ids, {}, [&](int id) {
+    return std::pair(expected[static_cast<std::size_t>(id)].usd_per_million_output_tokens, id);
+  });
+}
+
+std::vector<Objectives> all_expected(const Study& study) {
+  std::vector<Objectives> expected;
+  for (const Trial& trial : study.trials)
+    expected.push_back(expected_objectives(trial, study.trials));
+  return expected;
+}
+
 }  // namespace
 
 Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials) {
@@ -38,15 +51,20 @@ Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials
 }
 
 std::vector<int> promising(const Study& study) {
-  std::vector<Objectives> expected;
-  for (const Trial& trial : study.trials)
-    expected.push_back(expected_objectives(trial, study.trials));
+  const std::vector<Objectives> expected = all_expected(study);
   std::vector<int> ids = front_of(study, expected);
   for (const int id : study.front)
     if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-  std::ranges::sort(ids, {}, [&](int id) {
-    return std::pair(expected[static_cast<std::size_t>(id)].usd_per_million_output_tokens, id);
-  });
+  sort_by_cost(ids, expected);
+  return ids;
+}
+
+std::vector<int> cheapest(const Study& study, std::size_t n) {
+  std::vector<int> ids;
+  for (const Trial& trial : study.trials)
+    if (trial.feasible && trial.id != 0) ids.push_back(trial.id);
+  sort_by_cost(ids, all_expected(study));
+  ids.resize(std::min(ids.size(), n));
   return ids;
 }
 

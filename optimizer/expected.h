@@ -18,4 +18,7 @@ Objectives expected_objectives(const Trial& trial, std::span<const Trial> trials
 // the cheapest by expectation first.
 std::vector<int> promising(const Study& study);
 
+// Of the trials that meet the limits but for the default, at most n, by expected cost.
+std::vector<int> cheapest(const Study& study, std::size_t n);
+
 }  // namespace paretune

@@ -67,17 +67,20 @@ double Trials::mean_seconds() const {
   return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
 }
 
+double fresh_run_seconds(const Trial& trial, const Workload& rated, int loads) {
+  const Speed& speed = trial.measurement.speed;
+  const LoadRun& run = speed.at_max_rate;
+  if (trial.measurement.outcome != Outcome::ok || run.requests == 0) return 0;
+  return speed.load_s + kStartCanaries * speed.canary_s +
+         loads * run.seconds * counted_requests(rated, run.offered_rate) / run.requests;
+}
+
 double Trials::fresh_seconds(int loads) const {
   double sum = 0;
   int n = 0;
   for (const Trial& trial : study_.trials) {
-    const Speed& speed = trial.measurement.speed;
-    const LoadRun& run = speed.at_max_rate;
-    if (trial.measurement.outcome != Outcome::ok || run.requests == 0) continue;
-    const int counted = counted_requests(rated_, run.offered_rate);
-    sum += speed.load_s + kStartCanaries * speed.canary_s +
-           loads * run.seconds * counted / run.requests;
-    ++n;
+    if (const double seconds = fresh_run_seconds(trial, rated_, loads); seconds > 0)
+      sum += seconds, ++n;
   }
   return n == 0 ? 0 : sum / n;
 }

@@ -14,6 +14,10 @@ namespace paretune {
 // A key: the same for configs whose quality is the same (quality_signature).
 std::uint64_t quality_of(const DeployConfig& config);
 
+// What a trial's config takes when it is measured again under so many loads and no search
+// (measure_speed_at); 0 where it has not run.
+double fresh_run_seconds(const Trial& trial, const Workload& rated, int loads);
+
 class Trials {
  public:
   // All outlive it. workload: the study's.
@@ -31,8 +35,7 @@ class Trials {
   // Wall time, and that of the trials that an earlier run paid for.
   double spent() const { return clock_.now() - begin_ + earlier_; }
   double mean_seconds() const;
-  // Of one config measured again under so many loads and no search (measure_speed_at), by the
-  // trials so far.
+  // The mean of fresh_run_seconds over the trials so far.
   double fresh_seconds(int loads) const;
   // A config that takes far longer than others is no candidate; before any has run, the whole
   // budget is the limit.

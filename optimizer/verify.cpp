@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -9,19 +10,25 @@
 #include "optimizer/expected.h"
 #include "optimizer/judge.h"
 #include "optimizer/paired.h"
+#include "optimizer/trials.h"
 
 namespace paretune {
 namespace {
 
-constexpr int kCandidates = 3;
+constexpr int kCandidates = 3, kRunners = 4;
 // Fresh request streams, each of which runs both configs, until the interval of their ratio is this
 // narrow or time is up: stopping by that and not by where it lies leaves its coverage alone.
 constexpr int kMostBlocks = 6;
 constexpr double kPrecise = 1.25;
-// The one that also runs the workload's own load and measures quality anew; the others are for the
-// cost and the highest rate alone. Levels that do not hold are most often given up before it.
+// The one where the candidate also runs the workload's own load and has its quality measured anew;
+// the others are for the cost and the highest rate alone. Levels that do not hold are most often
+// given up before it.
 constexpr int kOwnLoadBlock = kFewestBlocks - 1;
 constexpr int kRaises = 8;  // at most, of either rate, before they are compared
+constexpr int kHeats = 2;
+// Of the highest load that the search found for any runner: more than each can serve. Of what one
+// served then, the SLOs leave about so much.
+constexpr double kOverload = 1.3, kWithinLimits = kLevelStep * kLevelStep * kLevelStep;
 constexpr int kAttempts =
     kLevelSteps + kRaises;  // to compare them, one rate or both lower each time
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
@@ -76,9 +83,9 @@ class Verifier {
   // nullopt: interrupted.
   std::optional<Trial> run(const Trial& trial, double level, int block, bool candidate) {
     if (stop_.load()) return std::nullopt;
-    const bool own_load = block == kOwnLoadBlock;
+    const bool own_load = block == kOwnLoadBlock && candidate;
     const Profiled profiled = profiler_.verify(trial.config, own_load ? rated_ : unrated_, level,
-                                               seed(block), timeout_s_, own_load && candidate);
+                                               seed(block), timeout_s_, own_load);
     if (profiled.interrupted) return std::nullopt;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);
@@ -128,6 +135,35 @@ class Verifier {
     return after > 0 ? after : next;
   }
 
+  // What the runners and the default serve, in requests/s, when each is asked for more than it can:
+  // in turn on the same fresh streams, forth and back, as time allows. What the search saw of them
+  // it saw in other minutes of the machine. Of closed loops nothing. nullopt: interrupted.
+  std::optional<std::map<int, double>> race(const std::vector<int>& runners) {
+    std::map<int, double> served;  // in all heats together
+    int heats = 0;
+    if (rated_.arrival.is_closed() || runners.size() < 2) return served;
+    std::vector<std::pair<const Trial*, double>> heat;  // and its load
+    double most = 0, heat_s = 0;
+    for (const int id : runners) most = std::max(most, level_of(trial(id), rated_));
+    for (const int id : runners) heat.emplace_back(&trial(id), kOverload * most);
+    if (trial(0).feasible) heat.emplace_back(&trial(0), kOverload * level_of(trial(0), rated_));
+    for (const auto& [runner, level] : heat)
+      heat_s += kOverload * fresh_run_seconds(*runner, rated_, 1);
+    const double run_s = heat_s / double(heat.size());
+    while (heats < kHeats && clock_.now() + heat_s + kRunsAfter * run_s < deadline_) {
+      for (const auto& [runner, level] : heat) {
+        const std::optional<Trial> again =
+            run(*runner, level, kMostBlocks + kRaises + heats, false);
+        if (!again) return std::nullopt;
+        served[runner->id] += again->measurement.speed.at_max_rate.request_rate;
+      }
+      std::ranges::reverse(heat);
+      ++heats;
+    }
+    for (auto& [id, rate] : served) rate /= heats;
+    return served;
+  }
+
   // Raises both loads, in turn, as far as single fresh streams bear it and time allows: they were
   // found in few short runs, one of them perhaps in a bad moment of the machine. False:
   // interrupted.
@@ -137,10 +173,8 @@ class Verifier {
       double& level;
       bool rising;
     } both[] = {{candidate, level, true}, {base, base_level, base.feasible}};
-    // What is compared afterwards needs its time too, at own loads as well, and perhaps again at a
-    // lower level.
-    constexpr int kRunsAfter = 2 * kFewestBlocks + 2 + 2 * kFewestBlocks;
-    double last_s = 0;
+    double last_s =
+        (fresh_run_seconds(candidate, rated_, 1) + fresh_run_seconds(base, rated_, 1)) / 2;
     for (int i = 0; i < kRaises && (both[0].rising || both[1].rising); ++i) {
       for (auto& one : both) {
         const double higher = higher_level(one.level, rated_), begin = clock_.now();
@@ -157,6 +191,12 @@ class Verifier {
   }
 
  private:
+  // What is compared afterwards needs its time too, at the workload's own load as well, and perhaps
+  // again at a lower level.
+  static constexpr int kRunsAfter = 2 * kFewestBlocks + 1 + 2 * kFewestBlocks;
+
+  const Trial& trial(int id) const { return study_.trials[static_cast<std::size_t>(id)]; }
+
   Study& study_;
   const Workload& rated_;
   Workload unrated_;
@@ -215,8 +255,26 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   Verifier verifier(study, rated, profiler, clock, timeout_s, deadline, stop);
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
-  std::vector<int> candidates = promising(study);  // by expected cost
-  std::erase(candidates, 0);
+  observer.phase(
+      "running what is likely to cost least beside the default, all on the same requests");
+  std::vector<int> candidates = cheapest(study, kRunners);
+  const std::optional<std::map<int, double>> served = verifier.race(candidates);
+  if (!served) {
+    out.verdict = "not verified: interrupted";
+    return;
+  }
+  std::ranges::stable_sort(candidates, std::greater<>(), [&](int id) {
+    const auto found = served->find(id);
+    return found == served->end() ? 0 : found->second;
+  });
+  for (const int id : promising(study))
+    if (id != 0 && std::ranges::find(candidates, id) == candidates.end()) candidates.push_back(id);
+  // Beside each other tells more than the search's runs, each in another minute.
+  const auto from_race = [&](int id, double level) {
+    const auto found = served->find(id);
+    return found == served->end() ? level
+                                  : std::clamp(level, kWithinLimits * found->second, found->second);
+  };
   if (base.feasible) candidates.push_back(0);
   const GateMargins margins = margins_of(study.workload);
   double gate_s = gate_budget_s(study.workload);
@@ -259,7 +317,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     const GateResult* const gate = &gates.at(id);
     ++launched;
     // Each at the highest rate that holds on fresh streams: the default's promise may be as rash.
-    double level = level_of(candidate, rated), base_level = level_to_verify(base, rated);
+    double level = from_race(id, level_of(candidate, rated)),
+           base_level = from_race(0, level_to_verify(base, rated));
     if (id != 0) {
       observer.phase("looking for the highest rates of config " + std::to_string(id) +
                      " and the default beside each other");

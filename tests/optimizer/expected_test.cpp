@@ -39,6 +39,14 @@ TEST(Expected, HalfOfALuckyMeasurementIsLuck) {
   EXPECT_EQ(promising(study), std::vector<int>{3});
 }
 
+TEST(Expected, TheCheapestAreNeitherTheDefaultNorWhatMissesLimits) {
+  Study study;
+  study.trials = {trial(0, 1, 1, 20), trial(1, 5, 5, 10), trial(2, 4, 4, 30), trial(3, 6, 6, 10)};
+  EXPECT_EQ(cheapest(study, 2), (std::vector<int>{2, 1}));
+  study.trials[2].feasible = false;
+  EXPECT_EQ(cheapest(study, 9), (std::vector<int>{1, 3}));
+}
+
 TEST(Expected, WithoutAPredictionItIsWhatWasMeasured) {
   Study study;
   study.trials = {trial(0, 10, NAN, 20), trial(1, 5, 0, 10)};
