@@ -138,7 +138,8 @@ class Verifier {
   // What the runners and the default serve, in requests/s, when each is asked for more than it can:
   // in turn on the same fresh streams, forth and back, as time allows. What the search saw of them
   // it saw in other minutes of the machine. Of closed loops nothing. nullopt: interrupted.
-  std::optional<std::map<int, double>> race(const std::vector<int>& runners) {
+  std::optional<std::map<int, double>> race(const std::vector<int>& runners,
+                                            TuneObserver& observer) {
     std::map<int, double> served;  // in all heats together
     int heats = 0;
     if (rated_.arrival.is_closed() || runners.size() < 2) return served;
@@ -151,6 +152,11 @@ class Verifier {
       heat_s += kOverload * fresh_run_seconds(*runner, rated_, 1);
     const double run_s = heat_s / double(heat.size());
     while (heats < kHeats && clock_.now() + heat_s + kRunsAfter * run_s < deadline_) {
+      if (heats == 0) {
+        observer.phase(
+            "running what is likely to cost least beside the default, all on the same "
+            "requests");
+      }
       for (const auto& [runner, level] : heat) {
         const std::optional<Trial> again =
             run(*runner, level, kMostBlocks + kRaises + heats, false);
@@ -255,10 +261,8 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   Verifier verifier(study, rated, profiler, clock, timeout_s, deadline, stop);
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
-  observer.phase(
-      "running what is likely to cost least beside the default, all on the same requests");
   std::vector<int> candidates = cheapest(study, kRunners);
-  const std::optional<std::map<int, double>> served = verifier.race(candidates);
+  const std::optional<std::map<int, double>> served = verifier.race(candidates, observer);
   if (!served) {
     out.verdict = "not verified: interrupted";
     return;
