@@ -151,7 +151,7 @@ class Verifier {
     for (const auto& [runner, level] : heat)
       heat_s += kOverload * fresh_run_seconds(*runner, rated_, 1);
     const double run_s = heat_s / double(heat.size());
-    while (heats < kHeats && clock_.now() + heat_s + kRunsAfter * run_s < deadline_) {
+    while (heats < kHeats && clock_.now() + heat_s + kFewestRunsAfter * run_s < deadline_) {
       if (heats == 0) {
         observer.phase(
             "running what is likely to cost least beside the default, all on the same "
@@ -200,6 +200,8 @@ class Verifier {
   // What is compared afterwards needs its time too, at the workload's own load as well, and perhaps
   // again at a lower level.
   static constexpr int kRunsAfter = 2 * kFewestBlocks + 1 + 2 * kFewestBlocks;
+  // The least that makes an answer, and a rate raised once.
+  static constexpr int kFewestRunsAfter = 2 * kFewestBlocks + 1 + 2;
 
   const Trial& trial(int id) const { return study_.trials[static_cast<std::size_t>(id)]; }
 
