@@ -143,7 +143,7 @@ void Console::summary(const Study& study, const std::string& folder) {
   line(study.feasible ? "front, by cost:"
                       : "no config meets every limit; the front of those that ran, by cost:");
   const auto show = [&](int id) {
-    const Trial& trial = study.trials[static_cast<std::size_t>(id)];
+    const Trial& trial = trial_of(study, id);
     std::string names;
     for (const Pick& pick : study.picks) {
       if (pick.trial == id) names += (names.empty() ? "  <- " : ", ") + pick.name;

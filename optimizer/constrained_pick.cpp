@@ -19,10 +19,6 @@ std::string with_unit(double value, const std::string& unit) {
   return limit_number(value) + (unit.empty() ? "" : " " + unit);
 }
 
-const Trial& trial_of(const Study& study, int id) {
-  return study.trials[static_cast<std::size_t>(id)];
-}
-
 bool ran(const Trial& trial) { return trial.measurement.outcome == Outcome::ok; }
 
 // The best of the trials that ran and that `allowed` takes.

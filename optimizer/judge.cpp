@@ -62,10 +62,6 @@ double excess(const std::string& violation) {
   return 2;
 }
 
-const Trial& trial_of(const Study& study, int id) {
-  return study.trials[static_cast<std::size_t>(id)];
-}
-
 // "what" of "what: found > limit".
 std::string limit_name(const std::string& violation) {
   return violation.substr(0, violation.rfind(": "));

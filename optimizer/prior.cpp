@@ -15,8 +15,8 @@ namespace paretune {
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kCandidates = 0xca11b;  // key of draws
-constexpr double kNoticedKl = 1e-4;             // less is mostly the noise of its parts
+constexpr std::uint64_t kCandidateDraws = 0xca11b;  // key of draws
+constexpr double kNoticedKl = 1e-4;                 // less is mostly the noise of its parts
 
 }  // namespace
 
@@ -91,7 +91,7 @@ std::optional<Prediction> Prior::predict(const DeployConfig& config, const Workl
 
 std::vector<DeployConfig> calibration_candidates(const ConfigSpace& space, int count,
                                                  std::uint64_t seed) {
-  Rng rng{seed, kCandidates};
+  Rng rng{seed, kCandidateDraws};
   std::set<Point> seen;
   std::vector<DeployConfig> drawn;
   for (int i = 0; i < 4 * count && static_cast<int>(drawn.size()) < count; ++i) {

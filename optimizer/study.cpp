@@ -16,6 +16,10 @@ std::string latency_objective_name(const Workload& workload) {
          std::string(workload.objective.percentile.name);
 }
 
+const Trial& trial_of(const Study& study, int id) {
+  return study.trials[static_cast<std::size_t>(id)];
+}
+
 constexpr double kTelling = 0.5;  // a larger bound says nothing
 
 std::string regret_text(const Study& study) {

@@ -197,6 +197,8 @@ struct Study {
 // Study::latency_objective of a study of this workload.
 std::string latency_objective_name(const Workload& workload);
 
+const Trial& trial_of(const Study& study, int id);  // one of its trials
+
 // What its regret says, as a sentence; "": it has none.
 std::string regret_text(const Study& study);
 // The same of its certified gap.

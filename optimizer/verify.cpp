@@ -203,7 +203,7 @@ class Verifier {
   // The least that makes an answer, and a rate raised once.
   static constexpr int kFewestRunsAfter = 2 * kFewestBlocks + 1 + 2;
 
-  const Trial& trial(int id) const { return study_.trials[static_cast<std::size_t>(id)]; }
+  const Trial& trial(int id) const { return trial_of(study_, id); }
 
   Study& study_;
   const Workload& rated_;
@@ -295,7 +295,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   while (tested < candidates.size() || !unproven.empty()) {
     const bool proven_only = tested < candidates.size();
     const int id = proven_only ? candidates[tested++] : unproven.front();
-    const Trial& candidate = study.trials[static_cast<std::size_t>(id)];
+    const Trial& candidate = trial_of(study, id);
     if (!proven_only) unproven.erase(unproven.begin());
     if (launched >= kCandidates && id != 0) continue;
     if (proven_only) {

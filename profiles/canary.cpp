@@ -11,7 +11,7 @@ namespace {
 // core keeps all threads waiting, there as here.
 constexpr int kRounds = 3000, kWarmUpRounds = 64;
 constexpr std::size_t kRoundFloats = 16 * 1024, kSlices = 64;  // 64 KiB of 4 MiB
-constexpr int kProducts = 4'000;                               // of kLanes each
+constexpr int kMultiplyAdds = 4'000;                           // of kLanes each
 constexpr std::size_t kLanes = 32;
 constexpr std::size_t kHandedLines = 320, kLineFloats = 16;  // per round
 
@@ -28,7 +28,7 @@ float read_all(std::span<const float> weights) {
 float multiply(float seed) {
   std::array<float, kLanes> sums;
   for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] = seed + float(lane);
-  for (int i = 0; i < kProducts; ++i) {
+  for (int i = 0; i < kMultiplyAdds; ++i) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] = sums[lane] * 0.999f + seed;
   }
   float sum = 0;

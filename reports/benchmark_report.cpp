@@ -43,7 +43,9 @@ Json statistics(const Distribution& d, std::string_view units) {
 
 Json rate(double value, std::string_view units) { return {{"units", units}, {"mean", value}}; }
 
-Json estimate(const Estimate& e) { return {{"value", e.value}, {"low", e.low}, {"high", e.high}}; }
+Json with_interval(const Estimate& e) {
+  return {{"value", e.value}, {"low", e.low}, {"high", e.high}};
+}
 
 Json run_of(const Study& study, const Trial& trial) {
   char duration[32];
@@ -156,7 +158,7 @@ Json ours(const Study& study, const Trial& trial) {
   }
   Json objectives = Json::object();
   for (const ObjectiveRow& row : kObjectives)
-    objectives[std::string(row.key)] = estimate(row.estimate(study, trial));
+    objectives[std::string(row.key)] = with_interval(row.estimate(study, trial));
   return {{"trial", trial.id},
           {"feasible", trial.feasible},
           {"violations", trial.violations},

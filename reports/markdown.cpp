@@ -17,7 +17,7 @@ std::string section(std::string_view title, const Table& table) {
               markdown_table(table), "\n"});
 }
 
-std::string decision_part(const Study& study) {
+std::string markdown_decision(const Study& study) {
   const Decision decision = decide(study);
   std::string out = cat({"**", markdown_text(decision.headline), "**\n\n"});
   for (const KeyNumber& number : decision.numbers) {
@@ -31,7 +31,7 @@ std::string decision_part(const Study& study) {
   return out;
 }
 
-std::string definitions_part() {
+std::string markdown_definitions() {
   std::string out = "## Definitions\n\n";
   for (const Definition& definition : definitions()) {
     out += cat(
@@ -44,7 +44,7 @@ std::string definitions_part() {
 
 std::string report_markdown(const Study& study) {
   const std::string name = study.workload.name.empty() ? "a workload" : study.workload.name;
-  std::string out = cat({"# Paretune: ", markdown_text(name), "\n\n", decision_part(study)});
+  std::string out = cat({"# Paretune: ", markdown_text(name), "\n\n", markdown_decision(study)});
   out += section("Picks", picks_table(study));
   out += section("Promised and verified", verification_table(study));
   out += section("The front", front_table(study));
@@ -70,7 +70,7 @@ std::string report_markdown(const Study& study) {
   out += section("Kernels", kernels_table(study));
   out += section("Workload", workload_table(study));
   out += section("Manifest", manifest_table(study));
-  return out + definitions_part();
+  return out + markdown_definitions();
 }
 
 }  // namespace paretune

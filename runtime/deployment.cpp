@@ -9,21 +9,15 @@
 #include <type_traits>
 
 #include "runtime/compression/calibration_texts.h"
+#include "runtime/refusal.h"
 
 namespace paretune {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "paretune.deploy/4";
+constexpr std::string_view kDeploySchema = "paretune.deploy/4";
 constexpr int kMaxInt = 1 << 30;  // of any integer knob
-
-[[noreturn]] void fail(const std::string& where, const std::string& found,
-                       const std::string& allowed) {
-  throw std::runtime_error(where + ": found " + found + ", allowed: " + allowed);
-}
-
-std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 // Text of a knob's value, and back. One overload per kind of value; none names a knob.
 std::string text_of(const Policy& v) { return to_text(v); }
@@ -35,22 +29,12 @@ std::string text_of(OneOf<kList> v) {
   return std::string(v.name);
 }
 
-template <class List, class Name>
-std::string joined(const List& list, Name name) {
-  std::string all;
-  for (const auto& item : list) {
-    if (!all.empty()) all += ", ";
-    all += name(item);
-  }
-  return all;
-}
-
 template <class T, class List>
 void from_catalog(T& value, const List& list, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find_if(list, [&](const auto* row) { return row->name == text; });
   if (found == list.end())
-    fail(where, in_quotes(text),
-         joined(list, [](const auto* row) { return std::string(row->name); }));
+    refuse(where, in_double_quotes(text),
+           joined(list, [](const auto* row) { return std::string(row->name); }));
   value = *found;
 }
 
@@ -65,21 +49,21 @@ void set_integer(int& v, std::string_view text, const std::string& where, int le
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
   if (error != std::errc() || end != text.data() + text.size() || parsed < least ||
       parsed > kMaxInt) {
-    fail(where, in_quotes(text),
-         "an integer from " + std::to_string(least) + " to " + std::to_string(kMaxInt));
+    refuse(where, in_double_quotes(text),
+           "an integer from " + std::to_string(least) + " to " + std::to_string(kMaxInt));
   }
   v = parsed;
 }
 void set_value(bool& v, std::string_view text, const std::string& where) {
-  if (text != "true" && text != "false") fail(where, in_quotes(text), "true or false");
+  if (text != "true" && text != "false") refuse(where, in_double_quotes(text), "true or false");
   v = text == "true";
 }
 template <const auto& kList>
 void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find(kList, text);
   if (found == kList.end())
-    fail(where, in_quotes(text),
-         joined(kList, [](std::string_view name) { return std::string(name); }));
+    refuse(where, in_double_quotes(text),
+           joined(kList, [](std::string_view name) { return std::string(name); }));
   v.name = *found;
 }
 
@@ -104,7 +88,7 @@ Json config_json(const DeployConfig& config) {
 }
 
 DeployConfig config_from(const Json& json, const std::string& where, DeployConfig config) {
-  if (!json.is_object()) fail(where, json.type_name(), "an object of knobs");
+  if (!json.is_object()) refuse(where, json.type_name(), "an object of knobs");
   for (const auto& [key, value] : json.items()) {
     const std::string place = where + "." + key;
     if (value.is_string()) {
@@ -112,7 +96,7 @@ DeployConfig config_from(const Json& json, const std::string& where, DeployConfi
     } else if (value.is_number_integer() || value.is_boolean()) {
       set_knob(config, key, value.dump(), place);
     } else {
-      fail(place, value.dump(), "a string, an integer or a boolean");
+      refuse(place, value.dump(), "a string, an integer or a boolean");
     }
   }
   return config;
@@ -130,25 +114,25 @@ Json parse_json(std::string_view text, const std::string& where) {
 class Members {
  public:
   Members(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json.is_object()) fail(where_, json.type_name(), "an object");
+    if (!json.is_object()) refuse(where_, json.type_name(), "an object");
   }
   const Json& require(const std::string& key) {
     known_.push_back(key);
     const auto found = json_.find(key);
     if (found == json_.end())
-      throw std::runtime_error(where_ + ": the key " + in_quotes(key) + " is missing");
+      throw std::runtime_error(where_ + ": the key " + in_double_quotes(key) + " is missing");
     return *found;
   }
   std::string string(const std::string& key) {
     const Json& value = require(key);
-    if (!value.is_string()) fail(where_ + "." + key, value.dump(), "a string");
+    if (!value.is_string()) refuse(where_ + "." + key, value.dump(), "a string");
     return value.get<std::string>();
   }
   void refuse_others() const {
     for (const auto& [key, value] : json_.items()) {
       if (std::ranges::find(known_, key) == known_.end()) {
-        fail(where_, "the unknown key " + in_quotes(key),
-             joined(known_, [](const std::string& k) { return k; }));
+        refuse(where_, "the unknown key " + in_double_quotes(key),
+               joined(known_, [](const std::string& k) { return k; }));
       }
     }
   }
@@ -166,7 +150,7 @@ std::string knob_text(const DeployConfig& config, std::string_view name) {
   for_each_knob([&](const auto& knob) {
     if (knob.name == name) text = text_of(config.*knob.field);
   });
-  if (text.empty()) fail("knob", in_quotes(name), known_knobs());
+  if (text.empty()) refuse("knob", in_double_quotes(name), known_knobs());
   return text;
 }
 
@@ -183,7 +167,7 @@ void set_knob(DeployConfig& config, std::string_view name, std::string_view text
       set_value(value, text, where);
     }
   });
-  if (!found) fail(where, "the unknown knob " + in_quotes(name), known_knobs());
+  if (!found) refuse(where, "the unknown knob " + in_double_quotes(name), known_knobs());
 }
 
 std::string to_json(const DeployConfig& config) { return config_json(config).dump(); }
@@ -196,7 +180,7 @@ DeployConfig parse_config(std::string_view json, const std::string& where,
 std::string to_json(const Deployment& d) {
   Json promised = Json::object();
   for (const auto& [name, value] : d.promised) promised[name] = value;
-  Json json{{"schema", kSchema},
+  Json json{{"schema", kDeploySchema},
             {"model", {{"path", d.model_path.string()}, {"content_hash", d.model_hash}}}};
   if (!d.calibration_path.empty()) {
     json["calibration"] = {{"path", d.calibration_path.string()},
@@ -215,8 +199,8 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   const std::string where = file.string() + ": $";
   const Json json = parse_json(text, file.string());
   Members top(json, where);
-  if (const std::string schema = top.string("schema"); schema != kSchema) {
-    fail(where + ".schema", in_quotes(schema), in_quotes(kSchema));
+  if (const std::string schema = top.string("schema"); schema != kDeploySchema) {
+    refuse(where + ".schema", in_double_quotes(schema), in_double_quotes(kDeploySchema));
   }
   Deployment d;
   Members model(top.require("model"), where + ".model");
@@ -235,10 +219,11 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
   machine.refuse_others();
 
   const Json& config = top.require("config");
-  if (!config.is_object()) fail(where + ".config", config.type_name(), "an object of knobs");
+  if (!config.is_object()) refuse(where + ".config", config.type_name(), "an object of knobs");
   for_each_knob([&](const auto& knob) {
     if (!config.contains(std::string(knob.name))) {
-      throw std::runtime_error(where + ".config: the knob " + in_quotes(knob.name) + " is missing");
+      throw std::runtime_error(where + ".config: the knob " + in_double_quotes(knob.name) +
+                               " is missing");
     }
   });
   d.config = config_from(config, where + ".config", {});
@@ -247,9 +232,9 @@ Deployment parse_deployment(std::string_view text, const std::filesystem::path& 
 
   const Json& promised = top.require("promised");
   if (!promised.is_object())
-    fail(where + ".promised", promised.type_name(), "an object of numbers");
+    refuse(where + ".promised", promised.type_name(), "an object of numbers");
   for (const auto& [name, value] : promised.items()) {
-    if (!value.is_number()) fail(where + ".promised." + name, value.dump(), "a number");
+    if (!value.is_number()) refuse(where + ".promised." + name, value.dump(), "a number");
     d.promised[name] = value.get<double>();
   }
   d.study = top.string("study");

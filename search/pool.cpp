@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kRawPoints = 1 << 16;     // of a space that is enumerated
 constexpr std::size_t kWhole = 6000;       // canonical points of a space that is taken whole
-constexpr int kRandom = 1024;              // draws
+constexpr int kRandomPoints = 1024;        // draws
 constexpr std::size_t kNeighbours = 2048;  // at most
 
 }  // namespace
@@ -58,7 +58,7 @@ std::vector<Point> Pool::candidates(const TrialLog& log, const std::vector<Point
       std::swap(points[i], points[i + std::size_t(rng.below(int(points.size() - i)))]);
     points.resize(kNeighbours);
   }
-  for (int i = 0; i < kRandom; ++i) {
+  for (int i = 0; i < kRandomPoints; ++i) {
     Point point;
     for (int n : n_choices) point.push_back(rng.below(n));
     add(point);

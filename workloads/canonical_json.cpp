@@ -12,11 +12,6 @@ using nlohmann::json;
 
 namespace {
 
-bool has_word(std::string_view text, std::string_view word) {
-  const auto all = words(text);
-  return std::find(all.begin(), all.end(), word) != all.end();
-}
-
 // Overloads mirror Reader's in workload_json.cpp.
 struct Writer {
   template <class T>

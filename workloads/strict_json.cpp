@@ -265,4 +265,9 @@ std::vector<std::string_view> words(std::string_view text) {
   return result;
 }
 
+bool has_word(std::string_view text, std::string_view word) {
+  const auto all = words(text);
+  return std::ranges::find(all, word) != all.end();
+}
+
 }  // namespace paretune

@@ -87,5 +87,6 @@ auto row_named(const JsonPlace& place, const Catalog& catalog) {
 // "a b c" as its words, which are views of `text`.
 std::vector<std::string_view> words(std::string_view text);
 std::vector<std::string_view> words(std::string&& text) = delete;
+bool has_word(std::string_view text, std::string_view word);
 
 }  // namespace paretune

@@ -22,11 +22,6 @@ std::vector<std::string> strings(std::string_view text) {
   return result;
 }
 
-bool has_word(std::string_view text, std::string_view word) {
-  const auto all = words(text);
-  return std::find(all.begin(), all.end(), word) != all.end();
-}
-
 // Overloads by the type of the member: what JSON may fill it with.
 struct Reader {
   static void read(const JsonPlace& place, const Range& allowed, double& out) {

@@ -13,7 +13,7 @@
 namespace paretune {
 namespace {
 
-constexpr double kSampleSeconds = 150e-6;  // at least: shorter ones drown in the clock's noise
+constexpr double kLeastSeconds = 150e-6;  // at least: shorter ones drown in the clock's noise
 constexpr int kSamples = 3;
 
 std::vector<float> some_floats(std::size_t count) {
@@ -27,7 +27,7 @@ template <class Seconds>
 double median_of(Seconds&& seconds) {
   seconds(1);  // pages in
   const double once = std::max(seconds(1), 1e-9);
-  const int times = std::clamp(static_cast<int>(std::ceil(kSampleSeconds / once)), 1, 100'000);
+  const int times = std::clamp(static_cast<int>(std::ceil(kLeastSeconds / once)), 1, 100'000);
   std::array<double, kSamples> samples;
   for (double& sample : samples) sample = seconds(times);
   std::ranges::sort(samples);

@@ -10,8 +10,8 @@
 namespace paretune {
 namespace {
 
-constexpr int kWidth = 920, kHeight = 260;
-constexpr double kLeft = 66, kRight = 906, kTop = 14, kBottom = 208;
+constexpr int kProgressWidth = 920, kProgressHeight = 260;
+constexpr double kProgressLeft = 66, kProgressRight = 906, kProgressTop = 14, kProgressBottom = 208;
 
 }  // namespace
 
@@ -25,27 +25,30 @@ std::string progress_plot(const Study& study) {
   const double seconds_end = last > 0 ? last * 1.02 : 1;
   const double volume_end = most > 0 ? most * 1.08 : 1;
   const auto x_of = [&](double s) {
-    return kLeft + (kRight - kLeft) * std::clamp(s / seconds_end, 0.0, 1.0);
+    return kProgressLeft + (kProgressRight - kProgressLeft) * std::clamp(s / seconds_end, 0.0, 1.0);
   };
   const auto y_of = [&](double v) {
-    return kBottom - (kBottom - kTop) * std::clamp(v / volume_end, 0.0, 1.0);
+    return kProgressBottom -
+           (kProgressBottom - kProgressTop) * std::clamp(v / volume_end, 0.0, 1.0);
   };
   std::string out = svg_open(
-      "plot-progress", kWidth, kHeight, "Hypervolume over time",
+      "plot-progress", kProgressWidth, kProgressHeight, "Hypervolume over time",
       cat({"After ", number_text(last), " seconds and ", std::to_string(study.progress.size()),
            " trials the hypervolume of the front is ",
            number_text(study.progress.empty() ? 0 : study.progress.back().hypervolume), "."}));
   for (double v : round_values(0, volume_end)) {
-    out += svg_line("grid", kLeft, y_of(v), kRight, y_of(v)) +
-           svg_text("tick", kLeft - 7, y_of(v) + 4, "end", number_text(v, 4));
+    out += svg_line("grid", kProgressLeft, y_of(v), kProgressRight, y_of(v)) +
+           svg_text("tick", kProgressLeft - 7, y_of(v) + 4, "end", number_text(v, 4));
   }
   for (double s : round_values(0, seconds_end)) {
-    out += svg_text("tick", x_of(s), kBottom + 17, "middle", number_text(s, 4));
+    out += svg_text("tick", x_of(s), kProgressBottom + 17, "middle", number_text(s, 4));
   }
-  out += svg_line("axis", kLeft, kBottom, kRight, kBottom) +
-         svg_line("axis", kLeft, kTop, kLeft, kBottom);
-  out += svg_text("title", (kLeft + kRight) / 2, kHeight - 12, "middle", "Time since the start, s");
-  out += cat({"<text class=\"title\" transform=\"translate(14 ", px((kTop + kBottom) / 2),
+  out += svg_line("axis", kProgressLeft, kProgressBottom, kProgressRight, kProgressBottom) +
+         svg_line("axis", kProgressLeft, kProgressTop, kProgressLeft, kProgressBottom);
+  out += svg_text("title", (kProgressLeft + kProgressRight) / 2, kProgressHeight - 12, "middle",
+                  "Time since the start, s");
+  out += cat({"<text class=\"title\" transform=\"translate(14 ",
+              px((kProgressTop + kProgressBottom) / 2),
               ") rotate(-90)\" text-anchor=\"middle\">Hypervolume</text>\n"});
   std::string path;
   for (const FrontStep& step : study.progress) {

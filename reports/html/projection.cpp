@@ -12,32 +12,37 @@ namespace paretune {
 namespace {
 
 // User units of the SVG; the page scales it to its column.
-constexpr int kWidth = 460, kHeight = 360;
-constexpr double kLeft = 74, kRight = 446, kTop = 14, kBottom = 308;
+constexpr int kProjectionWidth = 460, kProjectionHeight = 360;
+constexpr double kProjectionLeft = 74, kProjectionRight = 446, kProjectionTop = 14,
+                 kProjectionBottom = 308;
 constexpr double kCharWidth = 7.2, kLineHeight = 14;  // of a label, roughly, at 11.5 px
 
-double x_of(double unit) { return kLeft + unit * (kRight - kLeft); }
-double y_of(double unit) { return kBottom - unit * (kBottom - kTop); }
+double x_of(double unit) { return kProjectionLeft + unit * (kProjectionRight - kProjectionLeft); }
+double y_of(double unit) { return kProjectionBottom - unit * (kProjectionBottom - kProjectionTop); }
 
 std::string frame(const Axis& x, const Axis& y, const std::string& x_title,
                   const std::string& y_title) {
   std::string out;
   for (const Axis::Tick& tick : x.ticks()) {
-    out += svg_line("grid", x_of(tick.at), kTop, x_of(tick.at), kBottom);
-    out += svg_text("tick", x_of(tick.at), kBottom + 17, "middle", tick.text);
+    out += svg_line("grid", x_of(tick.at), kProjectionTop, x_of(tick.at), kProjectionBottom);
+    out += svg_text("tick", x_of(tick.at), kProjectionBottom + 17, "middle", tick.text);
   }
   for (const Axis::Tick& tick : y.ticks()) {
-    out += svg_line("grid", kLeft, y_of(tick.at), kRight, y_of(tick.at));
-    out += svg_text("tick", kLeft - 7, y_of(tick.at) + 4, "end", tick.text);
+    out += svg_line("grid", kProjectionLeft, y_of(tick.at), kProjectionRight, y_of(tick.at));
+    out += svg_text("tick", kProjectionLeft - 7, y_of(tick.at) + 4, "end", tick.text);
   }
-  out += svg_line("axis", kLeft, kBottom, kRight, kBottom) +
-         svg_line("axis", kLeft, kTop, kLeft, kBottom);
+  out += svg_line("axis", kProjectionLeft, kProjectionBottom, kProjectionRight, kProjectionBottom) +
+         svg_line("axis", kProjectionLeft, kProjectionTop, kProjectionLeft, kProjectionBottom);
   // The scale is broken between 0 and its beginning.
   const double gap = Axis::kScaleBegin - 0.03;
-  if (x.zero_slot()) out += svg_line("break", x_of(gap), kTop, x_of(gap), kBottom);
-  if (y.zero_slot()) out += svg_line("break", kLeft, y_of(gap), kRight, y_of(gap));
-  out += svg_text("title", (kLeft + kRight) / 2, kHeight - 12, "middle", x_title);
-  return out + cat({"<text class=\"title\" transform=\"translate(13 ", px((kTop + kBottom) / 2),
+  if (x.zero_slot())
+    out += svg_line("break", x_of(gap), kProjectionTop, x_of(gap), kProjectionBottom);
+  if (y.zero_slot())
+    out += svg_line("break", kProjectionLeft, y_of(gap), kProjectionRight, y_of(gap));
+  out += svg_text("title", (kProjectionLeft + kProjectionRight) / 2, kProjectionHeight - 12,
+                  "middle", x_title);
+  return out + cat({"<text class=\"title\" transform=\"translate(13 ",
+                    px((kProjectionTop + kProjectionBottom) / 2),
                     ") rotate(-90)\" text-anchor=\"middle\">", html_text(y_title), "</text>\n"});
 }
 
@@ -71,7 +76,8 @@ class Labels {
       places.push_back(box(x - width / 2, y + 16 + dy, width));
     }
     const auto is_free = [&](const Box& b) {
-      return b.left > kLeft && b.right < kRight + 10 && b.top > kTop - 10 && b.bottom < kBottom &&
+      return b.left > kProjectionLeft && b.right < kProjectionRight + 10 &&
+             b.top > kProjectionTop - 10 && b.bottom < kProjectionBottom &&
              std::none_of(taken_.begin(), taken_.end(),
                           [&](const Box& t) { return t.overlaps(b); });
     };
@@ -125,7 +131,8 @@ std::string projection_plot(const Study& study, std::size_t xi, std::size_t yi) 
   const std::string scale = cat({x.logarithmic() ? "logarithmic" : "linear", " across, ",
                                  y.logarithmic() ? "logarithmic" : "linear", " upwards"});
   std::string out =
-      svg_open(cat({"plot-", kObjectives[xi].key, "-", kObjectives[yi].key}), kWidth, kHeight,
+      svg_open(cat({"plot-", kObjectives[xi].key, "-", kObjectives[yi].key}), kProjectionWidth,
+               kProjectionHeight,
                cat({kObjectives[xi].title(study), " against ", kObjectives[yi].title(study)}),
                cat({"Each mark is a trial; lower left is better. Scales: ", scale,
                     ". The table of the front has the numbers."}));

@@ -20,7 +20,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 5;  // raised when the statistics change
+constexpr int kStatisticsVersion = 5;  // raised when the statistics change
 
 }  // namespace
 
@@ -321,8 +321,8 @@ Calibration calibrate(const ModelSource& source, PackCache* packs) {
   if (packs) {
     const std::string model = packs->model_hash(source) + source.variant();
     const auto key_of = [&](const std::string& part) {
-      return PackCache::key(
-          {"calibration", std::to_string(kVersion), std::to_string(kKernelsVersion), model, part});
+      return PackCache::key({"calibration", std::to_string(kStatisticsVersion),
+                             std::to_string(kKernelsVersion), model, part});
     };
     key = key_of("squares and maxima");
     bool complete = true;

@@ -15,7 +15,7 @@
 namespace paretune {
 namespace {
 
-constexpr const char* kSchema = "paretune.calibration/1";
+constexpr const char* kTextsSchema = "paretune.calibration/1";
 constexpr std::size_t kMostBytes = 64 << 20;  // of a file
 
 std::string read(const std::filesystem::path& file) {
@@ -107,7 +107,7 @@ std::string calibration_hash(const TokenSequences& sequences) {
 }
 
 std::string to_json(const TokenSequences& sequences) {
-  std::string text = "{\"schema\": \"" + std::string(kSchema) + "\", \"sequences\": [";
+  std::string text = "{\"schema\": \"" + std::string(kTextsSchema) + "\", \"sequences\": [";
   for (std::size_t i = 0; i < sequences.size(); ++i)
     text += (i == 0 ? "\n" : ",\n") + nlohmann::json(sequences[i]).dump();
   return text + "\n]}\n";
@@ -117,7 +117,7 @@ TokenSequences load_calibration_texts(const std::filesystem::path& file) {
   const std::string text = read(file);
   const auto refuse = [&](const std::string& found) {
     throw std::runtime_error(file.string() + ": found " + found + ", allowed: {\"schema\": \"" +
-                             kSchema + "\", \"sequences\": arrays of token ids, none empty}");
+                             kTextsSchema + "\", \"sequences\": arrays of token ids, none empty}");
   };
   nlohmann::json json;
   try {
@@ -125,8 +125,9 @@ TokenSequences load_calibration_texts(const std::filesystem::path& file) {
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(file.string() + ": not JSON: " + error.what());
   }
-  if (!json.is_object() || json.size() != 2 || json.value("schema", nlohmann::json()) != kSchema ||
-      !json.contains("sequences") || !json["sequences"].is_array() || json["sequences"].empty())
+  if (!json.is_object() || json.size() != 2 ||
+      json.value("schema", nlohmann::json()) != kTextsSchema || !json.contains("sequences") ||
+      !json["sequences"].is_array() || json["sequences"].empty())
     refuse("something else");
   TokenSequences sequences;
   for (const auto& row : json["sequences"]) {

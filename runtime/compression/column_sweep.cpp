@@ -16,8 +16,6 @@ void dpotri_(const char* uplo, const int* n, double* a, const int* lda, int* inf
 namespace paretune {
 namespace {
 
-constexpr double kDamping = 0.01;  // λ as a part of H's mean diagonal
-
 // h becomes, in its rows' upper part, U with Uᵀ U = h⁻¹. False: not positive definite.
 bool factor(std::vector<double>& h, int k) {
   // LAPACK's lower triangle of columns is the upper one of our rows.

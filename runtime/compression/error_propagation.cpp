@@ -21,8 +21,6 @@ extern "C" void dposv_(const char* uplo, const int* n, const int* nrhs, double* 
 namespace paretune {
 namespace {
 
-constexpr double kDamping = 0.01;  // λ as a part of H's mean diagonal; a third of it is as good
-
 // In the order in which a layer reads them.
 constexpr std::array kLayerSites{InputSite::qkv, InputSite::attention_output, InputSite::gate_up,
                                  InputSite::down};

@@ -18,17 +18,13 @@
 #include "runtime/model/gguf.h"
 #include "runtime/model/mapped_file.h"
 #include "runtime/model/model_source.h"
+#include "runtime/refusal.h"
 #include "runtime/target.h"
 
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kAlignment = 32;
-
-[[noreturn]] void fail(const std::string& what, const std::string& found,
-                       const std::string& allowed) {
-  throw std::runtime_error(what + ": found " + found + ", allowed: " + allowed);
-}
+constexpr std::uint64_t kGgufAlignment = 32;
 
 class Bytes {
  public:
@@ -75,12 +71,12 @@ class Exporter {
         source_(open_model(from)),
         policy_(policy) {
     if (source_->shape().n_experts > 0)
-      fail(from.string(), "a model of experts", "dense models; experts are not exported yet");
+      refuse(from.string(), "a model of experts", "dense models; experts are not exported yet");
     if (gguf_.metadata().contains("paretune.recipe"))
-      fail(from.string(), "a file that was compressed before", "the model that it was made of");
+      refuse(from.string(), "a file that was compressed before", "the model that it was made of");
     if (policy.last_layer() >= source_->shape().n_layers)
-      fail("weights", "layer " + std::to_string(policy.last_layer()),
-           "layers up to " + std::to_string(source_->shape().n_layers - 1));
+      refuse("weights", "layer " + std::to_string(policy.last_layer()),
+             "layers up to " + std::to_string(source_->shape().n_layers - 1));
     plan();
     if (!policy.calibrated()) return;
     if (!texts.empty()) {
@@ -144,7 +140,7 @@ class Exporter {
 
  private:
   static std::uint64_t padded(std::uint64_t n) {
-    return (n + kAlignment - 1) / kAlignment * kAlignment;
+    return (n + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
   }
 
   void plan() {
@@ -183,28 +179,28 @@ class Exporter {
     const Treatment& treatment = policy_.at(*kind, planned.layer);
     const WeightFormat& format = *treatment.format;
     if (treatment.rank > 0)
-      fail(planned.name, "a compensation of rank " + std::to_string(treatment.rank),
-           "no rank: GGUF holds one matrix for each weight");
+      refuse(planned.name, "a compensation of rank " + std::to_string(treatment.rank),
+             "no rank: GGUF holds one matrix for each weight");
     if (treatment.neurons > 0)
-      fail(planned.name, "neurons to be removed", "none: the file keeps its shapes");
+      refuse(planned.name, "neurons to be removed", "none: the file keeps its shapes");
     if (treatment.outliers > 0)
-      fail(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
-           "none: GGUF holds one matrix for each weight");
+      refuse(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
+             "none: GGUF holds one matrix for each weight");
     if (treatment.propagates())
-      fail(planned.name, "the quantizer \"" + std::string(treatment.quantizer->name) + '"',
-           "quantease: weights are rounded as the file has them");
+      refuse(planned.name, "the quantizer \"" + std::string(treatment.quantizer->name) + '"',
+             "quantease: weights are rounded as the file has them");
     if (treatment.pruner && (treatment.pruner->whole_rows || treatment.pruner == &kGradual))
-      fail(planned.name, "the pruner \"" + std::string(treatment.pruner->name) + '"',
-           "magnitude or wanda");
+      refuse(planned.name, "the pruner \"" + std::string(treatment.pruner->name) + '"',
+             "magnitude or wanda");
     if (&format == &kF32 && !treatment.pruner) return;  // as the file has it
     if (planned.type->name == type_of(format).name && !treatment.pruner) return;  // it is there
     planned.type = &type_of(format);
     planned.treatment = &treatment;
     const std::uint64_t k = planned.from->dims.back();
     if (k % std::uint64_t(planned.type->block_size) != 0)
-      fail(planned.name, "rows of " + std::to_string(k) + " values",
-           "multiples of " + std::to_string(planned.type->block_size) + " for " +
-               std::string(planned.type->name));
+      refuse(planned.name, "rows of " + std::to_string(k) + " values",
+             "multiples of " + std::to_string(planned.type->block_size) + " for " +
+                 std::string(planned.type->name));
   }
 
   const TensorType& type_of(const WeightFormat& format) const {
@@ -217,8 +213,8 @@ class Exporter {
     }
     const auto type = std::ranges::find(kTensorTypes, name, &TensorType::name);
     if (type == kTensorTypes.end())
-      fail("weights", "the format " + std::string(format.name),
-           allowed + ", which GGUF types hold exactly");
+      refuse("weights", "the format " + std::string(format.name),
+             allowed + ", which GGUF types hold exactly");
     return *type;
   }
 

@@ -16,7 +16,6 @@ void dsyev_(const char* jobz, const char* uplo, const int* n, double* a, const i
 namespace paretune {
 namespace {
 
-constexpr double kDamping = 0.01;
 constexpr int kOversampling = 8, kIterations = 6;  // of the subspace iteration
 
 std::size_t at(int row, int column, int columns) {

@@ -17,7 +17,7 @@
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kAlignment = 64, kHead = 4096;
+constexpr std::uint64_t kMatrixAlignment = 64, kHead = 4096;
 
 // Takes every packed matrix down as the model asks for it.
 class Writer final : public PackStore {
@@ -58,7 +58,7 @@ class Writer final : public PackStore {
     out_.write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
     at_ += bytes.size();
-    const std::uint64_t padding = (kAlignment - at_ % kAlignment) % kAlignment;
+    const std::uint64_t padding = (kMatrixAlignment - at_ % kMatrixAlignment) % kMatrixAlignment;
     out_ << std::string(padding, '\0');
     at_ += padding;
     return place;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "runtime/refusal.h"
+
 namespace paretune {
 namespace {
 
@@ -12,14 +14,7 @@ constexpr int kMaxLayer = 4095, kMaxRank = 1024;
 
 [[noreturn]] void fail(const std::string& where, std::string_view found,
                        const std::string& allowed) {
-  throw std::runtime_error(where + ": found \"" + std::string(found) + "\", allowed: " + allowed);
-}
-
-template <class List, class Name>
-std::string joined(const List& list, Name name) {
-  std::string all;
-  for (const auto& item : list) all += (all.empty() ? "" : ", ") + std::string(name(item));
-  return all;
+  refuse(where, in_double_quotes(found), allowed);
 }
 
 std::string known_kinds() {

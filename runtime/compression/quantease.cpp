@@ -19,7 +19,6 @@
 namespace paretune {
 namespace {
 
-constexpr double kDamping = 0.01;  // λ as a part of H's mean diagonal, as of GPTQ
 constexpr int kPasses = 4;
 
 class QuantEase final : public RowQuantizer {

@@ -13,6 +13,9 @@
 
 namespace paretune {
 
+// λ of H + λ I as a part of H's mean diagonal, as of GPTQ. A third of it is as good.
+inline constexpr double kDamping = 0.01;
+
 // What a matrix's inputs x (k) looked like on the calibration tokens.
 struct InputStatistics {
   int k = 0;

@@ -15,8 +15,7 @@
 namespace paretune {
 namespace {
 
-constexpr int kVersion = 5;  // raised when the samples change
-constexpr int kSequences = Calibration::kSequences, kTokens = Calibration::kTokens;
+constexpr int kSamplesVersion = 5;  // raised when the samples change
 // Of the sequences, those of tokens drawn at random: what a model says itself visits few of its
 // inputs' directions.
 constexpr int kRandom = 6;
@@ -35,18 +34,18 @@ std::vector<std::vector<int>> sample(const Model& model, const DeployConfig& con
                                      ThreadPool& pool) {
   const ModelSource& source = model.source();
   const TokenizerData& tokenizer = source.tokenizer();
-  const int length = std::min(kTokens, source.shape().max_seq_len);
-  std::vector<std::vector<int>> sequences(kSequences);
+  const int length = std::min(Calibration::kTokens, source.shape().max_seq_len);
+  std::vector<std::vector<int>> sequences(Calibration::kSequences);
   Engine engine(model_runner(model, pool), config);
-  for (int i = kSequences - kRandom; i < kSequences; ++i)
+  for (int i = Calibration::kSequences - kRandom; i < Calibration::kSequences; ++i)
     sequences[static_cast<std::size_t>(i)] =
         random_tokens(source, length, static_cast<unsigned>(i));
-  for (int i = 0; i < kSequences - kRandom; ++i) {
+  for (int i = 0; i < Calibration::kSequences - kRandom; ++i) {
     // A first token of its own for each, spread over the vocabulary, after BOS where there is one.
     std::vector<int>& tokens = sequences[static_cast<std::size_t>(i)];
     if (tokenizer.bos_id >= 0) tokens.push_back(tokenizer.bos_id);
     tokens.push_back(static_cast<int>((static_cast<long>(i) * 2 + 1) * source.shape().vocab_size /
-                                      (2 * (kSequences - kRandom))));
+                                      (2 * (Calibration::kSequences - kRandom))));
     engine.submit({.id = static_cast<std::uint64_t>(i),
                    .prompt = tokens,
                    .sampling = {.temperature = 1,
@@ -76,13 +75,14 @@ std::vector<std::vector<int>> self_samples(const Model& model, const DeployConfi
     return sample(stored, config, pool);
   };
   if (!packs) return fresh();
-  const auto length = static_cast<std::size_t>(std::min(kTokens, source.shape().max_seq_len));
+  const auto length =
+      static_cast<std::size_t>(std::min(Calibration::kTokens, source.shape().max_seq_len));
   const std::string key =
-      PackCache::key({"samples", std::to_string(kVersion), std::to_string(kKernelsVersion),
+      PackCache::key({"samples", std::to_string(kSamplesVersion), std::to_string(kKernelsVersion),
                       packs->model_hash(source)});
   // Rows of `length` tokens, padded with -1.
-  std::vector<std::int32_t> table(kSequences * length, -1);
-  std::vector<std::vector<int>> sequences(kSequences);
+  std::vector<std::int32_t> table(Calibration::kSequences * length, -1);
+  std::vector<std::vector<int>> sequences(Calibration::kSequences);
   if (const auto found = packs->find(key, table.size() * sizeof(std::int32_t))) {
     std::memcpy(table.data(), found->bytes.data(), found->bytes.size());
     for (std::size_t i = 0; i < table.size(); ++i) {

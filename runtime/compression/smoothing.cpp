@@ -12,7 +12,7 @@
 namespace paretune {
 namespace {
 
-constexpr float kLeast = 1e-5f;  // of a maximum, so that silent inputs have finite scales
+constexpr float kLeastMaximum = 1e-5f;  // of a maximum, so that silent inputs have finite scales
 
 // Scales whose geometric mean is 1, and none beyond 2^10: norms are stored as f32, but what is
 // moved into them need not be absurd.
@@ -122,7 +122,8 @@ std::vector<float> smoothquant_scales(const InputStatistics& inputs,
                                       const Treatment&) {
   std::vector<float> s(column_maxima.size());
   for (std::size_t j = 0; j < s.size(); ++j) {
-    s[j] = std::sqrt(std::max(inputs.maxima[j], kLeast) / std::max(column_maxima[j], kLeast));
+    s[j] = std::sqrt(std::max(inputs.maxima[j], kLeastMaximum) /
+                     std::max(column_maxima[j], kLeastMaximum));
   }
   return centred(std::move(s));
 }
@@ -139,7 +140,8 @@ std::vector<float> awq_scales(const InputStatistics& inputs, std::span<const flo
   for (int step = 0; step <= 10; ++step) {
     std::vector<float> s(k);
     for (std::size_t j = 0; j < k; ++j) {
-      s[j] = std::pow(std::max(std::sqrt(inputs.mean_squares[j]), kLeast), 0.1f * float(step));
+      s[j] =
+          std::pow(std::max(std::sqrt(inputs.mean_squares[j]), kLeastMaximum), 0.1f * float(step));
     }
     s = centred(std::move(s));
     double loss = 0;

@@ -9,8 +9,8 @@
 namespace paretune {
 namespace {
 
-constexpr float kStep = 0.05f, kLeast = 0.6f;  // of the range
-constexpr std::size_t kSuperblock = 256;       // weights
+constexpr float kRangeStep = 0.05f, kLeastRange = 0.6f;  // of the range
+constexpr std::size_t kSuperblockWeights = 256;          // weights
 
 struct Shape {
   int zero, most;  // codes
@@ -67,7 +67,7 @@ GroupGrid fit_group(const Shape& shape, std::span<const float> values,
     least = error;
     best = grid;
   };
-  for (float part = 1; part >= kLeast; part -= kStep) {
+  for (float part = 1; part >= kLeastRange; part -= kRangeStep) {
     const GroupGrid grid =
         shape.minima ? grid_of(shape, (high - low) * part / float(shape.most), -low * part)
                      : grid_of(shape, std::max(-low, high) * part / float(shape.zero - 1), 0);
@@ -82,7 +82,7 @@ GroupGrid fit_group(const Shape& shape, std::span<const float> values,
 void fit_superblocks(std::span<const float> row, std::span<const float> weights,
                      const WeightFormat& format, RowCodes& out, std::span<GroupGrid> grids) {
   const Shape shape = shape_of(format);
-  const std::size_t group = group_size(format, row.size()), in_block = kSuperblock / group;
+  const std::size_t group = group_size(format, row.size()), in_block = kSuperblockWeights / group;
   for (std::size_t g = 0; g < grids.size(); ++g) {
     const std::size_t begin = g * group, count = std::min(group, row.size() - begin);
     grids[g] = fit_group(shape, row.subspan(begin, count),

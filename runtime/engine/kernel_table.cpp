@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "runtime/engine/model.h"
+#include "runtime/refusal.h"
 
 namespace paretune {
 namespace {
@@ -16,19 +17,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 3> kActivationNames{"f32", "bf16", "int8"};
 
-[[noreturn]] void fail(const std::string& where, const std::string& found,
-                       const std::string& allowed) {
-  throw std::runtime_error(where + ": found " + found + ", allowed: " + allowed);
-}
-
 int integer(const Json& object, const char* key, const std::string& where, int least, int most) {
   const std::string place = where + "." + key;
   const auto found = object.find(key);
   const std::string allowed =
       "an integer from " + std::to_string(least) + " to " + std::to_string(most);
-  if (found == object.end()) fail(place, "nothing", allowed);
+  if (found == object.end()) refuse(place, "nothing", allowed);
   if (!found->is_number_integer() || *found < least || *found > most) {
-    fail(place, found->dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 80), allowed);
+    refuse(place, found->dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 80),
+           allowed);
   }
   return found->get<int>();
 }
@@ -42,12 +39,13 @@ std::size_t name(const Json& object, const char* key, const std::string& where,
   for (const std::string_view one : names) {
     allowed += (allowed.empty() ? "" : ", ") + std::string(one);
   }
-  if (found == object.end()) fail(place, "nothing", allowed);
+  if (found == object.end()) refuse(place, "nothing", allowed);
   const auto at = found->is_string()
                       ? std::ranges::find(names, found->template get_ref<const std::string&>())
                       : std::end(names);
   if (at == std::end(names)) {
-    fail(place, found->dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 80), allowed);
+    refuse(place, found->dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 80),
+           allowed);
   }
   return static_cast<std::size_t>(at - std::begin(names));
 }
@@ -55,15 +53,15 @@ std::size_t name(const Json& object, const char* key, const std::string& where,
 double seconds(const Json& object, const char* key, const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number() || *found < 0) {
-    fail(where + "." + key, found == object.end() ? "nothing" : found->dump(),
-         "seconds, 0 or more");
+    refuse(where + "." + key, found == object.end() ? "nothing" : found->dump(),
+           "seconds, 0 or more");
   }
   return found->get<double>();
 }
 
 // nullopt where this CPU lacks the kernel.
 std::optional<KernelChoice> read_choice(const Json& json, const std::string& where) {
-  if (!json.is_object()) fail(where, json.type_name(), "an object");
+  if (!json.is_object()) refuse(where, json.type_name(), "an object");
   constexpr std::array kKeys{"weights", "activations", "n",         "k",
                              "m",       "threads",     "kernel",    "prefetch",
                              "streams", "depth_block", "row_block", "panel_block",
@@ -72,7 +70,7 @@ std::optional<KernelChoice> read_choice(const Json& json, const std::string& whe
     if (std::ranges::find(kKeys, std::string_view(key)) == kKeys.end()) {
       std::string known;
       for (const char* one : kKeys) known += (known.empty() ? "" : ", ") + std::string(one);
-      fail(where, "the key \"" + key + '"', known);
+      refuse(where, "the key \"" + key + '"', known);
     }
   }
   std::vector<std::string_view> formats;
@@ -94,8 +92,8 @@ std::optional<KernelChoice> read_choice(const Json& json, const std::string& whe
                .depth_block = integer(json, "depth_block", where, 256, 1 << 16)};
   plan.row_block = integer(json, "row_block", where, 0, 1 << 20);
   plan.panel_block = integer(json, "panel_block", where, 1, 1 << 20);
-  if (plan.walk.depth_block % 256 != 0) fail(where + ".depth_block", "no multiple", "of 256");
-  if (plan.row_block % 16 != 0) fail(where + ".row_block", "no multiple", "a multiple of 16");
+  if (plan.walk.depth_block % 256 != 0) refuse(where + ".depth_block", "no multiple", "of 256");
+  if (plan.row_block % 16 != 0) refuse(where + ".row_block", "no multiple", "a multiple of 16");
   plan.claimed = integer(json, "claimed", where, 0, 1) == 1;
   plan.row_shares = integer(json, "row_shares", where, 1, 4096);
   choice.default_s = seconds(json, "default_s", where);
@@ -191,7 +189,7 @@ KernelTable kernel_table_from_json(std::string_view text, const std::string& whe
   } catch (const Json::exception& error) {
     throw std::runtime_error(where + ": not JSON: " + error.what());
   }
-  if (!json.is_array()) fail(where, json.type_name(), "an array of kernel choices");
+  if (!json.is_array()) refuse(where, json.type_name(), "an array of kernel choices");
   KernelTable table;
   for (std::size_t i = 0; i < json.size(); ++i) {
     const auto choice = read_choice(json[i], where + "[" + std::to_string(i) + "]");

@@ -12,7 +12,7 @@ namespace {
 
 // Pre-tokenizers whose models take whole words from the vocabulary and begin with BOS, though their
 // files do not say so (llama.cpp, llama-vocab.cpp).
-constexpr std::array<std::string_view, 3> kLlama3{"llama-bpe", "llama3", "llama-v3"};
+constexpr std::array<std::string_view, 3> kLlama3Names{"llama-bpe", "llama3", "llama-v3"};
 
 TokenizerData::Kind read_kind(const Gguf& gguf) {
   const std::string model = gguf.get_string("tokenizer.ggml.model");
@@ -73,7 +73,7 @@ TokenizerData read_gguf_tokenizer(const Gguf& gguf) {
     data.add_bos = true;
   } else {
     if (const auto* merges = gguf.find_strings("tokenizer.ggml.merges")) data.merges = *merges;
-    const bool llama3 = std::ranges::find(kLlama3, data.pre_tokenizer) != kLlama3.end();
+    const bool llama3 = std::ranges::find(kLlama3Names, data.pre_tokenizer) != kLlama3Names.end();
     data.ignore_merges = llama3;
     data.add_bos = llama3;
   }

@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "paretune.packed/1";
+constexpr const char* kPackedSchema = "paretune.packed/1";
 
 // Bytes as characters U+0000 to U+00FF, which JSON holds whatever they are, and back.
 std::string as_text(const std::string& bytes) {
@@ -140,7 +140,7 @@ std::string to_json(const PackedIndex& index) {
     matrices.push_back(
         {{"key", key}, {"at", where.at}, {"bytes", where.bytes}, {"checksum", where.checksum}});
   }
-  Json json{{"schema", kSchema},
+  Json json{{"schema", kPackedSchema},
             {"kernels_version", index.kernels_version},
             {"model_key", index.model_key},
             {"recipe",
@@ -165,8 +165,8 @@ std::string to_json(const PackedIndex& index) {
 PackedIndex parse_packed_index(std::string_view text, const std::string& where) {
   try {
     const Json json = Json::parse(text);
-    if (const std::string schema = json.at("schema").get<std::string>(); schema != kSchema)
-      throw std::runtime_error("the schema \"" + schema + "\", allowed: \"" + kSchema + '"');
+    if (const std::string schema = json.at("schema").get<std::string>(); schema != kPackedSchema)
+      throw std::runtime_error("the schema \"" + schema + "\", allowed: \"" + kPackedSchema + '"');
     PackedIndex index;
     index.kernels_version = json.at("kernels_version").get<int>();
     index.model_key = json.at("model_key").get<std::string>();

@@ -10,15 +10,15 @@
 
 #include "kernels/matmul.h"
 #include "runtime/model/stored_model.h"
+#include "runtime/refusal.h"
 
 namespace paretune {
 namespace {
 
 constexpr std::size_t kTrailer = 3 * sizeof(std::uint64_t);
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& found) {
-  throw std::runtime_error(path.string() + ": found " + found +
-                           ", allowed: a whole file that compress packed");
+[[noreturn]] void not_whole(const std::filesystem::path& path, const std::string& found) {
+  refuse(path.string(), found, "a whole file that compress packed");
 }
 
 class Matrices final : public PackStore {
@@ -32,7 +32,7 @@ class Matrices final : public PackStore {
     if (found == index_.matrices.end() || found->second.bytes != bytes) return std::nullopt;
     const std::span<const std::byte> payload = file_->bytes().subspan(found->second.at, bytes);
     if (XXH3_64bits(payload.data(), payload.size()) != found->second.checksum)
-      fail(file_->path(), "a matrix whose checksum does not fit");
+      not_whole(file_->path(), "a matrix whose checksum does not fit");
     return Found{file_, payload};
   }
   std::optional<Found> keep(const std::string&, std::span<const std::byte>) override {
@@ -59,14 +59,14 @@ PackedModel::PackedModel(const std::filesystem::path& path)
     : path_(path), file_(std::make_shared<MappedFile>(path)) {
   const std::span<const std::byte> all = file_->bytes();
   std::uint64_t trailer[3] = {};
-  if (all.size() < kTrailer + sizeof kPackedMagic) fail(path, "too few bytes");
+  if (all.size() < kTrailer + sizeof kPackedMagic) not_whole(path, "too few bytes");
   std::memcpy(trailer, all.data() + all.size() - kTrailer, kTrailer);
   const auto [at, bytes, checksum] = trailer;
   const std::uint64_t room = all.size() - kTrailer;
-  if (at > room || bytes != room - at) fail(path, "no index at its end");
+  if (at > room || bytes != room - at) not_whole(path, "no index at its end");
   const std::span<const std::byte> json = all.subspan(at, bytes);
   if (XXH3_64bits(json.data(), json.size()) != checksum)
-    fail(path, "an index whose checksum does not fit");
+    not_whole(path, "an index whose checksum does not fit");
   index_ =
       parse_packed_index({reinterpret_cast<const char*>(json.data()), json.size()}, path.string());
   if (index_.kernels_version != kKernelsVersion)
@@ -78,12 +78,12 @@ PackedModel::PackedModel(const std::filesystem::path& path)
 
   const auto check = [&](const PackedIndex::Place& place, const std::string& what) {
     if (place.at % 64 != 0 || place.at > at || place.bytes > at - place.at)
-      fail(path, what + " outside of the file");
+      not_whole(path, what + " outside of the file");
   };
   const auto verify = [&](const PackedIndex::Place& place, const std::string& what) {
     const std::span<const std::byte> bytes = payload(place);
     if (XXH3_64bits(bytes.data(), bytes.size()) != place.checksum)
-      fail(path, what + " whose checksum does not fit");
+      not_whole(path, what + " whose checksum does not fit");
   };
   for (const auto& [key, place] : index_.matrices) check(place, "the matrix " + key);
   for (const WeightInfo& info : kWeights) {
@@ -91,24 +91,25 @@ PackedModel::PackedModel(const std::filesystem::path& path)
     for (int i = 0; i < instances(info, shape()); ++i) {
       const auto found = index_.vectors.find({info.weight, i});
       const std::string what = std::string(info.name) + ' ' + std::to_string(i);
-      if (found == index_.vectors.end()) fail(path, "no " + what);
+      if (found == index_.vectors.end()) not_whole(path, "no " + what);
       check(found->second, what);
       if (found->second.bytes != std::uint64_t(weight_shape(info.weight)[1]) * sizeof(float))
-        fail(path, what + " of another size than the model's");
+        not_whole(path, what + " of another size than the model's");
       verify(found->second, what);
     }
   }
   if (!index_.embeddings_type.empty()) {
     check(index_.embeddings, "the embeddings");
     const auto type = std::ranges::find(kTensorTypes, index_.embeddings_type, &TensorType::name);
-    if (type == kTensorTypes.end()) fail(path, "embeddings of the type " + index_.embeddings_type);
+    if (type == kTensorTypes.end())
+      not_whole(path, "embeddings of the type " + index_.embeddings_type);
     embeddings_type_ = &*type;
     const auto [rows, columns] = weight_shape(Weight::token_embedding);
     const auto block = static_cast<std::uint64_t>(type->block_size);
     if (std::uint64_t(columns) % block != 0 ||
         index_.embeddings.bytes != std::uint64_t(rows) * (std::uint64_t(columns) / block) *
                                        std::uint64_t(type->block_bytes))
-      fail(path, "embeddings of another size than the model's");
+      not_whole(path, "embeddings of another size than the model's");
     verify(index_.embeddings, "embeddings");
   }
   matrices_ = std::make_unique<Matrices>(file_, index_);

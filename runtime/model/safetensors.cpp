@@ -10,7 +10,7 @@ namespace paretune {
 namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // as the Rust implementation
-constexpr std::size_t kMaxDims = 4;
+constexpr std::size_t kMostDims = 4;
 
 struct Entry {
   std::string name;
@@ -45,7 +45,7 @@ Entry read_entry(const std::string& name, const nlohmann::json& description,
   entry.name = name;
   entry.tensor.type = &tensor_type_of_safetensors(reader.get_string("dtype"), where);
   entry.tensor.dims = read_sizes(reader, "shape");
-  if (entry.tensor.dims.size() > kMaxDims) {
+  if (entry.tensor.dims.size() > kMostDims) {
     reader.fail("has " + std::to_string(entry.tensor.dims.size()) + " dimensions; allowed: 0 to 4");
   }
   std::optional<std::uint64_t> bytes = entry.tensor.type->block_bytes;

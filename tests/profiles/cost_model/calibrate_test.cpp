@@ -15,7 +15,7 @@ namespace paretune {
 namespace {
 
 // Every look takes a tenth of a millisecond.
-class ManualClock : public Clock {
+class TickingClock : public Clock {
  public:
   double now() override { return time_ += 1e-4; }
   void wait_until(double seconds) override { time_ = std::max(time_, seconds); }
@@ -31,7 +31,7 @@ TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
   for (std::size_t i = 0; i < vocabulary.size(); ++i) vocabulary[i] = static_cast<int>(i);
   Workload w;
   w.traffic = {{.name = "t", .input_seq_len = {.value = 20}, .output_seq_len = {.value = 6}}};
-  ManualClock clock;
+  TickingClock clock;
   const CostCalibration calibration = calibrate_costs(kDemoModel, target, planted_configs(target),
                                                       2, w, {}, vocabulary, clock, 1.0, 1);
   EXPECT_GT(calibration.times.points(), 50u);
@@ -64,7 +64,7 @@ TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
     configs.push_back(default_config(target));
     configs.back().kv_cache = format;
   }
-  ManualClock clock;
+  TickingClock clock;
   const OperatorTimes times = time_operators(target, configs, {}, clock, 100);
   EXPECT_EQ(times.store_row.size(), kKvFormats.size());
   for (const auto& [format, seconds] : times.store_row) EXPECT_GT(seconds, 0) << format->name;
@@ -75,7 +75,7 @@ TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
 // On a busy machine every call takes long: the deadline holds all the same.
 TEST(CalibrateTest, OperatorsKeepTheirDeadline) {
   const Target target{this_machine(), open_model(kDemoModel)->shape()};
-  ManualClock clock;
+  TickingClock clock;
   const double begin = clock.now();
   const OperatorTimes times =
       time_operators(target, planted_configs(target), {}, clock, begin + 0.002);

@@ -19,8 +19,8 @@ std::vector<float> normals(std::size_t count, unsigned seed) {
 }
 
 // Correlated inputs: few directions carry most of what there is.
-struct Inputs {
-  Inputs() : moments(kK * kK), squares(kK) {
+struct LowRankInputs {
+  LowRankInputs() : moments(kK * kK), squares(kK) {
     const std::vector<float> mix = normals(6 * kK, 1);
     for (int i = 0; i < kK; ++i) {
       for (int j = 0; j < kK; ++j) {
@@ -38,7 +38,7 @@ struct Inputs {
 };
 
 // E‖(E - A Bᵀ) x‖²
-double loss(const std::vector<float>& error, const LowRank& low, const Inputs& inputs) {
+double loss(const std::vector<float>& error, const LowRank& low, const LowRankInputs& inputs) {
   double sum = 0;
   for (int i = 0; i < kN; ++i) {
     std::vector<double> rest(kK);
@@ -66,7 +66,7 @@ TEST(LowRank, AnErrorOfThatRankIsMadeGoodWhole) {
         error[std::size_t(i * kK + j)] += a[std::size_t(i * 3 + r)] * b[std::size_t(r * kK + j)];
     }
   }
-  const Inputs inputs;
+  const LowRankInputs inputs;
   const InputStatistics all = inputs.all();
   for (const InputStatistics* statistics : {static_cast<const InputStatistics*>(nullptr), &all}) {
     const LowRank low = compensate(error, kN, kK, 3, statistics);
@@ -77,7 +77,7 @@ TEST(LowRank, AnErrorOfThatRankIsMadeGoodWhole) {
 // Knowing the inputs is worth more than not, and the whole moments more than their diagonal.
 TEST(LowRank, StatisticsPay) {
   const std::vector<float> error = normals(kN * kK, 5);
-  const Inputs inputs;
+  const LowRankInputs inputs;
   const InputStatistics all = inputs.all(), diagonal = inputs.diagonal();
   const double none = loss(error, {}, inputs);
   const double plain = loss(error, compensate(error, kN, kK, 4, nullptr), inputs);
@@ -126,7 +126,8 @@ std::vector<double> product(const std::vector<double>& a, bool a_turned,
 }
 
 // A by ridge regression given B, B given A, in turns.
-LowRank alternate(const std::vector<float>& error, const Inputs& inputs, int rank, int sweeps) {
+LowRank alternate(const std::vector<float>& error, const LowRankInputs& inputs, int rank,
+                  int sweeps) {
   constexpr double kRidge = 1e-6;
   const std::vector<double> e(error.begin(), error.end());
   const std::vector<double> h(inputs.moments.begin(), inputs.moments.end());
@@ -154,7 +155,7 @@ LowRank alternate(const std::vector<float>& error, const Inputs& inputs, int ran
 
 TEST(LowRank, IsWhatAlternatingRidgeRegressionArrivesAt) {
   const std::vector<float> error = normals(kN * kK, 5);
-  const Inputs inputs;
+  const LowRankInputs inputs;
   const InputStatistics all = inputs.all();
   const double closed = loss(error, compensate(error, kN, kK, 4, &all), inputs);
   EXPECT_GT(loss(error, alternate(error, inputs, 4, 1), inputs), 1.01 * closed);

@@ -23,7 +23,7 @@ KernelChoice choice(int m, int prefetch, int threads = 2) {
           .tuned_s = 0.125};
 }
 
-std::string error_of(const std::string& json) {
+std::string table_error(const std::string& json) {
   try {
     kernel_table_from_json(json, "deploy.json: $.kernels");
     return "no error";
@@ -62,8 +62,8 @@ TEST(KernelTable, EveryRefusalNamesThePlaceAndWhatIsAllowed) {
     std::string broken = good;
     ASSERT_NE(broken.find(c.from), std::string::npos) << c.from;
     broken.replace(broken.find(c.from), c.from.size(), c.to);
-    EXPECT_NE(error_of(broken).find(c.place), std::string::npos) << error_of(broken);
-    EXPECT_NE(error_of(broken).find(c.allowed), std::string::npos) << error_of(broken);
+    EXPECT_NE(table_error(broken).find(c.place), std::string::npos) << table_error(broken);
+    EXPECT_NE(table_error(broken).find(c.allowed), std::string::npos) << table_error(broken);
   }
 }
 

@@ -8,16 +8,10 @@
 #include "runtime/model/tensor_types.h"
 #include "tests/runtime/engine/demo_model.h"
 #include "tests/runtime/model/synthetic_model.h"
+#include "tests/runtime/model/type_named.h"
 
 namespace paretune {
 namespace {
-
-const TensorType& type_named(std::string_view name) {
-  for (const TensorType& type : kTensorTypes) {
-    if (type.name == name) return type;
-  }
-  throw std::runtime_error("no such type");
-}
 
 // Any bytes are a legal block (but for scales that are no numbers), negative scales included.
 TEST(ExactRepack, KeepsEveryValueToTheBit) {

@@ -11,17 +11,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tests/runtime/model/type_named.h"
+
 namespace paretune {
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-const TensorType& type_named(std::string_view name) {
-  for (const TensorType& type : kTensorTypes) {
-    if (type.name == name) return type;
-  }
-  throw std::logic_error("no such type");
-}
 
 std::vector<float> decode(std::string_view type, const Bytes& blocks) {
   const TensorType& row = type_named(type);

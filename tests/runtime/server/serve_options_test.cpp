@@ -7,7 +7,7 @@
 namespace paretune {
 namespace {
 
-ServeOptions parse(std::vector<const char*> args) { return parse_serve_options(args); }
+ServeOptions parse_options(std::vector<const char*> args) { return parse_serve_options(args); }
 
 std::string refusal(std::vector<const char*> args) {
   try {
@@ -19,7 +19,7 @@ std::string refusal(std::vector<const char*> args) {
 }
 
 TEST(ServeOptions, HaveSafeDefaults) {
-  const ServeOptions options = parse({"deploy.json"});
+  const ServeOptions options = parse_options({"deploy.json"});
   EXPECT_EQ(options.deployment, "deploy.json");
   EXPECT_EQ(options.server.host, "127.0.0.1");
   EXPECT_EQ(options.server.port, 8080);
@@ -28,8 +28,8 @@ TEST(ServeOptions, HaveSafeDefaults) {
 
 TEST(ServeOptions, TakeValuesInBothSpellings) {
   const ServeOptions options =
-      parse({"--model", "m.gguf", "--port=0", "--alias", "a", "--alias=b", "--max-queue", "5",
-             "--drain=3", "--log-level", "debug", "--force", "--host", "0.0.0.0"});
+      parse_options({"--model", "m.gguf", "--port=0", "--alias", "a", "--alias=b", "--max-queue",
+                     "5", "--drain=3", "--log-level", "debug", "--force", "--host", "0.0.0.0"});
   EXPECT_EQ(options.model, "m.gguf");
   EXPECT_EQ(options.server.port, 0);
   EXPECT_EQ(options.aliases, (std::vector<std::string>{"a", "b"}));
@@ -45,7 +45,7 @@ TEST(ServeOptions, EveryKnobIsAFlagAndInTheHelp) {
   for_each_knob([&](const auto& knob) {
     const std::string flag = "--" + std::string(knob.name);
     const std::string value = knob_text(DeployConfig{}, knob.name);
-    const ServeOptions options = parse({"deploy.json", flag.c_str(), value.c_str()});
+    const ServeOptions options = parse_options({"deploy.json", flag.c_str(), value.c_str()});
     ASSERT_EQ(options.knobs.size(), 1u);
     EXPECT_EQ(options.knobs[0], std::pair(std::string(knob.name), value));
     EXPECT_NE(help.find(flag + " "), std::string::npos);
@@ -69,7 +69,7 @@ TEST(ServeOptions, RefuseByNameWithWhatIsAllowed) {
   EXPECT_NE(unknown.find("--prefill_chunk"), std::string::npos);
 }
 
-TEST(ServeOptions, HelpNeedsNothingElse) { EXPECT_TRUE(parse({"--help"}).help); }
+TEST(ServeOptions, HelpNeedsNothingElse) { EXPECT_TRUE(parse_options({"--help"}).help); }
 
 }  // namespace
 }  // namespace paretune

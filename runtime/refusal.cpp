@@ -1,0 +1,14 @@
+#include "runtime/refusal.h"
+
+#include <stdexcept>
+
+namespace paretune {
+
+void refuse(const std::string& where, std::string_view found, std::string_view allowed) {
+  throw std::runtime_error(where + ": found " + std::string(found) +
+                           ", allowed: " + std::string(allowed));
+}
+
+std::string in_double_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+}  // namespace paretune
