@@ -77,9 +77,13 @@ std::size_t scalar_scratch_floats(int context, int, int, int head_dim) {
 }
 
 template <const KvFormat& F>
-constexpr int kMostRows = &F == &kKvInt8A8 ? kIntegerRows : kFloatRows;
+constexpr int kMostRows = kFloatRows;
+template <>
+constexpr int kMostRows<kKvInt8A8> = kIntegerRows;
 template <const KvFormat& F>
-constexpr Isa kAvx512 = &F == &kKvInt8A8 ? Isa::avx512_vnni : Isa::avx512;
+constexpr Isa kAvx512 = Isa::avx512;
+template <>
+constexpr Isa kAvx512<kKvInt8A8> = Isa::avx512_vnni;
 
 template <const KvFormat& F>
 constexpr std::array kVariantsOf{

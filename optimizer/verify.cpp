@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "optimizer/confirm.h"
 #include "optimizer/expected.h"
 #include "optimizer/judge.h"
 #include "optimizer/paired.h"
+#include "optimizer/race.h"
 #include "optimizer/trials.h"
 
 namespace paretune {
@@ -25,10 +26,6 @@ constexpr double kPrecise = 1.25;
 // given up before it.
 constexpr int kOwnLoadBlock = kFewestBlocks - 1;
 constexpr int kRaises = 8;  // at most, of either rate, before they are compared
-constexpr int kHeats = 2;
-// Of the highest load that the search found for any runner: more than each can serve. Of what one
-// served then, the SLOs leave about so much.
-constexpr double kOverload = 1.3, kWithinLimits = kLevelStep * kLevelStep * kLevelStep;
 constexpr int kAttempts =
     kLevelSteps + kRaises;  // to compare them, one rate or both lower each time
 constexpr std::uint64_t kSeedStride = 1'000'003;  // from the search's seed to those of verification
@@ -135,39 +132,18 @@ class Verifier {
     return after > 0 ? after : next;
   }
 
-  // What the runners and the default serve, in requests/s, when each is asked for more than it can:
-  // in turn on the same fresh streams, forth and back, as time allows. What the search saw of them
-  // it saw in other minutes of the machine. Of closed loops nothing. nullopt: interrupted.
-  std::optional<std::map<int, double>> race(const std::vector<int>& runners,
-                                            TuneObserver& observer) {
-    std::map<int, double> served;  // in all heats together
-    int heats = 0;
-    if (rated_.arrival.is_closed() || runners.size() < 2) return served;
-    std::vector<std::pair<const Trial*, double>> heat;  // and its load
-    double most = 0, heat_s = 0;
-    for (const int id : runners) most = std::max(most, level_of(trial(id), rated_));
-    for (const int id : runners) heat.emplace_back(&trial(id), kOverload * most);
-    if (trial(0).feasible) heat.emplace_back(&trial(0), kOverload * level_of(trial(0), rated_));
-    for (const auto& [runner, level] : heat)
-      heat_s += kOverload * fresh_run_seconds(*runner, rated_, 1);
-    const double run_s = heat_s / double(heat.size());
-    while (heats < kHeats && clock_.now() + heat_s + kFewestRunsAfter * run_s < deadline_) {
-      if (heats == 0) {
-        observer.phase(
-            "running what is likely to cost least beside the default, all on the same "
-            "requests");
-      }
-      for (const auto& [runner, level] : heat) {
-        const std::optional<Trial> again =
-            run(*runner, level, kMostBlocks + kRaises + heats, false);
-        if (!again) return std::nullopt;
-        served[runner->id] += again->measurement.speed.at_max_rate.request_rate;
-      }
-      std::ranges::reverse(heat);
-      ++heats;
-    }
-    for (auto& [id, rate] : served) rate /= heats;
-    return served;
+  // nullopt: interrupted.
+  std::optional<Served> race_of(std::span<const int> runners, TuneObserver& observer) {
+    bool told = false;
+    return race(study_, rated_, runners, kFewestRunsAfter, clock_, deadline_,
+                [&](const Trial& runner, double rate, int heat) {
+                  if (!std::exchange(told, true)) {
+                    observer.phase(
+                        "running what is likely to cost least beside the default, all on the same "
+                        "requests");
+                  }
+                  return run(runner, rate, kMostBlocks + kRaises + heat, false);
+                });
   }
 
   // Raises both loads, in turn, as far as single fresh streams bear it and time allows: they were
@@ -202,8 +178,6 @@ class Verifier {
   static constexpr int kRunsAfter = 2 * kFewestBlocks + 1 + 2 * kFewestBlocks;
   // The least that makes an answer, and a rate raised once.
   static constexpr int kFewestRunsAfter = 2 * kFewestBlocks + 1 + 2;
-
-  const Trial& trial(int id) const { return trial_of(study_, id); }
 
   Study& study_;
   const Workload& rated_;
@@ -264,23 +238,14 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
   std::vector<int> candidates = cheapest(study, kRunners);
-  const std::optional<std::map<int, double>> served = verifier.race(candidates, observer);
+  const std::optional<Served> served = verifier.race_of(candidates, observer);
   if (!served) {
     out.verdict = "not verified: interrupted";
     return;
   }
-  std::ranges::stable_sort(candidates, std::greater<>(), [&](int id) {
-    const auto found = served->find(id);
-    return found == served->end() ? 0 : found->second;
-  });
+  order_by_served(candidates, *served);
   for (const int id : promising(study))
     if (id != 0 && std::ranges::find(candidates, id) == candidates.end()) candidates.push_back(id);
-  // Beside each other tells more than the search's runs, each in another minute.
-  const auto from_race = [&](int id, double level) {
-    const auto found = served->find(id);
-    return found == served->end() ? level
-                                  : std::clamp(level, kWithinLimits * found->second, found->second);
-  };
   if (base.feasible) candidates.push_back(0);
   const GateMargins margins = margins_of(study.workload);
   double gate_s = gate_budget_s(study.workload);
@@ -323,8 +288,9 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     const GateResult* const gate = &gates.at(id);
     ++launched;
     // Each at the highest rate that holds on fresh streams: the default's promise may be as rash.
-    double level = from_race(id, level_of(candidate, rated)),
-           base_level = from_race(0, level_to_verify(base, rated));
+    // Beside each other tells more than the search's runs, each in another minute.
+    double level = rate_after_race(id, level_of(candidate, rated), *served),
+           base_level = rate_after_race(0, level_to_verify(base, rated), *served);
     if (id != 0) {
       observer.phase("looking for the highest rates of config " + std::to_string(id) +
                      " and the default beside each other");

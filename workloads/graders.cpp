@@ -116,7 +116,7 @@ std::string_view lacks_choices(const EvalItem& item) {
   return item.choices.empty() ? "choices" : "";
 }
 
-int most_likely(const EvalItem& item, std::span<const double> logprobs) {
+int most_likely([[maybe_unused]] const EvalItem& item, std::span<const double> logprobs) {
   assert(logprobs.size() == item.choices.size() && !logprobs.empty());
   return int(std::max_element(logprobs.begin(), logprobs.end()) - logprobs.begin());
 }

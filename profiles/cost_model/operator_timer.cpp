@@ -9,6 +9,7 @@
 #include "profiles/cost_model/least_squares.h"
 #include "profiles/cost_model/product_uses.h"
 #include "profiles/kernel_runner.h"
+#include "runtime/engine/model.h"
 
 namespace paretune {
 namespace {
@@ -50,6 +51,25 @@ struct Job {
   int uses = 0;
 };
 
+// One of `use` for up to `most` rows.
+void add_job(std::vector<Job>& jobs, const ProductUse& use, int threads, const MatmulPlans& plans,
+             int most) {
+  auto job = std::ranges::find_if(jobs, [&](const Job& j) {
+    return j.task.weights == use.weights && j.task.n == use.n && j.task.k == use.k &&
+           j.task.threads == threads;
+  });
+  if (job == jobs.end()) {
+    jobs.push_back({.task = {.weights = use.weights, .n = use.n, .k = use.k, .threads = threads}});
+    job = jobs.end() - 1;
+  }
+  ++job->uses;
+  for (const int rows : kTimedRows) {
+    if (rows / 2 >= std::max(most, 2)) continue;
+    std::vector<MatmulPlan>& wanted = job->plans[rows];
+    if (std::ranges::find(wanted, plans.at(rows)) == wanted.end()) wanted.push_back(plans.at(rows));
+  }
+}
+
 std::vector<Job> jobs_of(const Target& target, std::span<const DeployConfig> configs,
                          const KernelTable& kernels) {
   std::vector<Job> jobs;
@@ -69,22 +89,9 @@ std::vector<Job> jobs_of(const Target& target, std::span<const DeployConfig> con
                              ? std::max(config.prefill_chunk, config.max_batch_size)
                              : config.max_batch_size;
         const MatmulPlans plans = plans_for(use, phase, config, kernels);
-        auto job = std::ranges::find_if(jobs, [&](const Job& j) {
-          return j.task.weights == use.weights && j.task.n == use.n && j.task.k == use.k &&
-                 j.task.threads == threads;
-        });
-        if (job == jobs.end()) {
-          jobs.push_back(
-              {.task = {.weights = use.weights, .n = use.n, .k = use.k, .threads = threads}});
-          job = jobs.end() - 1;
-        }
-        ++job->uses;
-        for (const int rows : kTimedRows) {
-          if (rows / 2 >= std::max(most, 2)) continue;
-          std::vector<MatmulPlan>& wanted = job->plans[rows];
-          if (std::ranges::find(wanted, plans.at(rows)) == wanted.end())
-            wanted.push_back(plans.at(rows));
-        }
+        add_job(jobs, use, threads, plans, most);
+        if (use.every_row && shards_rows(config, target.model, threads, most))
+          add_job(jobs, use, 1, plans, most / threads);
       }
     }
   }
@@ -180,7 +187,7 @@ struct OneLayerCache {
 };
 
 AttentionTime time_attention(const AttentionVariant& variant, const ModelShape& s, Clock& clock) {
-  constexpr int kTile = 16;  // as the model shares tokens among threads
+  constexpr int kTile = Model::kAttentionTile;
   const int most = std::max(std::min(s.max_seq_len, 1024), 2 * kTile);
   OneLayerCache cache(s, *variant.format, most);
   const std::vector<float> query =

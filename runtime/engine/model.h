@@ -72,6 +72,10 @@ class Model {
         const KernelTable& kernels = {}, PackStore* packs = nullptr,
         const Calibration* calibration = nullptr);
 
+  // Query tokens of one attention task: a few hundred make enough tasks for two threads to share,
+  // and what is laid out anew for each task serves many rows.
+  static constexpr int kAttentionTile = 32;
+
   // Every matrix product of a forward pass: whose weights, and its shape. What the kernel tuner
   // goes through.
   struct Product {

@@ -9,13 +9,6 @@
 #include "runtime/engine/rows.h"
 
 namespace paretune {
-namespace {
-
-// Query tokens of one attention task: a few hundred make enough tasks for two threads to share, and
-// what is laid out anew for each task serves many rows.
-constexpr int kAttentionTile = 32;
-
-}  // namespace
 
 // A task for every KV head and tile of tokens; where that leaves threads idle while one token's
 // cache is read, its keys are shared in spans, if the kernel can.
