@@ -75,6 +75,15 @@ double higher_level(double level, const Workload& workload) {
   return workload.arrival.is_closed() ? 0 : level / kLevelStep;
 }
 
+double level_after_miss(double level, const LoadRun& missed, bool late, const Workload& workload) {
+  const bool open = !workload.arrival.is_closed();
+  const double served = open && missed.saturated ? missed.request_rate : level;
+  const double next = lower_level(level, workload);
+  const double after = late || next > served ? lower_level(next, workload) : 0;
+  if (after == 0) return next;
+  return late && served > 0 ? std::min(after, served) : after;
+}
+
 bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clock,
              double timeout_s, double budget_s, TuneObserver& observer,
              const std::atomic<bool>& stop) {
@@ -98,7 +107,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
       take(again, *fresh, study.trials.front());
       judge_trial(again, rated);
       if (again.feasible) break;
-      level = lower_level(level, rated);
+      level = level_after_miss(level, fresh->speed.at_max_rate, clock.now() > deadline, rated);
     }
     if (fresh) {
       if (fresh->speed.max_rate == 0) take_own_load(fresh->speed, rated);

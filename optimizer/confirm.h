@@ -24,6 +24,9 @@ inline constexpr int kLevelSteps = 5;
 // The next lower load, and the next higher one; 0: there is none.
 double lower_level(double level, const Workload& workload);
 double higher_level(double level, const Workload& workload);
+// The load to try after a run at `level` that missed its limits: the next lower one, or the one
+// after it if the run served less than the next or time is up, and then no more than it served.
+double level_after_miss(double level, const LoadRun& missed, bool late, const Workload& workload);
 
 // Runs the cheapest configs of the front first, by what is expected of them (expected.h), at the
 // load that the search found for them or, where that does not hold, at lower ones, at last at the

@@ -53,9 +53,8 @@ void order_by_served(std::vector<int>& ids, const Served& served) {
 
 double rate_after_race(int id, double promised, const Served& served) {
   const auto found = served.find(id);
-  return found == served.end()
-             ? promised
-             : std::clamp(promised, kWithinLimits * found->second, found->second);
+  return found == served.end() ? promised
+                               : std::clamp(promised, kWithinLimits * found->second, found->second);
 }
 
 }  // namespace paretune

@@ -120,16 +120,9 @@ class Verifier {
     return true;
   }
 
-  // The next lower load, or the one after it once time is up or where the run that missed its
-  // limits served less than the next; 0: there is none.
   double lower(double level, const Trial& missed) const {
-    const LoadRun& run = missed.measurement.speed.at_max_rate;
-    const bool open = !rated_.arrival.is_closed();
-    const double served = open && run.saturated ? run.request_rate : level;
-    const double next = lower_level(level, rated_);
-    const bool far_off = clock_.now() > deadline_ || next > served;
-    const double after = far_off ? lower_level(next, rated_) : 0;
-    return after > 0 ? after : next;
+    return level_after_miss(level, missed.measurement.speed.at_max_rate, clock_.now() > deadline_,
+                            rated_);
   }
 
   // nullopt: interrupted.

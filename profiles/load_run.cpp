@@ -74,11 +74,10 @@ std::optional<LoadLevel> workload_level(const Workload& workload) {
   const ArrivalSpec& arrival = workload.arrival;
   if (arrival.is_closed()) return LoadLevel{.concurrency = arrival.concurrency};
   if (arrival.process == &kTrace) {
-    const std::vector<RequestSpec> requests =
-        make_requests(workload, workload.seed, workload.num_requests);
-    const double span = requests.back().arrival_s;
+    const int n = workload.warmup_requests + workload.num_requests;
+    const double span = make_requests(workload, workload.seed, n).back().arrival_s;
     if (span <= 0) return std::nullopt;
-    return LoadLevel{.rate = (workload.num_requests - 1) / span};
+    return LoadLevel{.rate = (n - 1) / span};
   }
   if (!arrival.rate_qps) return std::nullopt;
   return LoadLevel{.rate = *arrival.rate_qps};

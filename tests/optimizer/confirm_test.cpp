@@ -25,6 +25,24 @@ TEST(Confirm, RatesRiseByTheSteps) {
   EXPECT_EQ(higher_level(8, closed), 0);  // what the workload asks for is what it gets
 }
 
+TEST(Confirm, AMissTellsHowFarToFall) {
+  Workload open, closed;
+  closed.arrival.process = &kClosedLoop;
+  open.arrival.process = &kPoisson;
+  const double one = 9.4, two = 9.4 * 0.94;
+  LoadRun run{.request_rate = 3};  // missed a percentile, was not overloaded
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, false, open), one);
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, true, open), two);
+  run.saturated = true;
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, false, open), two);
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, true, open), 3);
+  run.request_rate = 9.5;
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, false, open), one);
+  EXPECT_DOUBLE_EQ(level_after_miss(10, run, true, open), two);
+  EXPECT_EQ(level_after_miss(8, run, true, closed), 6);
+  EXPECT_EQ(level_after_miss(1, run, true, closed), 0);
+}
+
 class ConfirmLevel : public testing::Test {
  protected:
   ConfirmLevel() {
