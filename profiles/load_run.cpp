@@ -95,6 +95,10 @@ bool queue_grows(std::span<const double> waiting, double slack) {
   return late > 2 * early && late > slack;
 }
 
+bool backlog_remains(double arrivals_s, double drain_s, double e2e_s) {
+  return drain_s > e2e_s + 0.25 * arrivals_s;
+}
+
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests) {
   int good = 0;
   for (const RequestTimes& request : requests) {
@@ -235,6 +239,12 @@ class Traffic {
         rate_standard_error(token_times_, window_begin_, window_end_);
     run.input_tokens_per_s = window_inputs_ / run.seconds;
     run.saturated = level_.rate && queue_grows(waiting_, kQueueSlack);
+    if (workload_.arrival.process == &kTrace && run.saturated) {
+      const double e2e_s =
+          run.latency.e2e_latency_ms.percentiles[index_of(kPercentiles[0])].value / 1e3;
+      run.saturated =
+          backlog_remains(last_arrival_ - window_begin_, window_end_ - last_arrival_, e2e_s);
+    }
     judge(run, workload_.slo, finished);
     if (hopeless_ && run.meets_slo) {
       run.meets_slo = false;
@@ -255,6 +265,7 @@ class Traffic {
     times_[i].arrival = arrival;
     if (counted(i)) {
       if (window_begin_ < 0) window_begin_ = arrival;
+      last_arrival_ = arrival;
       waiting_.push_back(engine_.stats().waiting);
     }
     if (!engine_.refuse_reason(requests_[i]).empty()) {
@@ -299,7 +310,7 @@ class Traffic {
   std::string missed_;
   std::size_t next_ = 0;
   int counted_done_ = 0, in_flight_ = 0, failed_ = 0;
-  double window_begin_ = -1, window_end_ = 0, window_inputs_ = 0;
+  double window_begin_ = -1, last_arrival_ = 0, window_end_ = 0, window_inputs_ = 0;
   bool hopeless_ = false;
 };
 

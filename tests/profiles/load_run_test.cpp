@@ -125,5 +125,14 @@ TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {
   EXPECT_FALSE(queue_grows(burst, 4));
 }
 
+// 200 requests in 20 s and then 60 at once: an engine of 20 requests/s serves the burst in 3 s,
+// which is much after 4 s of arrivals and little after 20; one of 8 requests/s never kept up.
+TEST(LoadRun, ABurstAtTheEndIsNoBacklog) {
+  EXPECT_FALSE(backlog_remains(20, 60 / 20.0, 0.3));
+  EXPECT_TRUE(backlog_remains(4, 60 / 20.0, 0.3));
+  EXPECT_TRUE(backlog_remains(20, 260 / 8.0 - 20, 0.3));
+  EXPECT_FALSE(backlog_remains(0.6, 0.3, 0.3));  // shorter than a request takes
+}
+
 }  // namespace
 }  // namespace paretune
