@@ -74,10 +74,13 @@ std::optional<LoadLevel> workload_level(const Workload& workload) {
   const ArrivalSpec& arrival = workload.arrival;
   if (arrival.is_closed()) return LoadLevel{.concurrency = arrival.concurrency};
   if (arrival.process == &kTrace) {
-    const int n = workload.warmup_requests + workload.num_requests;
-    const double span = make_requests(workload, workload.seed, n).back().arrival_s;
+    // As published, so that a stream of this rate is stretched by nothing.
+    const auto first = static_cast<std::size_t>(workload.warmup_requests);
+    const std::vector<RequestSpec> requests = make_requests(
+        workload, workload.seed, workload.warmup_requests + workload.num_requests + 1);
+    const double span = requests.back().arrival_s - requests[first].arrival_s;
     if (span <= 0) return std::nullopt;
-    return LoadLevel{.rate = (n - 1) / span};
+    return LoadLevel{.rate = workload.num_requests / span};
   }
   if (!arrival.rate_qps) return std::nullopt;
   return LoadLevel{.rate = *arrival.rate_qps};

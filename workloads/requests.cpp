@@ -29,34 +29,23 @@ int class_at(const std::vector<TrafficClass>& traffic, double u) {
   return int(i);
 }
 
-// Rows from one on, over again where the trace ends: one mean gap after its last row.
+// Rows from `start` on, over again where the trace ends: one mean gap after its last row.
 std::vector<RequestSpec> replay(const Workload& workload, std::uint64_t seed, int n,
                                 std::optional<double> rate_qps) {
   const std::vector<TraceRow>& rows = workload.trace;
   assert(!rows.empty() && "load_workload reads the trace");
   const double span_s = rows.back().arrival_s;
   const double mean_gap_s = rows.size() > 1 && span_s > 0 ? span_s / double(rows.size() - 1) : 1;
+  const double speedup = rate_qps ? *rate_qps * mean_gap_s : workload.arrival.trace.speedup;
   const std::size_t start =
       seed == workload.seed ? 0 : std::size_t(derive_seed(seed, kTraceStart) % rows.size());
-  const auto published_s = [&](std::size_t i) {  // of the i-th after the first
-    const std::size_t at = start + i;
-    const double laps_s = double(at / rows.size()) * (span_s + mean_gap_s);
-    return laps_s + rows[at % rows.size()].arrival_s - rows[start].arrival_s;
-  };
-  // A rate is that of a trial's own requests: from one part of a bursty trace to the next the
-  // published one differs by a factor of ten and more.
-  double speedup = workload.arrival.trace.speedup;
-  if (rate_qps) {
-    const auto last =
-        static_cast<std::size_t>(workload.warmup_requests + workload.num_requests - 1);
-    const double own_s = last > 0 ? published_s(last) : 0;
-    speedup = *rate_qps * (own_s > 0 ? own_s / double(last) : mean_gap_s);
-  }
 
   std::vector<RequestSpec> requests;
   for (int id = 0; id < n; ++id) {
-    const TraceRow& row = rows[(start + std::size_t(id)) % rows.size()];
-    requests.push_back({.arrival_s = published_s(std::size_t(id)) / speedup,
+    const std::size_t at = start + std::size_t(id);
+    const TraceRow& row = rows[at % rows.size()];
+    const double laps_s = double(at / rows.size()) * (span_s + mean_gap_s);
+    requests.push_back({.arrival_s = (laps_s + row.arrival_s - rows[start].arrival_s) / speedup,
                         .input_tokens = row.input_tokens,
                         .output_tokens = row.output_tokens,
                         .prefix_seed = derive_seed(seed, kPrefixContent),

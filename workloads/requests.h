@@ -28,8 +28,7 @@ struct RequestSpec {
 // output length, prefix group and arrival come from streams of their own, so another rate leaves
 // every request but its arrival time as it was, arrival times scale by the inverse of the rate, and
 // the first n of more requests are the same n. rate_qps: overrides workload.arrival.rate_qps, or
-// the speedup of a trace, where it is the mean over a trial's requests, warm-up included; 1 when
-// neither says. Closed loop: ignored. A trace is replayed from its
+// the speedup of a trace; 1 when neither says. Closed loop: ignored. A trace is replayed from its
 // first row under the workload's own seed, from another row under another, and starts over where it
 // ends. workload.trace must then be loaded.
 std::vector<RequestSpec> make_requests(const Workload& workload, std::uint64_t seed, int n,

@@ -125,6 +125,16 @@ TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {
   EXPECT_FALSE(queue_grows(burst, 4));
 }
 
+TEST(LoadRun, ATracesOwnLoadIsThatOfItsCountedRequests) {
+  Workload w;
+  w.arrival.process = &kTrace;
+  w.arrival.trace.speedup = 2;
+  for (const double arrival_s : {0, 1, 5, 6, 60}) w.trace.push_back({arrival_s, 10, 1, {}});
+  w.warmup_requests = 1;
+  w.num_requests = 2;
+  EXPECT_DOUBLE_EQ(*workload_level(w)->rate, 2 / ((6 - 1) / 2.0));
+}
+
 // 200 requests in 20 s and then 60 at once: an engine of 20 requests/s serves the burst in 3 s,
 // which is much after 4 s of arrivals and little after 20; one of 8 requests/s never kept up.
 TEST(LoadRun, ABurstAtTheEndIsNoBacklog) {

@@ -178,25 +178,7 @@ TEST(Trace, SpeedupAndRateSetThePace) {
   Workload w = three_rows();
   w.arrival.trace.speedup = 2;
   EXPECT_DOUBLE_EQ(make_requests(w, 5, 3)[2].arrival_s, 2);
-  w.warmup_requests = 1;
-  w.num_requests = 2;
   EXPECT_DOUBLE_EQ(make_requests(w, 5, 3, 2.0)[2].arrival_s, 1);  // published 0.5 requests/s, now 2
-}
-
-// What the search finds in the one part shall be what verification asks of the other.
-TEST(Trace, ARateIsThatOfATrialsOwnRequests) {
-  Workload w;
-  w.arrival.process = &kTrace;
-  for (int i = 0; i < 100; ++i) w.trace.push_back({i < 50 ? i * 1.0 : 50 + i * 0.01, 10, 1, {}});
-  w.warmup_requests = 2;
-  w.num_requests = 8;
-  for (std::uint64_t seed = 5; seed < 25; ++seed) {
-    const std::vector<RequestSpec> own = make_requests(w, seed, 10),
-                                   at_3 = make_requests(w, seed, 20, 3.0);
-    EXPECT_NEAR(9 / at_3[9].arrival_s, 3, 1e-9);
-    for (std::size_t i = 1; i < 10; ++i)  // bursts are bursts still
-      EXPECT_NEAR(at_3[i].arrival_s / at_3[9].arrival_s, own[i].arrival_s / own[9].arrival_s, 1e-9);
-  }
 }
 
 TEST(Trace, AnotherSeedStartsAtAnotherRow) {
