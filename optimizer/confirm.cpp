@@ -99,7 +99,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
     for (int step = 0; step <= kLevelSteps && level > 0; ++step) {
       if (stop.load()) return false;
       const Profiled profiled = profiler.verify(
-          trial->config, rated, level, study.workload.seed + kSeedOffset, timeout_s, false);
+          trial->config, rated, level, study.workload.seed + kSeedOffset, timeout_s, true, false);
       if (profiled.interrupted) return false;
       if (profiled.measurement.outcome != Outcome::ok) break;
       fresh = profiled.measurement;

@@ -68,21 +68,18 @@ class Verifier {
            double deadline, const std::atomic<bool>& stop)
       : study_(study),
         rated_(rated),
-        unrated_(rated),
         profiler_(profiler),
         clock_(clock),
         timeout_s_(timeout_s),
         deadline_(deadline),
-        stop_(stop) {
-    unrated_.arrival.rate_qps.reset();
-  }
+        stop_(stop) {}
 
   // nullopt: interrupted.
   std::optional<Trial> run(const Trial& trial, double level, int block, bool candidate) {
     if (stop_.load()) return std::nullopt;
     const bool own_load = block == kOwnLoadBlock && candidate;
-    const Profiled profiled = profiler_.verify(trial.config, own_load ? rated_ : unrated_, level,
-                                               seed(block), timeout_s_, own_load);
+    const Profiled profiled =
+        profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_, own_load, own_load);
     if (profiled.interrupted) return std::nullopt;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);
@@ -174,7 +171,6 @@ class Verifier {
 
   Study& study_;
   const Workload& rated_;
-  Workload unrated_;
   Profiler& profiler_;
   Clock& clock_;
   double timeout_s_, deadline_;

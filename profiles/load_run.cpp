@@ -242,11 +242,11 @@ class Traffic {
         rate_standard_error(token_times_, window_begin_, window_end_);
     run.input_tokens_per_s = window_inputs_ / run.seconds;
     run.saturated = level_.rate && queue_grows(waiting_, kQueueSlack);
-    if (workload_.arrival.process == &kTrace && run.saturated) {
-      const double e2e_s =
-          run.latency.e2e_latency_ms.percentiles[index_of(kPercentiles[0])].value / 1e3;
+    if (workload_.arrival.process == &kTrace && run.saturated && done()) {
+      double least_s = run.seconds;  // an E2E without waiting
+      for (const RequestTimes& t : finished) least_s = std::min(least_s, t.last - t.arrival);
       run.saturated =
-          backlog_remains(last_arrival_ - window_begin_, window_end_ - last_arrival_, e2e_s);
+          backlog_remains(last_arrival_ - window_begin_, window_end_ - last_arrival_, least_s);
     }
     judge(run, workload_.slo, finished);
     if (hopeless_ && run.meets_slo) {

@@ -52,8 +52,9 @@ void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests)
 bool queue_grows(std::span<const double> waiting, double slack);
 
 // True if requests that arrived within arrivals_s were not all served until drain_s after the last
-// of them, and that is more than a request takes (e2e_s) and a quarter of arrivals_s. Asked beside
-// queue_grows of a trace: a burst near a run's end lets the queue grow at any rate.
+// of them, and that is more than a request takes that does not wait (e2e_s) and a quarter of
+// arrivals_s. Asked beside queue_grows of a trace: a burst near a run's end lets the queue grow at
+// any rate.
 bool backlog_remains(double arrivals_s, double drain_s, double e2e_s);
 
 }  // namespace paretune

@@ -313,13 +313,15 @@ Profiled Profiler::measure(const DeployConfig& config, const Workload& workload,
 }
 
 Profiled Profiler::verify(const DeployConfig& config, const Workload& workload, double level,
-                          std::uint64_t seed, double timeout_s, bool fresh_quality) {
+                          std::uint64_t seed, double timeout_s, bool own_load, bool fresh_quality) {
   char kind[96];
-  std::snprintf(kind, sizeof kind, "verify %.17g, %d requests", level,
-                counted_requests(workload, workload.arrival.is_closed() ? 0 : level));
+  std::snprintf(kind, sizeof kind, "verify %.17g, %d requests%s", level,
+                counted_requests(workload, workload.arrival.is_closed() ? 0 : level),
+                own_load ? ", own load" : "");
   return run(key(kind, config, workload, seed), config, timeout_s, fresh_quality,
              [&](const LoadedModel& model) {
-               return measure_speed_at(model, config, workload, level, seed, vocabulary_, clock_);
+               return measure_speed_at(model, config, workload, level, seed, own_load, vocabulary_,
+                                       clock_);
              });
 }
 

@@ -93,10 +93,11 @@ class Profiler {
   std::optional<GateResult> gate(const DeployConfig& config, const GateMargins& margins,
                                  double kl_p999, double budget_s);
 
-  // Speed at two given loads and no search (measure_speed_at). fresh_quality: measured anew by
+  // Speed at a given load, with own_load at the workload's too, and no search (measure_speed_at).
+  // fresh_quality: measured anew by
   // these very kernels; otherwise that of the config's quality knobs, if known.
   Profiled verify(const DeployConfig& config, const Workload& workload, double level,
-                  std::uint64_t seed, double timeout_s, bool fresh_quality);
+                  std::uint64_t seed, double timeout_s, bool own_load, bool fresh_quality);
 
  private:
   using MeasureSpeed = std::function<Speed(const LoadedModel&)>;

@@ -93,7 +93,7 @@ int counted_requests(const Workload& workload, double rate) {
 }
 
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
-                       const Workload& workload, double level, std::uint64_t seed,
+                       const Workload& workload, double level, std::uint64_t seed, bool own_load,
                        std::span<const std::int32_t> vocabulary, Clock& clock) {
   const std::unique_ptr<Engine> engine = model.engine(config);
   const auto run = [&](const LoadLevel& l) {
@@ -105,7 +105,7 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
   const bool closed = workload.arrival.is_closed();
   speed.rate_search.push_back(
       run(closed ? LoadLevel{.concurrency = static_cast<int>(level)} : LoadLevel{.rate = level}));
-  const std::optional<LoadLevel> own = workload_level(workload);
+  const std::optional<LoadLevel> own = own_load ? workload_level(workload) : std::nullopt;
   speed.at_workload = own ? run(*own) : speed.rate_search.front();
   const LoadRun& at_level = speed.rate_search.front();
   settle(speed, at_level.meets_slo ? &at_level : nullptr, at_level, model, *engine);

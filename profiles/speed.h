@@ -30,9 +30,9 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
 int counted_requests(const Workload& workload, double rate);
 
 // The same at a level found before (requests/s, or requests in flight in a closed loop) and with no
-// search: the workload's own load and that level, each run once, of counted_requests.
+// search: that level and, if asked, the workload's own load, each run once, of counted_requests.
 Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
-                       const Workload& workload, double level, std::uint64_t seed,
+                       const Workload& workload, double level, std::uint64_t seed, bool own_load,
                        std::span<const std::int32_t> vocabulary, Clock& clock);
 
 // Fills what tokens cost, from the run at the highest rate. A price is not measured: measurements

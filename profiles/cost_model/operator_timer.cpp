@@ -91,7 +91,7 @@ std::vector<Job> jobs_of(const Target& target, std::span<const DeployConfig> con
         const MatmulPlans plans = plans_for(use, phase, config, kernels);
         add_job(jobs, use, threads, plans, most);
         if (use.every_row && shards_rows(config, target.model, threads, most))
-          add_job(jobs, use, 1, plans, most / threads);
+          add_job(jobs, use, 1, plans, (most + threads - 1) / threads);
       }
     }
   }
