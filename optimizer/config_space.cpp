@@ -6,15 +6,10 @@
 #include <type_traits>
 
 #include "runtime/deployment.h"
+#include "runtime/refusal.h"
 
 namespace paretune {
 namespace {
-
-std::string joined(const std::vector<std::string>& values) {
-  std::string all;
-  for (const std::string& value : values) all += (all.empty() ? "" : ", ") + value;
-  return all;
-}
 
 bool runs_on(const DeployConfig& config, const Target& target) {
   try {

@@ -98,8 +98,9 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
     double level = level_of(*trial, rated);
     for (int step = 0; step <= kLevelSteps && level > 0; ++step) {
       if (stop.load()) return false;
-      const Profiled profiled = profiler.verify(
-          trial->config, rated, level, study.workload.seed + kSeedOffset, timeout_s, true, false);
+      const Profiled profiled =
+          profiler.verify(trial->config, rated, level, study.workload.seed + kSeedOffset, timeout_s,
+                          {.own_load = true});
       if (profiled.interrupted) return false;
       if (profiled.measurement.outcome != Outcome::ok) break;
       fresh = profiled.measurement;

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "optimizer/confirm.h"
 #include "optimizer/expected.h"
@@ -77,9 +80,9 @@ class Verifier {
   // nullopt: interrupted.
   std::optional<Trial> run(const Trial& trial, double level, int block, bool candidate) {
     if (stop_.load()) return std::nullopt;
-    const bool own_load = block == kOwnLoadBlock && candidate;
-    const Profiled profiled =
-        profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_, own_load, own_load);
+    const bool all = block == kOwnLoadBlock && candidate;
+    const Profiled profiled = profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_,
+                                               {.own_load = all, .fresh_quality = all});
     if (profiled.interrupted) return std::nullopt;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);

@@ -1,5 +1,7 @@
 #include "profiles/profiler.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -266,6 +268,8 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   if (!fresh_quality) known_quality = store_.find_blob(memo);
 
   const auto trial = [&] {
+    // What the parent has freed would serve the trial without counting.
+    malloc_trim(0);
     const std::uint64_t resident_before = resident_bytes();
     // Each canary is gone before or comes after what memory is measured of.
     const double before_s = Canary(target_.machine.cores).seconds(clock_);
@@ -313,15 +317,15 @@ Profiled Profiler::measure(const DeployConfig& config, const Workload& workload,
 }
 
 Profiled Profiler::verify(const DeployConfig& config, const Workload& workload, double level,
-                          std::uint64_t seed, double timeout_s, bool own_load, bool fresh_quality) {
+                          std::uint64_t seed, double timeout_s, const VerifiedParts& parts) {
   char kind[96];
   std::snprintf(kind, sizeof kind, "verify %.17g, %d requests%s", level,
                 counted_requests(workload, workload.arrival.is_closed() ? 0 : level),
-                own_load ? ", own load" : "");
-  return run(key(kind, config, workload, seed), config, timeout_s, fresh_quality,
+                parts.own_load ? ", own load" : "");
+  return run(key(kind, config, workload, seed), config, timeout_s, parts.fresh_quality,
              [&](const LoadedModel& model) {
-               return measure_speed_at(model, config, workload, level, seed, own_load, vocabulary_,
-                                       clock_);
+               return measure_speed_at(model, config, workload, level, seed, parts.own_load,
+                                       vocabulary_, clock_);
              });
 }
 

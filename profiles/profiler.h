@@ -39,6 +39,13 @@ struct Profiled {
   bool interrupted = false;  // stopped on request: there is no measurement
 };
 
+// What is measured beside the highest rate when a config is verified.
+struct VerifiedParts {
+  bool own_load = false;  // speed at the workload's own load too
+  // Quality by these very kernels; otherwise that of the config's quality knobs, if known.
+  bool fresh_quality = false;
+};
+
 class Profiler {
  public:
   // Opens the model and tells whom it is measured for. build: identifies the code that measures.
@@ -93,11 +100,9 @@ class Profiler {
   std::optional<GateResult> gate(const DeployConfig& config, const GateMargins& margins,
                                  double kl_p999, double budget_s);
 
-  // Speed at a given load, with own_load at the workload's too, and no search (measure_speed_at).
-  // fresh_quality: measured anew by
-  // these very kernels; otherwise that of the config's quality knobs, if known.
+  // Speed at a given load, and no search (measure_speed_at).
   Profiled verify(const DeployConfig& config, const Workload& workload, double level,
-                  std::uint64_t seed, double timeout_s, bool own_load, bool fresh_quality);
+                  std::uint64_t seed, double timeout_s, const VerifiedParts& parts);
 
  private:
   using MeasureSpeed = std::function<Speed(const LoadedModel&)>;

@@ -8,6 +8,7 @@
 
 #include "optimizer/intervals.h"
 #include "profiles/digest.h"
+#include "reports/estimate_json.h"
 #include "reports/facts.h"
 #include "reports/text.h"
 #include "runtime/deployment.h"
@@ -42,10 +43,6 @@ Json statistics(const Distribution& d, std::string_view units) {
 }
 
 Json rate(double value, std::string_view units) { return {{"units", units}, {"mean", value}}; }
-
-Json with_interval(const Estimate& e) {
-  return {{"value", e.value}, {"low", e.low}, {"high", e.high}};
-}
 
 Json run_of(const Study& study, const Trial& trial) {
   char duration[32];
@@ -158,7 +155,7 @@ Json ours(const Study& study, const Trial& trial) {
   }
   Json objectives = Json::object();
   for (const ObjectiveRow& row : kObjectives)
-    objectives[std::string(row.key)] = with_interval(row.estimate(study, trial));
+    objectives[std::string(row.key)] = estimate_json(row.estimate(study, trial));
   return {{"trial", trial.id},
           {"feasible", trial.feasible},
           {"violations", trial.violations},

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "optimizer/prediction_accuracy.h"
+#include "reports/estimate_json.h"
 #include "reports/facts.h"
 #include "reports/report.h"
 #include "runtime/deployment.h"
@@ -12,8 +13,6 @@ namespace paretune {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json estimate(const Estimate& e) { return {{"value", e.value}, {"low", e.low}, {"high", e.high}}; }
 
 Json objectives_of(const Study& study) {
   Json out = Json::array();
@@ -32,7 +31,7 @@ Json latency(const LoadRun& run) {
     const Distribution& d = run.latency.of(metric);
     Json percentiles = Json::object();
     for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
-      Json p = estimate(d.percentiles[i]);
+      Json p = estimate_json(d.percentiles[i]);
       p["enough_samples"] = d.enough(i);
       percentiles[std::string(kPercentiles[i].name)] = std::move(p);
     }
@@ -73,7 +72,7 @@ Json metrics_of(const Trial& trial) {
 Json front_point(const Study& study, const Trial& trial) {
   Json objectives = Json::object();
   for (const ObjectiveRow& row : kObjectives) {
-    objectives[std::string(row.key)] = estimate(row.estimate(study, trial));
+    objectives[std::string(row.key)] = estimate_json(row.estimate(study, trial));
   }
   Json searched = nullptr;
   if (trial.searched) {
@@ -125,7 +124,7 @@ Json verification_of(const Verification& verification) {
   return {{"seed", verification.seed},
           {"meets_slo", verification.meets_slo},
           {"not_worse_than_default", verification.not_worse_than_default},
-          {"cost_ratio", estimate(verification.cost_ratio)},
+          {"cost_ratio", estimate_json(verification.cost_ratio)},
           {"verdict", verification.verdict},
           {"metrics", std::move(metrics)}};
 }

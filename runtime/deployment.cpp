@@ -61,16 +61,13 @@ void set_value(bool& v, std::string_view text, const std::string& where) {
 template <const auto& kList>
 void set_value(OneOf<kList>& v, std::string_view text, const std::string& where) {
   const auto found = std::ranges::find(kList, text);
-  if (found == kList.end())
-    refuse(where, in_double_quotes(text),
-           joined(kList, [](std::string_view name) { return std::string(name); }));
+  if (found == kList.end()) refuse(where, in_double_quotes(text), joined(kList));
   v.name = *found;
 }
 
 std::string known_knobs() {
   std::string all;
-  for_each_knob(
-      [&](const auto& knob) { all += (all.empty() ? "" : ", ") + std::string(knob.name); });
+  for_each_knob([&](const auto& knob) { append_name(all, knob.name); });
   return all;
 }
 

@@ -9,6 +9,11 @@ void refuse(const std::string& where, std::string_view found, std::string_view a
                            ", allowed: " + std::string(allowed));
 }
 
+void append_name(std::string& names, std::string_view name) {
+  if (!names.empty()) names += ", ";
+  names += name;
+}
+
 std::string in_double_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 }  // namespace paretune

@@ -1,6 +1,7 @@
 // How errors refuse what came from outside: where it stands, what was found, what is allowed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -12,15 +13,15 @@ namespace paretune {
 
 std::string in_double_quotes(std::string_view text);
 
-// name(item) of every item, with commas between.
-template <class List, class Name>
-std::string joined(const List& list, Name name) {
-  std::string all;
-  for (const auto& item : list) {
-    if (!all.empty()) all += ", ";
-    all += name(item);
-  }
-  return all;
+// With a comma between.
+void append_name(std::string& names, std::string_view name);
+
+// name(item) of every item.
+template <class List, class Name = std::identity>
+std::string joined(const List& list, Name name = {}) {
+  std::string names;
+  for (const auto& item : list) append_name(names, name(item));
+  return names;
 }
 
 }  // namespace paretune

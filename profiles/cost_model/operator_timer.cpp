@@ -1,10 +1,13 @@
 #include "profiles/cost_model/operator_timer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
+#include <vector>
 
 #include "profiles/cost_model/least_squares.h"
 #include "profiles/cost_model/product_uses.h"

@@ -3,6 +3,7 @@
 
 #include "reports/html/axis.h"
 #include "reports/html/plot.h"
+#include "reports/html/plot_frame.h"
 #include "reports/html/svg.h"
 #include "reports/number.h"
 #include "reports/text.h"
@@ -10,8 +11,8 @@
 namespace paretune {
 namespace {
 
-constexpr int kProgressWidth = 920, kProgressHeight = 260;
-constexpr double kProgressLeft = 66, kProgressRight = 906, kProgressTop = 14, kProgressBottom = 208;
+constexpr PlotFrame kProgress{
+    .width = 920, .height = 260, .left = 66, .right = 906, .top = 14, .bottom = 208};
 
 }  // namespace
 
@@ -24,32 +25,18 @@ std::string progress_plot(const Study& study) {
   }
   const double seconds_end = last > 0 ? last * 1.02 : 1;
   const double volume_end = most > 0 ? most * 1.08 : 1;
-  const auto x_of = [&](double s) {
-    return kProgressLeft + (kProgressRight - kProgressLeft) * std::clamp(s / seconds_end, 0.0, 1.0);
-  };
-  const auto y_of = [&](double v) {
-    return kProgressBottom -
-           (kProgressBottom - kProgressTop) * std::clamp(v / volume_end, 0.0, 1.0);
-  };
+  const auto x_of = [&](double s) { return kProgress.x_of(std::clamp(s / seconds_end, 0.0, 1.0)); };
+  const auto y_of = [&](double v) { return kProgress.y_of(std::clamp(v / volume_end, 0.0, 1.0)); };
   std::string out = svg_open(
-      "plot-progress", kProgressWidth, kProgressHeight, "Hypervolume over time",
+      "plot-progress", kProgress.width, kProgress.height, "Hypervolume over time",
       cat({"After ", number_text(last), " seconds and ", std::to_string(study.progress.size()),
            " trials the hypervolume of the front is ",
            number_text(study.progress.empty() ? 0 : study.progress.back().hypervolume), "."}));
-  for (double v : round_values(0, volume_end)) {
-    out += svg_line("grid", kProgressLeft, y_of(v), kProgressRight, y_of(v)) +
-           svg_text("tick", kProgressLeft - 7, y_of(v) + 4, "end", number_text(v, 4));
-  }
-  for (double s : round_values(0, seconds_end)) {
-    out += svg_text("tick", x_of(s), kProgressBottom + 17, "middle", number_text(s, 4));
-  }
-  out += svg_line("axis", kProgressLeft, kProgressBottom, kProgressRight, kProgressBottom) +
-         svg_line("axis", kProgressLeft, kProgressTop, kProgressLeft, kProgressBottom);
-  out += svg_text("title", (kProgressLeft + kProgressRight) / 2, kProgressHeight - 12, "middle",
-                  "Time since the start, s");
-  out += cat({"<text class=\"title\" transform=\"translate(14 ",
-              px((kProgressTop + kProgressBottom) / 2),
-              ") rotate(-90)\" text-anchor=\"middle\">Hypervolume</text>\n"});
+  for (double v : round_values(0, volume_end))
+    out += kProgress.horizontal("grid", y_of(v)) + kProgress.y_label(y_of(v), number_text(v, 4));
+  for (double s : round_values(0, seconds_end))
+    out += kProgress.x_label(x_of(s), number_text(s, 4));
+  out += kProgress.axes() + kProgress.titles("Time since the start, s", "Hypervolume");
   std::string path;
   for (const FrontStep& step : study.progress) {
     // The front stays as it was until the next trial ends.

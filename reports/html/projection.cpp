@@ -4,6 +4,7 @@
 #include "reports/facts.h"
 #include "reports/html/axis.h"
 #include "reports/html/plot.h"
+#include "reports/html/plot_frame.h"
 #include "reports/html/svg.h"
 #include "reports/number.h"
 #include "reports/text.h"
@@ -11,39 +12,27 @@
 namespace paretune {
 namespace {
 
-// User units of the SVG; the page scales it to its column.
-constexpr int kProjectionWidth = 460, kProjectionHeight = 360;
-constexpr double kProjectionLeft = 74, kProjectionRight = 446, kProjectionTop = 14,
-                 kProjectionBottom = 308;
+constexpr PlotFrame kProjection{
+    .width = 460, .height = 360, .left = 74, .right = 446, .top = 14, .bottom = 308};
 constexpr double kCharWidth = 7.2, kLineHeight = 14;  // of a label, roughly, at 11.5 px
-
-double x_of(double unit) { return kProjectionLeft + unit * (kProjectionRight - kProjectionLeft); }
-double y_of(double unit) { return kProjectionBottom - unit * (kProjectionBottom - kProjectionTop); }
 
 std::string frame(const Axis& x, const Axis& y, const std::string& x_title,
                   const std::string& y_title) {
   std::string out;
   for (const Axis::Tick& tick : x.ticks()) {
-    out += svg_line("grid", x_of(tick.at), kProjectionTop, x_of(tick.at), kProjectionBottom);
-    out += svg_text("tick", x_of(tick.at), kProjectionBottom + 17, "middle", tick.text);
+    const double at = kProjection.x_of(tick.at);
+    out += kProjection.vertical("grid", at) + kProjection.x_label(at, tick.text);
   }
   for (const Axis::Tick& tick : y.ticks()) {
-    out += svg_line("grid", kProjectionLeft, y_of(tick.at), kProjectionRight, y_of(tick.at));
-    out += svg_text("tick", kProjectionLeft - 7, y_of(tick.at) + 4, "end", tick.text);
+    const double at = kProjection.y_of(tick.at);
+    out += kProjection.horizontal("grid", at) + kProjection.y_label(at, tick.text);
   }
-  out += svg_line("axis", kProjectionLeft, kProjectionBottom, kProjectionRight, kProjectionBottom) +
-         svg_line("axis", kProjectionLeft, kProjectionTop, kProjectionLeft, kProjectionBottom);
+  out += kProjection.axes();
   // The scale is broken between 0 and its beginning.
   const double gap = Axis::kScaleBegin - 0.03;
-  if (x.zero_slot())
-    out += svg_line("break", x_of(gap), kProjectionTop, x_of(gap), kProjectionBottom);
-  if (y.zero_slot())
-    out += svg_line("break", kProjectionLeft, y_of(gap), kProjectionRight, y_of(gap));
-  out += svg_text("title", (kProjectionLeft + kProjectionRight) / 2, kProjectionHeight - 12,
-                  "middle", x_title);
-  return out + cat({"<text class=\"title\" transform=\"translate(13 ",
-                    px((kProjectionTop + kProjectionBottom) / 2),
-                    ") rotate(-90)\" text-anchor=\"middle\">", html_text(y_title), "</text>\n"});
+  if (x.zero_slot()) out += kProjection.vertical("break", kProjection.x_of(gap));
+  if (y.zero_slot()) out += kProjection.horizontal("break", kProjection.y_of(gap));
+  return out + kProjection.titles(x_title, y_title);
 }
 
 std::string whisker(bool horizontal, double at, double low, double high) {
@@ -76,8 +65,8 @@ class Labels {
       places.push_back(box(x - width / 2, y + 16 + dy, width));
     }
     const auto is_free = [&](const Box& b) {
-      return b.left > kProjectionLeft && b.right < kProjectionRight + 10 &&
-             b.top > kProjectionTop - 10 && b.bottom < kProjectionBottom &&
+      return b.left > kProjection.left && b.right < kProjection.right + 10 &&
+             b.top > kProjection.top - 10 && b.bottom < kProjection.bottom &&
              std::none_of(taken_.begin(), taken_.end(),
                           [&](const Box& t) { return t.overlaps(b); });
     };
@@ -128,24 +117,26 @@ std::string projection_plot(const Study& study, std::size_t xi, std::size_t yi) 
   const auto title_of = [&](std::size_t i) {
     return cat({kObjectives[i].title(study), ", ", kObjectives[i].unit});
   };
+  const auto x_at = [&](double value) { return kProjection.x_of(x.at(value)); };
+  const auto y_at = [&](double value) { return kProjection.y_of(y.at(value)); };
   const std::string scale = cat({x.logarithmic() ? "logarithmic" : "linear", " across, ",
                                  y.logarithmic() ? "logarithmic" : "linear", " upwards"});
   std::string out =
-      svg_open(cat({"plot-", kObjectives[xi].key, "-", kObjectives[yi].key}), kProjectionWidth,
-               kProjectionHeight,
+      svg_open(cat({"plot-", kObjectives[xi].key, "-", kObjectives[yi].key}), kProjection.width,
+               kProjection.height,
                cat({kObjectives[xi].title(study), " against ", kObjectives[yi].title(study)}),
                cat({"Each mark is a trial; lower left is better. Scales: ", scale,
                     ". The table of the front has the numbers."}));
   out += frame(x, y, title_of(xi), title_of(yi));
   Labels labels;
-  for (const Placed& p : points) labels.keep_free(x_of(x.at(p.x.value)), y_of(y.at(p.y.value)));
+  for (const Placed& p : points) labels.keep_free(x_at(p.x.value), y_at(p.y.value));
   for (const Placed& p : points) {
-    const double px_at = x_of(x.at(p.x.value));
-    const double py_at = y_of(y.at(p.y.value));
+    const double px_at = x_at(p.x.value);
+    const double py_at = y_at(p.y.value);
     if (p.trial->on_front) {
       out += cat({"<g class=\"whiskers\" data-trial=\"", std::to_string(p.trial->id), "\">"});
-      out += whisker(true, py_at, x_of(x.at(p.x.low)), x_of(x.at(p.x.high)));
-      out += whisker(false, px_at, y_of(y.at(p.y.low)), y_of(y.at(p.y.high)));
+      out += whisker(true, py_at, x_at(p.x.low), x_at(p.x.high));
+      out += whisker(false, px_at, y_at(p.y.low), y_at(p.y.high));
       out += "</g>";
     }
     out += svg_point(study, *p.trial, px_at, py_at, "");
@@ -157,7 +148,7 @@ std::string projection_plot(const Study& study, std::size_t xi, std::size_t yi) 
   for (const Placed& p : points) {
     const std::vector<std::string> names = pick_names(study, p.trial->id);
     if (!names.empty()) {
-      out += labels.place(x_of(x.at(p.x.value)), y_of(y.at(p.y.value)), join(names, ", "));
+      out += labels.place(x_at(p.x.value), y_at(p.y.value), join(names, ", "));
     }
   }
   return out + "</svg>\n";

@@ -67,11 +67,8 @@ std::optional<KernelChoice> read_choice(const Json& json, const std::string& whe
                              "streams", "depth_block", "row_block", "panel_block",
                              "claimed", "row_shares",  "default_s", "tuned_s"};
   for (const auto& [key, value] : json.items()) {
-    if (std::ranges::find(kKeys, std::string_view(key)) == kKeys.end()) {
-      std::string known;
-      for (const char* one : kKeys) known += (known.empty() ? "" : ", ") + std::string(one);
-      refuse(where, "the key \"" + key + '"', known);
-    }
+    if (std::ranges::find(kKeys, std::string_view(key)) == kKeys.end())
+      refuse(where, "the key " + in_double_quotes(key), joined(kKeys));
   }
   std::vector<std::string_view> formats;
   for (const WeightFormat* format : kWeightFormats) formats.push_back(format->name);

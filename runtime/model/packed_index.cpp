@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "runtime/refusal.h"
+
 namespace paretune {
 namespace {
 
@@ -111,7 +113,7 @@ Weight weight_named(const std::string& name) {
   for (const WeightInfo& info : kWeights) {
     if (info.name == name) return info.weight;
   }
-  throw std::runtime_error("the unknown weight \"" + name + '"');
+  throw std::runtime_error("the unknown weight " + in_double_quotes(name));
 }
 
 PackedIndex::Place place(const Json& json) {
@@ -166,7 +168,8 @@ PackedIndex parse_packed_index(std::string_view text, const std::string& where) 
   try {
     const Json json = Json::parse(text);
     if (const std::string schema = json.at("schema").get<std::string>(); schema != kPackedSchema)
-      throw std::runtime_error("the schema \"" + schema + "\", allowed: \"" + kPackedSchema + '"');
+      throw std::runtime_error("the schema " + in_double_quotes(schema) +
+                               ", allowed: " + in_double_quotes(kPackedSchema));
     PackedIndex index;
     index.kernels_version = json.at("kernels_version").get<int>();
     index.model_key = json.at("model_key").get<std::string>();

@@ -2,17 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <vector>
+
 #include "optimizer/confirm.h"
+#include "tests/profiles/manual_clock.h"
 
 namespace paretune {
 namespace {
-
-struct HandClock : Clock {
-  double now() override { return time; }
-  void wait_until(double seconds) override { time = seconds; }
-  std::string utc() override { return ""; }
-  double time = 0;
-};
 
 class RaceTest : public testing::Test {
  protected:
@@ -51,7 +48,7 @@ class RaceTest : public testing::Test {
 
   Study study_;
   Workload workload_;
-  HandClock clock_;
+  ManualClock clock_;
   std::vector<int> order_, heats_;
   std::vector<double> rates_;
   int stop_at_ = -1;

@@ -2,23 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "profiles/speed.h"
 #include "runtime/engine/loaded_model.h"
+#include "tests/profiles/manual_clock.h"
 
 namespace paretune {
 namespace {
-
-// Time that only steps move: every look at the clock is a millisecond, so a run takes the same time
-// on every machine.
-class ManualClock : public Clock {
- public:
-  double now() override { return time_ += 1e-3; }
-  void wait_until(double seconds) override { time_ = std::max(time_, seconds); }
-  std::string utc() override { return "2026-01-01T00:00:00Z"; }
-
- private:
-  double time_ = 5;
-};
 
 Workload workload(const ArrivalProcess& process) {
   Workload w;
@@ -42,7 +33,8 @@ class LoadRunTest : public testing::Test {
   }
   static void TearDownTestSuite() { delete model_; }
   LoadRun run(const Workload& w, const LoadLevel& level) {
-    ManualClock clock;
+    // Every look is a millisecond, so a run takes the same time on every machine.
+    ManualClock clock(1e-3, 5);
     return run_load(*model_->engine(config_), w, level, 1, vocabulary_, clock);
   }
   static inline DeployConfig config_;
@@ -110,6 +102,34 @@ TEST(JudgeLoadTest, LimitsAndAttainment) {
   EXPECT_TRUE(run.meets_slo);
   judge(run, {.bounds = {{&kTtft, kPercentiles[0], 200}}, .attainment_fraction = .95}, requests);
   EXPECT_FALSE(run.meets_slo);
+}
+
+// A trace whose rows come at these times, the last of them after those that count.
+Workload replay(const std::vector<double>& arrivals_s) {
+  Workload w = workload(kTrace);
+  w.seed = 1;  // of LoadRunTest's runs: the trace from its beginning
+  w.warmup_requests = 0;
+  w.num_requests = static_cast<int>(arrivals_s.size()) - 1;
+  for (const double arrival_s : arrivals_s) w.trace.push_back({arrival_s, 10, 5, {}});
+  return w;
+}
+
+TEST_F(LoadRunTest, ATraceSaturatesWhereABacklogRemains) {
+  std::vector<double> even;
+  for (int i = 0; i <= 128; ++i) even.push_back(i);
+  const double capacity = run(replay(even), {.rate = 5000}).request_rate;
+  EXPECT_TRUE(run(replay(even), {.rate = 1.4 * capacity}).saturated);
+  EXPECT_FALSE(run(replay(even), {.rate = 0.6 * capacity}).saturated);
+
+  // 40 requests at 0.3 of what the engine serves, then 24 at once.
+  std::vector<double> burst;
+  for (int i = 0; i < 40; ++i) burst.push_back(i);
+  burst.insert(burst.end(), 24, 40);
+  burst.push_back(80);
+  const LoadRun r = run(replay(burst), {.rate = 0.3 * capacity * 64 / 80});
+  EXPECT_FALSE(r.saturated);
+  EXPECT_GT(r.latency.ttft_ms.percentiles.back().value,
+            3 * r.latency.ttft_ms.percentiles[0].value);  // they do wait
 }
 
 TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {

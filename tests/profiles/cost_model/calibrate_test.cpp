@@ -9,21 +9,11 @@
 #include "profiles/speed.h"
 #include "tests/profiles/cost_model/planted_times.h"
 #include "tests/profiles/demo_model.h"
+#include "tests/profiles/manual_clock.h"
 #include "workloads/workload_json.h"
 
 namespace paretune {
 namespace {
-
-// Every look takes a tenth of a millisecond.
-class TickingClock : public Clock {
- public:
-  double now() override { return time_ += 1e-4; }
-  void wait_until(double seconds) override { time_ = std::max(time_, seconds); }
-  std::string utc() override { return ""; }
-
- private:
-  double time_ = 0;
-};
 
 TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
   const Target target{this_machine(), open_model(kDemoModel)->shape()};
@@ -31,7 +21,7 @@ TEST(CalibrateTest, TimesOperatorsRunsConfigsAndFits) {
   for (std::size_t i = 0; i < vocabulary.size(); ++i) vocabulary[i] = static_cast<int>(i);
   Workload w;
   w.traffic = {{.name = "t", .input_seq_len = {.value = 20}, .output_seq_len = {.value = 6}}};
-  TickingClock clock;
+  ManualClock clock(1e-4);
   const CostCalibration calibration = calibrate_costs(kDemoModel, target, planted_configs(target),
                                                       2, w, {}, vocabulary, clock, 1.0, 1);
   EXPECT_GT(calibration.times.points(), 50u);
@@ -64,7 +54,7 @@ TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
     configs.push_back(default_config(target));
     configs.back().kv_cache = format;
   }
-  TickingClock clock;
+  ManualClock clock(1e-4);
   const OperatorTimes times = time_operators(target, configs, {}, clock, 100);
   EXPECT_EQ(times.store_row.size(), kKvFormats.size());
   for (const auto& [format, seconds] : times.store_row) EXPECT_GT(seconds, 0) << format->name;
@@ -72,10 +62,29 @@ TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
     EXPECT_GT(time.single_row + time.single_context, 0) << variant->name;
 }
 
+TEST(CalibrateTest, ProductsOfStepsShardedByRowsAreTimedOnOneThread) {
+  const Target target{this_machine(), open_model(kDemoModel)->shape()};
+  DeployConfig config = default_config(target);
+  config.weights = parse_policy("all=int8", "test");
+  config.prefill_threads = config.decode_threads = 2;
+  const auto timed_on = [&](int threads) {
+    ManualClock clock(1e-4);
+    int products = 0;
+    time_operators(target, {{config}}, {}, clock, clock.now() + 60)
+        .for_each_product(
+            [&](const ProductKey& key, int, double) { products += key.threads == threads; });
+    return products;
+  };
+  EXPECT_EQ(timed_on(1), 0);
+  config.shard_rows_from = 4;
+  EXPECT_GT(timed_on(1), 0);
+  EXPECT_GT(timed_on(2), 0);
+}
+
 // On a busy machine every call takes long: the deadline holds all the same.
 TEST(CalibrateTest, OperatorsKeepTheirDeadline) {
   const Target target{this_machine(), open_model(kDemoModel)->shape()};
-  TickingClock clock;
+  ManualClock clock(1e-4);
   const double begin = clock.now();
   const OperatorTimes times =
       time_operators(target, planted_configs(target), {}, clock, begin + 0.002);
