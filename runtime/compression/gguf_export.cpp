@@ -4,20 +4,23 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <fstream>
-#include <map>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "kernels/narrow_float.h"
-#include "runtime/compression/calibration.h"
-#include "runtime/compression/calibration_texts.h"
+#include "runtime/compression/gguf_metadata.h"
+#include "runtime/compression/rounding_check.h"
+#include "runtime/compression/smoothing.h"
+#include "runtime/engine/prepared_source.h"
 #include "runtime/engine/thread_pool.h"
+#include "runtime/model/architectures.h"
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/gguf.h"
 #include "runtime/model/mapped_file.h"
-#include "runtime/model/model_source.h"
 #include "runtime/refusal.h"
 #include "runtime/target.h"
 
@@ -26,101 +29,131 @@ namespace {
 
 constexpr std::uint64_t kGgufAlignment = 32;
 
-class Bytes {
- public:
-  template <class T>
-  void number(T value) {
-    text_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void string(std::string_view text) {
-    number<std::uint64_t>(text.size());
-    text_ += text;
-  }
-  void pair(std::string_view key, std::string_view value) {
-    string(key);
-    number<std::uint32_t>(8);  // a string
-    string(value);
-  }
-  std::string& text() { return text_; }
+std::uint64_t padded(std::uint64_t n) {
+  return (n + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+}
 
- private:
-  std::string text_;
-};
+const TensorType& type_called(std::string_view name) {
+  return *std::ranges::find(kTensorTypes, name, &TensorType::name);
+}
 
 // One tensor of the new file, and how to make its bytes.
 struct Planned {
   std::string name;
-  const FileTensor* from;
+  std::vector<std::uint64_t> dims;  // slowest first
   const TensorType* type;
-  std::optional<Weight> weight;
-  int layer = 0;
-  const Treatment* treatment = nullptr;  // null: copied
-  std::uint64_t bytes() const {
-    std::uint64_t values = 1;
-    for (const std::uint64_t dim : from->dims) values *= dim;
-    return values / std::uint64_t(type->block_size) * std::uint64_t(type->block_bytes);
+  Weight weight = Weight::output_norm;
+  int index = 0;        // of the (first) matrix that it holds, as ModelSource counts
+  int count = 1;        // matrices: all experts of a layer are one tensor
+  bool stored = false;  // rows are the source's, byte for byte
+  const Treatment* treatment = nullptr;  // null: as the source has them
+  std::vector<float> values = {};        // of a tensor that is no weight
+
+  std::size_t k() const { return dims.back(); }
+  std::uint64_t size() const {
+    std::uint64_t n = 1;
+    for (const std::uint64_t dim : dims) n *= dim;
+    return n;
   }
+  std::size_t row_bytes() const {
+    return k() / std::size_t(type->block_size) * std::size_t(type->block_bytes);
+  }
+  std::uint64_t bytes() const { return size() / k() * row_bytes(); }
 };
+
+// The file's format for a treatment's.
+const TensorType& type_of(const WeightFormat& format) {
+  if (&format == &kF32) return type_called("F32");
+  if (&format == &kBf16) return type_called("BF16");
+  std::string allowed = "f32, bf16";
+  for (const ExactRepack& repack : kExactRepacks) {
+    if (!repack.join) continue;
+    if (repack.format == &format) return type_called(repack.type);
+    append_name(allowed, repack.format->name);
+  }
+  refuse("weights", "the format " + std::string(format.name),
+         allowed + ", which GGUF types hold exactly");
+}
+
+void refuse_what_has_no_tensor(const std::string& name, const Treatment& treatment) {
+  if (treatment.rank > 0)
+    refuse(name, "a compensation of rank " + std::to_string(treatment.rank),
+           "no rank: GGUF holds one matrix for each weight");
+  if (treatment.outliers > 0)
+    refuse(name, std::to_string(treatment.outliers) + " outliers beside the codes",
+           "none: GGUF holds one matrix for each weight");
+  if (treatment.pruner && treatment.pruner->whole_rows)
+    refuse(name, "the pruner " + in_double_quotes(treatment.pruner->name),
+           "magnitude, gradual or wanda");
+}
 
 class Exporter {
  public:
-  Exporter(const std::filesystem::path& from, const Policy& policy, PackCache* packs,
-           const std::filesystem::path& texts)
-      : file_(from),
-        gguf_(file_.bytes(), from.string()),
-        source_(open_model(from)),
-        policy_(policy) {
-    if (source_->shape().n_experts > 0)
-      refuse(from.string(), "a model of experts", "dense models; experts are not exported yet");
-    if (gguf_.metadata().contains("paretune.recipe"))
-      refuse(from.string(), "a file that was compressed before", "the model that it was made of");
-    if (policy.last_layer() >= source_->shape().n_layers)
-      refuse("weights", "layer " + std::to_string(policy.last_layer()),
-             "layers up to " + std::to_string(source_->shape().n_layers - 1));
-    plan();
-    if (!policy.calibrated()) return;
-    if (!texts.empty()) {
-      source_ = calibrated_on(std::move(source_),
-                              read_calibration_text(texts, Tokenizer(source_->tokenizer()),
-                                                    source_->shape().max_seq_len));
+  Exporter(std::unique_ptr<ModelSource> source, const DeployConfig& config, PackCache* packs)
+      : path_(source->path()), hash_(source->content_hash()) {
+    if (const auto file = gguf_file(path_)) {
+      file_.emplace(*file);
+      gguf_.emplace(file_->bytes(), file->string());
+      if (gguf_->metadata().contains("paretune.recipe"))
+        refuse(path_.string(), "a file that was compressed before",
+               "the model that it was made of");
     }
-    calibration_ = calibrate(*source_, packs);
+    recipe_ = to_text(config.weights);
+    if (config.smoothing.name != "none")
+      recipe_ += ", smoothing " + std::string(config.smoothing.name);
+    // Before anything slow: a format that has no place is told at once.
+    for (const WeightInfo& info : kWeights) {
+      const std::optional<LayerKind> kind = layer_kind(info.weight);
+      if (!kind || !info.present(source->shape())) continue;
+      for (int layer = 0; layer < source->shape().n_layers; ++layer) {
+        const Treatment& treatment = config.weights.at(*kind, layer);
+        refuse_what_has_no_tensor(tensor_name(first_name(info), layer), treatment);
+        type_of(*treatment.format);
+      }
+    }
+    original_width_ = source->shape().d_ff;
+    const bool calibrated = config.weights.calibrated() ||
+                            needs_statistics(config.smoothing.name) ||
+                            config.weights.at(LayerKind::gate_up).neurons > 0;
+    calibration_text_ = calibrated ? calibration_text(*source) : "none";
+    ready_ = prepare_source(std::move(source), config, packs);
+    plan();
   }
 
   ExportedModel write(const std::filesystem::path& to) const {
-    Bytes head;
+    const GgufPairs pairs = metadata();
+    GgufBytes head;
     head.number<std::uint32_t>(0x46554747);  // "GGUF"
     head.number<std::uint32_t>(3);
     head.number<std::uint64_t>(planned_.size());
-    head.number<std::uint64_t>(gguf_.metadata().size() + 3);
-    constexpr std::size_t kPairsBegin = 24;
-    head.text().append(reinterpret_cast<const char*>(file_.bytes().data()) + kPairsBegin,
-                       gguf_.pairs_end() - kPairsBegin);
-    head.pair("paretune.recipe", to_text(policy_));
-    head.pair("paretune.source_hash", source_->content_hash());
-    head.pair("paretune.calibration", calibration_ ? calibration_text(*source_) : "none");
+    head.number<std::uint64_t>(pairs.count());
+    head.bytes(std::as_bytes(std::span(pairs.text())));
     std::uint64_t offset = 0, bits = 0, values = 0;
     for (const Planned& tensor : planned_) {
       head.string(tensor.name);
-      head.number<std::uint32_t>(static_cast<std::uint32_t>(tensor.from->dims.size()));
-      std::uint64_t count = 1;
-      for (auto dim = tensor.from->dims.rbegin(); dim != tensor.from->dims.rend(); ++dim) {
+      head.number<std::uint32_t>(static_cast<std::uint32_t>(tensor.dims.size()));
+      for (auto dim = tensor.dims.rbegin(); dim != tensor.dims.rend(); ++dim)
         head.number<std::uint64_t>(*dim);
-        count *= *dim;
-      }
       head.number<std::uint32_t>(tensor.type->gguf_id);
       head.number<std::uint64_t>(offset);
       offset += padded(tensor.bytes());
       bits += 8 * tensor.bytes();
-      values += count;
+      values += tensor.size();
     }
-    head.text().resize(padded(head.text().size()));
+    head.pad_to(padded(head.text().size()));
 
     const std::filesystem::path part = to.string() + "." + std::to_string(getpid()) + ".part";
     std::ofstream out(part, std::ios::binary);
     out << head.text();
     for (const Planned& tensor : planned_) {
-      std::vector<std::byte> bytes = make(tensor);
+      std::vector<std::byte> bytes;
+      try {
+        bytes = make(tensor);
+      } catch (...) {
+        std::error_code ignored;
+        std::filesystem::remove(part, ignored);
+        throw;
+      }
       bytes.resize(padded(bytes.size()));
       out.write(reinterpret_cast<const char*>(bytes.data()),
                 static_cast<std::streamsize>(bytes.size()));
@@ -139,159 +172,250 @@ class Exporter {
   }
 
  private:
-  static std::uint64_t padded(std::uint64_t n) {
-    return (n + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+  const ModelSource& source() const { return *ready_.source; }
+  const ModelShape& shape() const { return source().shape(); }
+  static std::string_view first_name(const WeightInfo& info) {
+    return info.gguf.substr(0, info.gguf.find('|'));
+  }
+
+  GgufPairs metadata() const {
+    GgufPairs pairs;
+    if (gguf_) {
+      const bool narrower = shape().d_ff != original_width_;
+      for (const Gguf::Pair& pair : gguf_->pairs()) {
+        // What was said of the file as a whole is said of this one by its header.
+        if (pair.key == "general.alignment" || pair.key == "general.file_type") continue;
+        if (narrower && pair.key == gguf_width_key(shape())) continue;
+        pairs.copy(pair.bytes);
+      }
+      if (narrower) pairs.put(gguf_width_key(shape()), static_cast<std::uint32_t>(shape().d_ff));
+    } else {
+      pairs = gguf_metadata(source());
+    }
+    pairs.put("paretune.recipe", recipe_);
+    pairs.put("paretune.source_hash", hash_);
+    pairs.put("paretune.calibration", calibration_text_);
+    return pairs;
   }
 
   void plan() {
-    const ModelShape& shape = source_->shape();
-    std::map<std::string, std::pair<Weight, int>, std::less<>> weights;
     for (const WeightInfo& info : kWeights) {
-      if (!info.matrix || info.repeats == Repeats::per_expert) continue;
-      for (int i = 0; i < instances(info, shape); ++i)
-        weights[tensor_name(info.gguf, i)] = {info.weight, i};
+      if (!info.present(shape())) continue;
+      const int count = info.repeats == Repeats::per_expert ? shape().n_experts : 1;
+      for (int i = 0; i < instances(info, shape()); i += count)
+        planned_.push_back(planned(info, i, count));
     }
-    for (const auto& [name, tensor] : gguf_.tensors()) {
-      Planned planned{.name = name, .from = &tensor, .type = tensor.type};
-      if (const auto found = weights.find(name); found != weights.end()) {
-        planned.weight = found->second.first;
-        planned.layer = found->second.second;
-        treat(planned);
-      }
-      planned_.push_back(std::move(planned));
+    if (shape().tied_output) {
+      // The head gets its own tensor where it is treated otherwise than the embeddings that it is.
+      const Policy& policy = ready_.config.weights;
+      if (policy.at(LayerKind::output) != policy.at(LayerKind::embeddings))
+        planned_.push_back(planned(weight_info(Weight::output), 0, 1));
     }
-    if (!shape.tied_output) return;
-    // The head gets its own tensor where it is treated otherwise than the embeddings that it is.
-    const Treatment& head = policy_.at(LayerKind::output);
-    if (head == policy_.at(LayerKind::embeddings)) return;
-    const auto embedding = gguf_.tensors().find("token_embd.weight");
-    Planned planned{.name = "output.weight",
-                    .from = &embedding->second,
-                    .type = embedding->second.type,
-                    .weight = Weight::output};
-    treat(planned);
-    planned_.push_back(std::move(planned));
+    plan_rope_divisors();
   }
 
-  void treat(Planned& planned) const {
-    const std::optional<LayerKind> kind = layer_kind(*planned.weight);
-    if (!kind) return;
-    const Treatment& treatment = policy_.at(*kind, planned.layer);
-    const WeightFormat& format = *treatment.format;
-    if (treatment.rank > 0)
-      refuse(planned.name, "a compensation of rank " + std::to_string(treatment.rank),
-             "no rank: GGUF holds one matrix for each weight");
-    if (treatment.neurons > 0)
-      refuse(planned.name, "neurons to be removed", "none: the file keeps its shapes");
-    if (treatment.outliers > 0)
-      refuse(planned.name, std::to_string(treatment.outliers) + " outliers beside the codes",
-             "none: GGUF holds one matrix for each weight");
-    if (treatment.propagates())
-      refuse(planned.name, "the quantizer \"" + std::string(treatment.quantizer->name) + '"',
-             "quantease: weights are rounded as the file has them");
-    if (treatment.pruner && (treatment.pruner->whole_rows || treatment.pruner == &kGradual))
-      refuse(planned.name, "the pruner \"" + std::string(treatment.pruner->name) + '"',
-             "magnitude or wanda");
-    if (&format == &kF32 && !treatment.pruner) return;  // as the file has it
-    if (planned.type->name == type_of(format).name && !treatment.pruner) return;  // it is there
-    planned.type = &type_of(format);
-    planned.treatment = &treatment;
-    const std::uint64_t k = planned.from->dims.back();
-    if (k % std::uint64_t(planned.type->block_size) != 0)
-      refuse(planned.name, "rows of " + std::to_string(k) + " values",
-             "multiples of " + std::to_string(planned.type->block_size) + " for " +
-                 std::string(planned.type->name));
-  }
-
-  const TensorType& type_of(const WeightFormat& format) const {
-    std::string_view name = &format == &kF32 ? "F32" : &format == &kBf16 ? "BF16" : "";
-    std::string allowed = "f32, bf16";
-    for (const ExactRepack& repack : kExactRepacks) {
-      if (!repack.join) continue;
-      allowed += ", " + std::string(repack.format->name);
-      if (repack.format == &format) name = repack.type;
+  void plan_rope_divisors() {
+    Planned tensor{.name = "rope_freqs.weight", .type = &type_called("F32")};
+    if (!gguf_) {
+      tensor.values = rope_divisors(shape());
+    } else if (const auto found = gguf_->tensors().find(tensor.name);
+               found != gguf_->tensors().end()) {
+      tensor.values.resize(static_cast<std::size_t>(shape().head_dim) / 2);
+      found->second.type->to_float(found->second.data, tensor.values);
     }
-    const auto type = std::ranges::find(kTensorTypes, name, &TensorType::name);
-    if (type == kTensorTypes.end())
-      refuse("weights", "the format " + std::string(format.name),
-             allowed + ", which GGUF types hold exactly");
-    return *type;
+    if (tensor.values.empty()) return;
+    if (shape().architecture != "llama")
+      refuse(path_.string(), "RoPE stretched by more than one factor for " + shape().architecture,
+             "that of llama, the only architecture that GGUF readers divide frequencies for");
+    tensor.dims = {tensor.values.size()};
+    planned_.push_back(std::move(tensor));
   }
 
-  std::vector<std::byte> make(const Planned& planned) const {
-    const FileTensor& from = *planned.from;
-    if (!planned.treatment) return {from.data.begin(), from.data.end()};
-    const Treatment& treatment = *planned.treatment;
-    const WeightFormat& format = *treatment.format;
-    const auto k = static_cast<std::size_t>(from.dims.back());
-    const std::size_t rows = from.dims[0];
-    const std::size_t from_bytes = k / std::size_t(from.type->block_size) *
-                                   std::size_t(from.type->block_bytes),
-                      row_bytes = k / std::size_t(planned.type->block_size) *
-                                  std::size_t(planned.type->block_bytes);
-    const std::optional<InputSite> site = input_site(*planned.weight);
+  // Of `count` matrices from `index` on, or of a vector.
+  Planned planned(const WeightInfo& info, int index, int count) const {
+    const int layer = index / count;
+    const auto [rows, columns] = info.dims(shape());
+    Planned tensor{.name = tensor_name(first_name(info), layer),
+                   .dims = {static_cast<std::uint64_t>(columns)},
+                   .type = &type_called("F32"),
+                   .weight = info.weight,
+                   .index = index,
+                   .count = count};
+    if (!info.matrix) return tensor;
+    tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(rows));
+    if (info.repeats == Repeats::per_expert)
+      tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(count));
+
+    const std::string found = source().source_format(info.weight, index);
+    bool alike = true;
+    for (int i = 1; i < count; ++i)
+      alike = alike && source().source_format(info.weight, index + i) == found;
+    const TensorType& type = type_called(found);
+    if (alike && &type != tensor.type && type.gguf_id != kNotInGguf) {
+      tensor.type = &type;
+      tensor.stored = true;
+    }
+    const std::optional<LayerKind> kind = layer_kind(info.weight);
+    if (!kind) return tensor;
+    const Treatment& treatment = ready_.config.weights.at(*kind, layer);
+    if (treatment.format == &kF32 && !treatment.pruner) return tensor;  // as the source has it
+    const TensorType& wanted = type_of(*treatment.format);
+    if (tensor.stored && &wanted == tensor.type && !treatment.pruner) return tensor;  // it is there
+    tensor.type = &wanted;
+    tensor.stored = false;
+    tensor.treatment = &treatment;
+    if (columns % wanted.block_size != 0)
+      refuse(
+          tensor.name, "rows of " + std::to_string(columns) + " values",
+          "multiples of " + std::to_string(wanted.block_size) + " for " + std::string(wanted.name));
+    return tensor;
+  }
+
+  // The model's row that the file has at `row`: llama's files hold the rows of q and k in the order
+  // of RoPE's pairs (2i, 2i+1).
+  int model_row(Weight weight, int row) const {
+    const bool turned = weight == Weight::attn_q || weight == Weight::attn_k ||
+                        weight == Weight::attn_q_bias || weight == Weight::attn_k_bias;
+    if (!turned || !architecture_of_gguf(shape().architecture, path_.string()).interleaved_gguf)
+      return row;
+    const int i = row % shape().head_dim, half = shape().head_dim / 2;
+    return row - i + (i % 2 == 0 ? i / 2 : half + i / 2);
+  }
+
+  // Rows [row, row + count) of a matrix, as the file orders them.
+  std::vector<float> read(const Planned& tensor, int index, int row, int count) const {
+    std::vector<float> values(static_cast<std::size_t>(count) * tensor.k());
+    for (int i = 0; i < count; ++i) {
+      const int at = model_row(tensor.weight, row + i);
+      source().read_rows(
+          tensor.weight, index, at, at + 1,
+          std::span(values).subspan(static_cast<std::size_t>(i) * tensor.k(), tensor.k()));
+    }
+    return values;
+  }
+
+  std::vector<std::byte> make(const Planned& tensor) const {
+    if (!tensor.values.empty()) return bytes_of(tensor.values);
+    if (tensor.dims.size() == 1) return bytes_of(vector_of(tensor));
+    std::vector<std::byte> bytes;
+    for (int i = 0; i < tensor.count; ++i) {
+      const std::vector<std::byte> matrix = matrix_of(tensor, tensor.index + i);
+      bytes.insert(bytes.end(), matrix.begin(), matrix.end());
+    }
+    return bytes;
+  }
+
+  static std::vector<std::byte> bytes_of(std::span<const float> values) {
+    const auto bytes = std::as_bytes(values);
+    return {bytes.begin(), bytes.end()};
+  }
+
+  std::vector<float> vector_of(const Planned& tensor) const {
+    std::vector<float> values(tensor.k()), ordered(tensor.k());
+    source().read_rows(tensor.weight, tensor.index, 0, 1, values);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      ordered[i] = values[static_cast<std::size_t>(model_row(tensor.weight, static_cast<int>(i)))];
+    return ordered;
+  }
+
+  std::vector<std::byte> matrix_of(const Planned& tensor, int index) const {
+    const int rows = source().weight_shape(tensor.weight)[0];
+    const std::size_t row_bytes = tensor.row_bytes();
+    std::vector<std::byte> bytes(static_cast<std::size_t>(rows) * row_bytes);
+    const auto row_of = [&](int row) {
+      return std::span(bytes).subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes);
+    };
+    if (tensor.stored) {
+      for (int row = 0; row < rows; ++row)
+        std::ranges::copy(source().stored_row(tensor.weight, index, model_row(tensor.weight, row)),
+                          row_of(row).begin());
+      return bytes;
+    }
+    const std::optional<InputSite> site = input_site(tensor.weight);
     std::optional<InputStatistics> statistics;
-    if (calibration_ && site) statistics = calibration_->statistics(*site, planned.layer);
+    if (ready_.calibration && site && tensor.treatment)
+      statistics = ready_.calibration->statistics(*site, index);
     const InputStatistics* const known = statistics ? &*statistics : nullptr;
-    const auto quantizer = applies(*treatment.quantizer, format)
-                               ? treatment.quantizer->make(format, known)
+    const Treatment plain;
+    const Treatment& treatment = tensor.treatment ? *tensor.treatment : plain;
+    const WeightFormat& format = tensor.treatment ? *treatment.format : kF32;
+    const Pruner* const pruner = treatment.pruner;
+    const bool method = applies(*treatment.quantizer, format);
+    const auto quantizer = method          ? treatment.quantizer->make(format, known)
                            : format.encode ? make_round_to_nearest(format, nullptr)
                                            : nullptr;
     const auto repack = std::ranges::find_if(
         kExactRepacks, [&](const ExactRepack& row) { return row.join && row.format == &format; });
 
-    std::vector<std::byte> bytes(rows * row_bytes);
-    constexpr std::size_t kStep = 64;  // that methods see together, however many threads there are
-    const auto make_rows = [&](std::size_t row) {
-      const std::size_t count = std::min(kStep, rows - row);
-      std::vector<float> values(count * k);
-      std::vector<std::uint8_t> dropped(treatment.pruner ? count * k : 0);
-      from.type->to_float(from.data.subspan(row * from_bytes, count * from_bytes), values);
-      for (std::size_t i = 0; i < count && treatment.pruner; ++i) {
-        mark_dropped(*treatment.pruner, treatment.pruned_percent,
-                     std::span(values).subspan(i * k, k), known,
-                     std::span(dropped).subspan(i * k, k));
+    constexpr int kStep = 64;  // that methods see together, however many threads there are
+    const auto make_rows = [&](int row) {
+      const int count = std::min(kStep, rows - row);
+      const std::vector<float> values = read(tensor, index, row, count);
+      std::vector<std::uint8_t> dropped(pruner ? values.size() : 0);
+      for (std::size_t i = 0; i < dropped.size(); i += tensor.k()) {
+        mark_dropped(*pruner, treatment.pruned_percent, std::span(values).subspan(i, tensor.k()),
+                     known, std::span(dropped).subspan(i, tensor.k()));
       }
-      std::byte* const to = bytes.data() + row * row_bytes;
       if (quantizer) {
-        std::vector<RowCodes> codes(count);
-        quantizer->quantize(values, static_cast<int>(k), dropped, codes);
-        for (std::size_t i = 0; i < count; ++i)
-          repack->join(codes[i], {to + i * row_bytes, row_bytes});
+        std::vector<RowCodes> codes(static_cast<std::size_t>(count));
+        quantizer->quantize(values, static_cast<int>(tensor.k()), dropped, codes);
+        for (int i = 0; i < count; ++i)
+          repack->join(codes[static_cast<std::size_t>(i)], row_of(row + i));
         return;
       }
+      std::byte* to = row_of(row).data();
       for (std::size_t i = 0; i < values.size(); ++i) {
         const float value = dropped.empty() || !dropped[i] ? values[i] : 0;
-        if (&format == &kF32) {
-          std::memcpy(to + 4 * i, &value, 4);
-        } else {
-          const std::uint16_t half = f32_to_bf16(value);
-          std::memcpy(to + 2 * i, &half, 2);
-        }
+        const std::uint16_t half = f32_to_bf16(value);
+        const bool whole = &format == &kF32;
+        std::memcpy(to, whole ? static_cast<const void*>(&value) : &half, whole ? 4 : 2);
+        to += whole ? 4 : 2;
       }
     };
+    std::exception_ptr error;
+    std::mutex error_mutex;
     pool_->run(pool_->size(), [&](Team& team) {
-      team.dynamic(static_cast<int>((rows + kStep - 1) / kStep),
-                   [&](int i) { make_rows(static_cast<std::size_t>(i) * kStep); });
+      team.dynamic((rows + kStep - 1) / kStep, [&](int i) {
+        try {
+          make_rows(i * kStep);
+        } catch (...) {
+          const std::lock_guard lock(error_mutex);
+          error = std::current_exception();
+        }
+      });
     });
+    if (error) std::rethrow_exception(error);
+
+    if (!method || treatment.quantizer == &kQuantizers[0] || pruner) return bytes;
+    RoundingCheck check(format, known ? known->mean_squares : std::span<const float>());
+    std::vector<float> rounded(tensor.k());
+    for (int i = 0; i < kCheckedRows; ++i) {
+      const int row = rows * i / kCheckedRows;
+      tensor.type->to_float(row_of(row), rounded);
+      check.add(read(tensor, index, row, 1), rounded);
+    }
+    check.pass(tensor.name, *treatment.quantizer);
     return bytes;
   }
 
-  MappedFile file_;
-  Gguf gguf_;
-  std::unique_ptr<ModelSource> source_;
-  Policy policy_;
+  std::filesystem::path path_;
+  std::string hash_, recipe_, calibration_text_;
+  std::optional<MappedFile> file_;  // of a GGUF file,
+  std::optional<Gguf> gguf_;        // whose metadata are kept
+  int original_width_ = 0;
+  PreparedSource ready_;
   std::vector<Planned> planned_;
-  std::optional<Calibration> calibration_;
   std::unique_ptr<ThreadPool> pool_ = std::make_unique<ThreadPool>(this_machine().physical_cores);
 };
 
 }  // namespace
 
-ExportedModel export_gguf(const std::filesystem::path& from, const Policy& policy,
-                          const std::filesystem::path& to, PackCache* packs,
-                          const std::filesystem::path& texts) {
-  return Exporter(from, policy, packs, texts).write(to);
+ExportedModel export_gguf(std::unique_ptr<ModelSource> source, const DeployConfig& config,
+                          const std::filesystem::path& to, PackCache* packs) {
+  if (source->as_packed())
+    refuse(source->path().string(), "a packed file", "the model that it was made of");
+  check_config(config, {this_machine(), source->shape()});
+  return Exporter(std::move(source), config, packs).write(to);
 }
 
 }  // namespace paretune

@@ -26,11 +26,13 @@ constexpr char kUsage[] =
     "  linear=q4_0:gptq,output=int8_g32:gptq\n"
     "or as a deployment of tune has them.\n"
     "\n"
-    "FILE.gguf: for llama.cpp and serve. Of a GGUF file, without smoothing.\n"
-    "Methods that are calibrated look at the model's own samples, or at the text file TEXT.\n"
-    "  Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k.\n"
-    "Any other name: packed as the kernels read it, of every model, policy and smoothing; serve\n"
-    "  loads it without calibrating or packing, with these weights and no others.\n";
+    "MODEL: a GGUF file or a Hugging Face folder.\n"
+    "FILE.gguf: for llama.cpp and serve.\n"
+    "  Formats that GGUF holds exactly: f32, bf16, q4_0, iq4_nl, int8_g32 (Q8_0), q4_k, q6_k;\n"
+    "  no outliers, no compensation.\n"
+    "Any other name: packed as the kernels read it, of every policy; serve loads it without\n"
+    "  calibrating or packing, with these weights and no others.\n"
+    "Methods that are calibrated look at the model's own samples, or at the text file TEXT.\n";
 
 // Beside a file to be written; gone when this is.
 class ScratchFolder {
@@ -58,16 +60,7 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
   // needed.
   const ScratchFolder scratch(out);
   PackCache packs(scratch.path, ~std::uint64_t(0));
-  if (out.extension() == ".gguf" && std::filesystem::is_directory(model))
-    throw std::runtime_error(model +
-                             ": found a folder to be written as GGUF, allowed: a GGUF file, or "
-                             "another name for the output, which is then packed");
-  if (out.extension() == ".gguf" && deploy.empty() && smoothing == "none")
-    return export_gguf(model, parse_policy(weights, "--weights"), out, &packs, texts);
-  if (out.extension() == ".gguf")
-    throw std::runtime_error(out.string() +
-                             ": found a GGUF file asked for of a deployment or of smoothed "
-                             "weights, allowed: --weights alone, or another name");
+  const auto write = out.extension() == ".gguf" ? export_gguf : export_packed;
   if (!deploy.empty()) {
     const Deployment deployment = load_deployment(deploy);
     std::unique_ptr<ModelSource> source = open_model(
@@ -75,8 +68,8 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
     if (const std::string hash = packs.model_hash(*source); hash != deployment.model_hash)
       throw std::runtime_error(source->path().string() + ": found the content hash " + hash +
                                ", allowed: " + deployment.model_hash + " of " + deploy.string());
-    return export_packed(launched_source(std::move(source), deployment, deploy), deployment.config,
-                         out, &packs);
+    return write(launched_source(std::move(source), deployment, deploy), deployment.config, out,
+                 &packs);
   }
   std::unique_ptr<ModelSource> source = open_model(model);
   const Target target{this_machine(), source->shape()};
@@ -88,7 +81,7 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
         read_calibration_text(texts, Tokenizer(source->tokenizer()), source->shape().max_seq_len);
     source = calibrated_on(std::move(source), std::move(sequences));
   }
-  return export_packed(std::move(source), config, out, &packs);
+  return write(std::move(source), config, out, &packs);
 }
 
 }  // namespace

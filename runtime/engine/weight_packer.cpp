@@ -12,6 +12,7 @@
 #include "kernels/matmul.h"
 #include "kernels/packing.h"
 #include "runtime/compression/low_rank.h"
+#include "runtime/compression/rounding_check.h"
 #include "runtime/engine/rows.h"
 #include "runtime/model/exact_repack.h"
 
@@ -305,42 +306,25 @@ void WeightPacker::fill(const Job& job) const {
 
 // On a few rows of each run: squared errors as packed, each input weighted by its mean square.
 void WeightPacker::check(const Job& job) const {
-  constexpr int kRows = 4;
-  constexpr double kWorst = 6;  // times the error of rounding to nearest
   const WeightFormat& format = *job.treatment.format;
   if (!applies(*job.treatment.quantizer, format) || job.treatment.quantizer == &kQuantizers[0] ||
       job.treatment.pruner)
     return;  // what is pruned is wrong on purpose
-  const auto k = static_cast<std::size_t>(job.k);
-  std::vector<float> row(k), packed(k), nearest(k), weights(k, 1.0f);
-  std::vector<std::byte> one(format.packed_bytes(1, job.k));
-  const auto [weight, index] = job.runs[0].part;
-  if (const std::optional<InputStatistics> statistics = statistics_of(job)) {
-    std::ranges::copy(statistics->mean_squares, weights.begin());
-  }
-  double error = 0, nearest_error = 0;
+  const std::optional<InputStatistics> statistics = statistics_of(job);
+  RoundingCheck check(format, statistics ? statistics->mean_squares : std::span<const float>());
+  std::vector<float> row(static_cast<std::size_t>(job.k)), packed(row.size());
   for (const Run& run : job.runs) {
     if (stored_as(run, format) && job.outliers.empty()) continue;
-    for (int i = 0; i < kRows; ++i) {
-      const int at = run.count * i / kRows;
+    for (int i = 0; i < kCheckedRows; ++i) {
+      const int at = run.count * i / kCheckedRows;
       source_.read_rows(run.part.weight, run.part.index, run.row + at, run.row + at + 1, row);
       for (const int column : job.outliers) row[static_cast<std::size_t>(column)] = 0;
       format.unpack_row(job.packed, job.n, job.k, run.at + at, packed);
-      format.pack(row, 1, job.k, 0, 1, one);
-      format.unpack_row(one, 1, job.k, 0, nearest);
-      for (std::size_t j = 0; j < k; ++j) {
-        const double e = row[j] - packed[j], n = row[j] - nearest[j];
-        error += weights[j] * e * e;
-        nearest_error += weights[j] * n * n;
-      }
+      check.add(row, packed);
     }
   }
-  if (error <= kWorst * nearest_error + 1e-20) return;
-  throw std::runtime_error(
-      tensor_name(weight_info(weight).gguf, index) + ": " +
-      std::string(job.treatment.quantizer->name) + " rounds it to " + std::string(format.name) +
-      " with " + std::to_string(error / nearest_error) +
-      " times the error of rounding to nearest: a fault of the method, not to be served");
+  const auto [weight, index] = job.runs[0].part;
+  check.pass(tensor_name(weight_info(weight).gguf, index), *job.treatment.quantizer);
 }
 
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {

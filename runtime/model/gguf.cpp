@@ -20,21 +20,7 @@ constexpr std::uint64_t kMaxDims = 4;
 constexpr std::uint64_t kDefaultAlignment = 32;
 constexpr std::uint64_t kMaxAlignment = 1 << 20;
 
-enum ValueType : std::uint32_t {
-  u8,
-  i8,
-  u16,
-  i16,
-  u32,
-  i32,
-  f32,
-  boolean,
-  string,
-  array,
-  u64,
-  i64,
-  f64
-};
+using namespace GgufType;
 
 std::string read_string(ByteReader& in, const std::string& what, std::uint64_t max_bytes) {
   const auto n = in.read<std::uint64_t>("the length of " + what);
@@ -226,13 +212,14 @@ Gguf::Gguf(std::span<const std::byte> bytes, std::string name) : name_(std::move
   }
 
   for (std::uint64_t i = 0; i < n_pairs; ++i) {
+    const std::size_t begin = in.position();
     std::string key = read_name(in, "a metadata key", kMaxKeyBytes);
     GgufValue value = read_value(in, in_quotes(key));
     if (metadata_.contains(key)) in.fail("the key " + in_quotes(key) + " appears twice");
-    metadata_.emplace(std::move(key), std::move(value));
+    const auto kept = metadata_.emplace(std::move(key), std::move(value)).first;
+    pairs_.push_back({kept->first, bytes.subspan(begin, in.position() - begin)});
   }
 
-  pairs_end_ = in.position();
   std::vector<TensorHeader> headers;
   for (std::uint64_t i = 0; i < n_tensors; ++i) headers.push_back(read_tensor_header(in));
   if (headers.empty()) return;  // vocabulary only

@@ -28,15 +28,40 @@ using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::s
                                std::vector<std::uint64_t>, std::vector<std::int64_t>,
                                std::vector<double>, std::vector<bool>, std::vector<std::string>>;
 
+// Type codes of metadata values.
+namespace GgufType {
+enum Code : std::uint32_t {
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64
+};
+}
+
 class Gguf {
  public:
+  // Of the metadata, in the file's order: { key, type, value } as it lies there.
+  struct Pair {
+    std::string key;
+    std::span<const std::byte> bytes;
+  };
+
   // bytes must outlive the object; name is how errors call the file. Throws std::runtime_error.
   Gguf(std::span<const std::byte> bytes, std::string name);
 
   const std::string& name() const { return name_; }
   const std::map<std::string, GgufValue, std::less<>>& metadata() const { return metadata_; }
   const TensorMap& tensors() const { return tensors_; }
-  std::size_t pairs_end() const { return pairs_end_; }  // offset of the first byte after metadata
+  const std::vector<Pair>& pairs() const { return pairs_; }
 
   // find_*: nullopt if the key is missing. Both throw std::runtime_error naming file, key, what was
   // found and what was expected when the value is of another type or out of range; get_* also when
@@ -60,7 +85,7 @@ class Gguf {
   std::string name_;
   std::map<std::string, GgufValue, std::less<>> metadata_;
   TensorMap tensors_;
-  std::size_t pairs_end_ = 0;
+  std::vector<Pair> pairs_;
 };
 
 }  // namespace paretune

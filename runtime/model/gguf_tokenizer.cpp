@@ -71,6 +71,10 @@ TokenizerData read_gguf_tokenizer(const Gguf& gguf) {
     if (data.scores.empty())
       throw std::runtime_error(gguf.name() + ": the key 'tokenizer.ggml.scores' is missing");
     data.add_bos = true;
+    if (const auto* merges = gguf.find_strings(kGgufMergesKey)) {
+      data.merges = *merges;
+      data.scores.clear();
+    }
   } else {
     if (const auto* merges = gguf.find_strings("tokenizer.ggml.merges")) data.merges = *merges;
     const bool llama3 = std::ranges::find(kLlama3Names, data.pre_tokenizer) != kLlama3Names.end();

@@ -78,4 +78,7 @@ class ModelSource {
 // that were not checked against the hyper-parameters.
 std::unique_ptr<ModelSource> open_model(const std::filesystem::path& path);
 
+// The GGUF file that open_model reads there; nullopt: it reads another format, or fails.
+std::optional<std::filesystem::path> gguf_file(const std::filesystem::path& path);
+
 }  // namespace paretune

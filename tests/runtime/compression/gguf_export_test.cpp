@@ -6,9 +6,14 @@
 #include <fstream>
 #include <random>
 
+#include "runtime/compression/gguf_metadata.h"
+#include "runtime/engine/pack_cache.h"
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/tensor_types.h"
 #include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/same_model.h"
+#include "tests/runtime/model/synthetic_model.h"
+#include "tests/runtime/model/tiny_folder.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
@@ -16,12 +21,24 @@ namespace {
 
 class GgufExport : public testing::Test {
  protected:
-  static std::vector<float> logits(const std::filesystem::path& file, const char* weights) {
-    DeployConfig config = exact_config(demo_target());
+  ExportedModel write(const std::filesystem::path& model, const char* weights,
+                      const std::filesystem::path& to, const char* smoothing = "none") {
+    std::unique_ptr<ModelSource> source = open_model(model);
+    DeployConfig config = default_config({this_machine(), source->shape()});
+    config.weights = parse_policy(weights, "test");
+    config.smoothing.name = smoothing;
+    return export_gguf(std::move(source), config, to, &packs_);
+  }
+  std::vector<float> logits(const std::filesystem::path& file, const char* weights,
+                            const char* smoothing = "none") {
+    DeployConfig config = exact_config({this_machine(), open_model(file)->shape()});
     config.weights = parse_policy(weights, "test");
     config.activations.name = "int8";
-    const LoadedModel model = load_model(open_model(file), config);
-    return all_logits(*model.model, config, *model.pool, golden_prompt());
+    config.smoothing.name = smoothing;
+    const LoadedModel model = load_model(open_model(file), config, {}, &packs_);
+    std::vector<int> prompt = golden_prompt();
+    for (int& token : prompt) token %= model.source->shape().vocab_size;
+    return all_logits(*model.model, config, *model.pool, prompt);
   }
   static std::string bytes(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
@@ -29,13 +46,14 @@ class GgufExport : public testing::Test {
   }
   std::filesystem::path to(const char* name) const { return folder_.path() / name; }
   const TemporaryFolder folder_;
+  PackCache packs_{folder_.path() / "packs", std::uint64_t(1) << 30};  // calibrated once
 };
 
 // Served from the file, the same formats mean the same codes: not a bit of the logits differs from
 // those of the original under the policy that made the file.
 TEST_F(GgufExport, HoldsThePolicyToTheBit) {
   struct Case {
-    const char *made, *served;
+    const char *made, *served, *smoothing = "none";
   };
   for (const Case& c : {
            Case{"linear=q4_0:clip,output=int8_g32:clip", "linear=q4_0,output=int8_g32"},
@@ -43,19 +61,81 @@ TEST_F(GgufExport, HoldsThePolicyToTheBit) {
                 "attention=q6_k,mlp=q4_k,output=q6_k"},
            Case{"linear=q4_0:gptq,output=int8_g32:gptq", "linear=q4_0,output=int8_g32"},
            Case{"all=int8_g32:magnitude30", "all=int8_g32"},
+           Case{"linear=q4_0:qep,output=int8_g32", "linear=q4_0,output=int8_g32"},
+           Case{"all=int8_g32,gate_up=int8_g32:neurons25", "all=int8_g32"},
+           Case{"linear=q4_0:clip,output=int8_g32", "linear=q4_0,output=int8_g32", "awq"},
+           Case{"linear=q4_0:clip,output=int8_g32", "linear=q4_0,output=int8_g32", "hadamard"},
        }) {
-    const ExportedModel made =
-        export_gguf(kDemo, parse_policy(c.made, "test"), to("m.gguf"), nullptr);
-    EXPECT_EQ(logits(to("m.gguf"), c.served), logits(kDemo, c.made)) << c.made;
+    const ExportedModel made = write(kDemo, c.made, to("m.gguf"), c.smoothing);
+    EXPECT_EQ(logits(to("m.gguf"), c.served), logits(kDemo, c.made, c.smoothing))
+        << c.made << ' ' << c.smoothing;
     EXPECT_EQ(made.bytes, std::filesystem::file_size(to("m.gguf")));
     EXPECT_LT(made.bits_per_weight, 10);
   }
 }
 
+TEST_F(GgufExport, HoldsExpertsToTheBit) {
+  const SyntheticModel experts("tiny-moe");
+  const char* const made = "attention=q4_0:gptq,mlp=q4_0:clip,output=int8_g32";
+  write(experts.file(), made, to("m.gguf"));
+  EXPECT_EQ(logits(to("m.gguf"), "linear=q4_0,output=int8_g32"), logits(experts.file(), made));
+}
+
+TEST_F(GgufExport, HoldsFoldersOfEveryArchitecture) {
+  for (const ModelShape& shape : {tiny_shape("llama"), tiny_shape("qwen2"), tiny_shape("qwen3"),
+                                  tiny_experts("llama"), tiny_experts("qwen3moe")}) {
+    const TinyFolder folder(shape);
+    const auto source = folder.open();
+    write(folder.folder.path(), "all=f32", to("m.gguf"));
+    const auto written = open_model(to("m.gguf"));
+    expect_same_model(*written, *source);
+    EXPECT_EQ(written->tokenizer(), source->tokenizer());
+    EXPECT_EQ(written->chat_template(), source->chat_template());
+  }
+  TinyFolder unnormed(tiny_experts("qwen3moe"));
+  unnormed.config["norm_topk_prob"] = false;
+  unnormed.write_all();
+  EXPECT_THROW(write(unnormed.folder.path(), "all=f32", to("no.gguf")), std::runtime_error);
+}
+
+TEST_F(GgufExport, HoldsStretchedRope) {
+  const nlohmann::json llama3 = {{"rope_type", "llama3"},
+                                 {"factor", 8.0},
+                                 {"low_freq_factor", 1.0},
+                                 {"high_freq_factor", 4.0},
+                                 {"original_max_position_embeddings", 512}},
+                       linear = {{"rope_type", "linear"}, {"factor", 4.0}};
+  for (const nlohmann::json& scaling : {llama3, linear}) {
+    TinyFolder folder;
+    folder.config["rope_scaling"] = scaling;
+    const auto source = folder.open();
+    ASSERT_NE(source->shape(), tiny_shape());
+    write(folder.folder.path(), "all=f32", to("m.gguf"));
+    EXPECT_EQ(open_model(to("m.gguf"))->shape(), source->shape()) << scaling;
+  }
+}
+
+// A folder whose BPE is of SentencePiece's kind: other readers get scores, ours the merges.
+TEST_F(GgufExport, HoldsMergesWithoutScores) {
+  const std::filesystem::path folder = "../shared/models/tinystories-656k";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
+  write(folder, "all=f32", to("m.gguf"));
+  const auto source = open_model(folder), written = open_model(to("m.gguf"));
+  expect_same_model(*written, *source);
+  EXPECT_EQ(written->tokenizer(), source->tokenizer());
+  const std::vector<float> scores = scores_of_merges(source->tokenizer());
+  const auto of = [&](std::string_view token) {
+    const auto& tokens = source->tokenizer().tokens;
+    return scores[static_cast<std::size_t>(std::ranges::find(tokens, token) - tokens.begin())];
+  };
+  EXPECT_EQ(of("th"), -3);  // the third merge
+  EXPECT_EQ(of("t"), 0);
+}
+
 TEST_F(GgufExport, TheSameInputsGiveTheSameBytes) {
-  const Policy policy = parse_policy("linear=q4_0:clip,output=int8_g32", "test");
-  const ExportedModel a = export_gguf(kDemo, policy, to("a.gguf"), nullptr);
-  const ExportedModel b = export_gguf(kDemo, policy, to("b.gguf"), nullptr);
+  const char* const policy = "linear=q4_0:clip,output=int8_g32";
+  const ExportedModel a = write(kDemo, policy, to("a.gguf"));
+  const ExportedModel b = write(kDemo, policy, to("b.gguf"));
   EXPECT_EQ(a.content_hash, b.content_hash);
   EXPECT_EQ(bytes(to("a.gguf")), bytes(to("b.gguf")));
   EXPECT_NE(bytes(to("a.gguf")).find("linear=q4_0:clip,output=int8_g32"), std::string::npos);
@@ -67,23 +147,19 @@ TEST_F(GgufExport, WhatGgufCannotHoldIsRefusedByName) {
   };
   for (const Case& c :
        {Case{"all=int4_g64:gptq", "q4_0, iq4_nl, int8_g32"}, Case{"all=int8", "the format int8"},
-        Case{"all=q4_0:rank8", "rank 8"}, Case{"all=q4_0,down@99=q6_k", "layer 99"},
-        Case{"all=q4_0:rows10", "rows"}, Case{"all=q4_0:qep", "quantease"}}) {
+        Case{"all=q4_0:rank8", "rank 8"}, Case{"all=q4_0,down@99=q6_k", "found 99"},
+        Case{"all=q4_0:rows10", "rows"}, Case{"all=q4_0:outliers4", "4 outliers"}}) {
     try {
-      export_gguf(kDemo, parse_policy(c.weights, "test"), to("no.gguf"), nullptr);
+      write(kDemo, c.weights, to("no.gguf"));
       FAIL() << c.weights;
     } catch (const std::runtime_error& error) {
       EXPECT_NE(std::string(error.what()).find(c.part), std::string::npos) << error.what();
     }
     EXPECT_FALSE(std::filesystem::exists(to("no.gguf")));
   }
-  export_gguf(kDemo, parse_policy("all=int8_g32", "test"), to("once.gguf"), nullptr);
-  EXPECT_THROW(
-      export_gguf(to("once.gguf"), parse_policy("all=q4_0", "test"), to("twice.gguf"), nullptr),
-      std::runtime_error);
-  EXPECT_THROW(
-      export_gguf(kDemo, parse_policy("all=q4_0", "test"), to("no/such/folder.gguf"), nullptr),
-      std::runtime_error);
+  write(kDemo, "all=int8_g32", to("once.gguf"));
+  EXPECT_THROW(write(to("once.gguf"), "all=q4_0", to("twice.gguf")), std::runtime_error);
+  EXPECT_THROW(write(kDemo, "all=q4_0", to("no/such/folder.gguf")), std::runtime_error);
 }
 
 // Every block type: what split takes apart, join puts together.

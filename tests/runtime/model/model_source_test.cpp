@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/runtime/model/expect_error.h"
+#include "tests/runtime/model/same_model.h"
 #include "tests/runtime/model/tiny_folder.h"
 #include "tests/runtime/model/tiny_model.h"
 
@@ -13,24 +14,6 @@ namespace paretune {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<float> read_all(const ModelSource& source, Weight weight, int layer) {
-  const auto [rows, columns] = source.weight_shape(weight);
-  std::vector<float> values(static_cast<std::size_t>(rows) * columns);
-  source.read_rows(weight, layer, 0, rows, values);
-  return values;
-}
-
-void expect_same_model(const ModelSource& a, const ModelSource& b) {
-  ASSERT_EQ(a.shape(), b.shape());
-  for (const WeightInfo& info : kWeights) {
-    if (!a.has_weight(info.weight)) continue;
-    for (int layer = 0; layer < instances(info, a.shape()); ++layer) {
-      EXPECT_EQ(read_all(a, info.weight, layer), read_all(b, info.weight, layer))
-          << info.name << " " << layer;
-    }
-  }
-}
 
 TEST(OpenModel, TheSameModelFromBothFormats) {
   for (const ModelShape& shape : {tiny_shape("llama"), tiny_shape("qwen2"), tiny_shape("qwen3"),
