@@ -74,7 +74,7 @@ int main_of(int argc, char** argv) {
   const Workload asked = workload;
   workload.quality.evals.clear();
   const std::filesystem::path path =
-      flags["--model"].empty() ? "workloads/demo/demo.gguf" : flags["--model"];
+      flags["--model"].empty() ? workload.model_path : std::filesystem::path(flags["--model"]);
   const Target target{this_machine(), open_model(path)->shape()};
   const DeployConfig full = full_precision_config(target);
   const std::filesystem::path original =

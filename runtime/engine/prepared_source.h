@@ -14,8 +14,8 @@ namespace paretune {
 class PackCache;
 
 struct PreparedSource {
-  std::unique_ptr<ModelSource> source;  // narrowed, turned, pruned in steps, smoothed, corrected
-  DeployConfig config;                  // whose policy is left to be applied to it
+  std::unique_ptr<ModelSource> source;     // narrowed, turned, pruned in steps, smoothed, corrected
+  DeployConfig config;                     // whose policy is left to be applied to it
   std::optional<Calibration> calibration;  // of it, where a method asks for one
 };
 

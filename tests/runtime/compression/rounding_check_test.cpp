@@ -10,11 +10,10 @@ namespace {
 
 TEST(RoundingCheckTest, RefusesWhatIsFarWorseThanRoundingToNearest) {
   std::vector<float> row(64);
-  for (std::size_t i = 0; i < row.size(); ++i)
-    row[i] = static_cast<float>(i * 7 % 31) / 10 - 1.5f;
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(i * 7 % 31) / 10 - 1.5f;
   std::vector<float> near = row, shifted = row;
-  for (float& v : near) v += 0.02f;     // a tenth of a step of 4 bits
-  for (float& v : shifted) v += 0.4f;   // a zero-point that is two steps off
+  for (float& v : near) v += 0.02f;    // a tenth of a step of 4 bits
+  for (float& v : shifted) v += 0.4f;  // a zero-point that is two steps off
   RoundingCheck good(kInt4G32, {}), bad(kInt4G32, {});
   good.add(row, near);
   EXPECT_NO_THROW(good.pass("w", kQuantizers[1]));
