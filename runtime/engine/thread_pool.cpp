@@ -1,6 +1,5 @@
 #include "runtime/engine/thread_pool.h"
 
-#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -10,38 +9,15 @@
 #include "runtime/cpu_topology.h"
 
 namespace paretune {
-namespace {
-
-// About 20 µs of pause instructions: longer than the serial parts between two regions of a decode
-// step, far shorter than a time slice.
-constexpr int kSpins = 2000;
-
-// Waits until value differs from old.
-template <class T>
-T wait_change(const std::atomic<T>& value, T old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (const T now = value.load(std::memory_order_acquire); now != old) return now;
-    _mm_pause();
-  }
-  T now = value.load(std::memory_order_acquire);
-  while (now == old) {
-    value.wait(old, std::memory_order_acquire);
-    now = value.load(std::memory_order_acquire);
-  }
-  return now;
-}
-
-}  // namespace
 
 void Barrier::arrive_and_wait(int size) {
   if (size == 1) return;
-  const unsigned generation = generation_.load(std::memory_order_relaxed);
+  const int generation = generation_.load();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
     arrived_.store(0, std::memory_order_relaxed);
-    generation_.store(generation + 1, std::memory_order_release);
-    generation_.notify_all();
+    generation_.add(1);
   } else {
-    wait_change(generation_, generation);
+    generation_.wait_change(generation);
   }
 }
 
@@ -74,21 +50,20 @@ ThreadPool::ThreadPool(int threads) {
 
 ThreadPool::~ThreadPool() {
   stop_.store(true, std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  epoch_.add(1);
   for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::work(int rank) {
-  unsigned epoch = 0;
+  int epoch = 0;
   while (true) {
-    epoch = wait_change(epoch_, epoch);
+    epoch = epoch_.wait_change(epoch);
     if (stop_.load(std::memory_order_relaxed)) return;
     if (rank < active_.load(std::memory_order_relaxed)) {
       Team team(rank, active_.load(std::memory_order_relaxed), barrier_, cursors_);
       (*body_)(team);
     }
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) remaining_.notify_one();
+    remaining_.add(-1);
   }
 }
 
@@ -103,13 +78,11 @@ void ThreadPool::run(int threads, const std::function<void(Team&)>& body) {
   }
   body_ = &body;
   active_.store(active, std::memory_order_relaxed);
-  remaining_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  remaining_.set(static_cast<int>(workers_.size()));
+  epoch_.add(1);
   Team team(0, active, barrier_, cursors_);
   body(team);
-  for (int left = remaining_.load(std::memory_order_acquire); left != 0;)
-    left = wait_change(remaining_, left);
+  for (int left = remaining_.load(); left != 0;) left = remaining_.wait_change(left);
 }
 
 }  // namespace paretune

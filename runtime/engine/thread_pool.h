@@ -1,8 +1,7 @@
 // A fixed pool of pinned threads that run one function together (SPMD), with barriers inside.
 //
 // A parallel region is one call of run(); what happens between its barriers is the caller's.
-// Waiting spins for some microseconds and then parks on a futex, so that a neighbour who takes a
-// core costs one wake-up and not a time slice.
+// Who waits spins, then parks (parking.h).
 #pragma once
 
 #include <atomic>
@@ -11,6 +10,8 @@
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include "runtime/engine/parking.h"
 
 namespace paretune {
 
@@ -62,7 +63,7 @@ class Barrier {
 
  private:
   alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<unsigned> generation_{0};
+  alignas(64) Parking generation_{0};
 };
 
 class ThreadPool {
@@ -86,8 +87,8 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   Barrier barrier_;
   std::atomic<int> cursors_[2] = {0, 0};
-  alignas(64) std::atomic<unsigned> epoch_{0};  // one per region
-  alignas(64) std::atomic<int> remaining_{0};   // workers still in the region
+  alignas(64) Parking epoch_{0};      // one per region
+  alignas(64) Parking remaining_{0};  // workers still in the region
   const std::function<void(Team&)>* body_ = nullptr;
   std::atomic<int> active_{1};  // threads in the current region
   std::atomic<bool> stop_{false};
