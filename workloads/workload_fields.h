@@ -37,8 +37,8 @@ inline constexpr Range kCount{1, 1'000'000};
 inline constexpr Range kEntries{1, 1000};
 inline constexpr Range kUnbounded{};
 
-constexpr auto fields(
-    std::type_identity<LengthSpec>) {  // which of them: LengthLaw::required and optional
+// Which of them: LengthLaw::required and optional.
+constexpr auto fields(std::type_identity<LengthSpec>) {
   return std::tuple{
       Field{"value", &LengthSpec::value, kTokens, Need::optional, "mean"},
       Field{"std_dev", &LengthSpec::std_dev, Range{0, kMaxSeqLen}},
@@ -77,31 +77,32 @@ constexpr auto fields(std::type_identity<TraceSpec::Clip>) {
   };
 }
 
-constexpr auto fields(
-    std::type_identity<ArrivalSpec>) {  // which of them: ArrivalProcess::required and optional
-  return std::tuple{Field{"concurrency", &ArrivalSpec::concurrency, Range{1, 100'000}},
-                    Field{"rate_qps", &ArrivalSpec::rate_qps, Range{0, 1e6, true}, Need::optional,
-                          "request_rate"},
-                    Field{"burstiness", &ArrivalSpec::burstiness, Range{0.01, 1000}},
-                    Field{"path", [](auto& arrival) -> auto& {return arrival.trace.path;
-}
-, kPath
-}  // namespace paretune
-, Field{"format", [](auto& arrival) -> auto& {return arrival.trace.format;
-}
-, kUnbounded
-}
-, Field{"speedup", [](auto& arrival) -> auto& {return arrival.trace.speedup;
-}
-, Range { 0, 1e6, true }
-}
-, Field{"clip", [](auto& arrival) -> auto& {return arrival.trace.clip;
-}
-, kUnbounded
-}
-,
-}
-;
+// Members of the trace, which stand beside the arrivals' own.
+inline constexpr auto kTracePath = [](auto& arrival) -> decltype(auto) {
+  return (arrival.trace.path);
+};
+inline constexpr auto kTraceFormat = [](auto& arrival) -> decltype(auto) {
+  return (arrival.trace.format);
+};
+inline constexpr auto kTraceSpeedup = [](auto& arrival) -> decltype(auto) {
+  return (arrival.trace.speedup);
+};
+inline constexpr auto kTraceClip = [](auto& arrival) -> decltype(auto) {
+  return (arrival.trace.clip);
+};
+
+// Which of them: ArrivalProcess::required and optional.
+constexpr auto fields(std::type_identity<ArrivalSpec>) {
+  return std::tuple{
+      Field{"concurrency", &ArrivalSpec::concurrency, Range{1, 100'000}},
+      Field{"rate_qps", &ArrivalSpec::rate_qps, Range{0, 1e6, true}, Need::optional,
+            "request_rate"},
+      Field{"burstiness", &ArrivalSpec::burstiness, Range{0.01, 1000}},
+      Field{"path", kTracePath, kPath},
+      Field{"format", kTraceFormat, kUnbounded},
+      Field{"speedup", kTraceSpeedup, Range{0, 1e6, true}},
+      Field{"clip", kTraceClip, kUnbounded},
+  };
 }
 
 constexpr auto fields(std::type_identity<EvalSpec>) {

@@ -87,6 +87,12 @@ void refuse_what_has_no_tensor(const std::string& name, const Treatment& treatme
            "magnitude, gradual or wanda");
 }
 
+void refuse_rows_of(const std::string& name, int columns, const TensorType& type) {
+  if (columns % type.block_size != 0)
+    refuse(name, "rows of " + std::to_string(columns) + " values",
+           "multiples of " + std::to_string(type.block_size) + " for " + std::string(type.name));
+}
+
 class Exporter {
  public:
   Exporter(std::unique_ptr<ModelSource> source, const DeployConfig& config, PackCache* packs)
@@ -102,19 +108,21 @@ class Exporter {
     if (config.smoothing.name != "none")
       recipe_ += ", smoothing " + std::string(config.smoothing.name);
     // Before anything slow: a format that has no place is told at once.
+    const bool narrows = config.weights.at(LayerKind::gate_up).neurons > 0;
     for (const WeightInfo& info : kWeights) {
       const std::optional<LayerKind> kind = layer_kind(info.weight);
       if (!kind || !info.present(source->shape())) continue;
       for (int layer = 0; layer < source->shape().n_layers; ++layer) {
         const Treatment& treatment = config.weights.at(*kind, layer);
-        refuse_what_has_no_tensor(tensor_name(first_name(info), layer), treatment);
-        type_of(*treatment.format);
+        const std::string name = tensor_name(first_name(info), layer);
+        refuse_what_has_no_tensor(name, treatment);
+        if (info.matrix && !(narrows && info.weight == Weight::ffn_down))
+          refuse_rows_of(name, info.dims(source->shape())[1], type_of(*treatment.format));
       }
     }
     original_width_ = source->shape().d_ff;
-    const bool calibrated = config.weights.calibrated() ||
-                            needs_statistics(config.smoothing.name) ||
-                            config.weights.at(LayerKind::gate_up).neurons > 0;
+    const bool calibrated =
+        config.weights.calibrated() || needs_statistics(config.smoothing.name) || narrows;
     calibration_text_ = calibrated ? calibration_text(*source) : "none";
     ready_ = prepare_source(std::move(source), config, packs);
     plan();
@@ -264,10 +272,7 @@ class Exporter {
     tensor.type = &wanted;
     tensor.stored = false;
     tensor.treatment = &treatment;
-    if (columns % wanted.block_size != 0)
-      refuse(
-          tensor.name, "rows of " + std::to_string(columns) + " values",
-          "multiples of " + std::to_string(wanted.block_size) + " for " + std::string(wanted.name));
+    refuse_rows_of(tensor.name, columns, wanted);
     return tensor;
   }
 
