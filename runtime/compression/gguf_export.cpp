@@ -1,8 +1,7 @@
 #include "runtime/compression/gguf_export.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <exception>
 #include <fstream>
@@ -13,8 +12,10 @@
 
 #include "kernels/narrow_float.h"
 #include "runtime/compression/gguf_metadata.h"
+#include "runtime/compression/narrowing.h"
+#include "runtime/compression/part_file.h"
 #include "runtime/compression/rounding_check.h"
-#include "runtime/compression/smoothing.h"
+#include "runtime/engine/pack_cache.h"
 #include "runtime/engine/prepared_source.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/model/architectures.h"
@@ -43,11 +44,10 @@ struct Planned {
   std::vector<std::uint64_t> dims;  // slowest first
   const TensorType* type;
   Weight weight = Weight::output_norm;
-  int index = 0;        // of the (first) matrix that it holds, as ModelSource counts
-  int count = 1;        // matrices: all experts of a layer are one tensor
-  bool stored = false;  // rows are the source's, byte for byte
-  const Treatment* treatment = nullptr;  // null: as the source has them
-  std::vector<float> values = {};        // of a tensor that is no weight
+  int index = 0;  // of the (first) matrix that it holds, as ModelSource counts
+  int count = 1;  // matrices: all experts of a layer are one tensor
+  std::optional<Treatment> treatment = {};  // none: as the source has it
+  std::vector<float> values = {};           // of a tensor that is no weight
 
   std::size_t k() const { return dims.back(); }
   std::uint64_t size() const {
@@ -93,10 +93,24 @@ void refuse_rows_of(const std::string& name, int columns, const TensorType& type
            "multiples of " + std::to_string(type.block_size) + " for " + std::string(type.name));
 }
 
+// What becomes of a matrix, as Model has it packed.
+Treatment treatment_of(const Policy& policy, const WeightInfo& info, LayerKind kind, int layer) {
+  Treatment treatment = policy.at(kind, layer);
+  if (info.repeats == Repeats::per_expert) treatment.rank = treatment.outliers = 0;
+  if (kind == LayerKind::embeddings && treatment.format == &kF32) return {.format = &kF32};
+  return treatment;
+}
+
 class Exporter {
  public:
   Exporter(std::unique_ptr<ModelSource> source, const DeployConfig& config, PackCache* packs)
-      : path_(source->path()), hash_(source->content_hash()) {
+      : path_(source->path()),
+        hash_(packs ? packs->model_hash(*source) : source->content_hash()),
+        recipe_(to_text(config.weights)),
+        calibration_text_(needs_calibration(config) ? calibration_text(*source) : "none"),
+        original_width_(source->shape().d_ff),
+        interleaved_(
+            architecture_of_gguf(source->shape().architecture, path_.string()).interleaved_gguf) {
     if (const auto file = gguf_file(path_)) {
       file_.emplace(*file);
       gguf_.emplace(file_->bytes(), file->string());
@@ -104,31 +118,14 @@ class Exporter {
         refuse(path_.string(), "a file that was compressed before",
                "the model that it was made of");
     }
-    recipe_ = to_text(config.weights);
     if (config.smoothing.name != "none")
       recipe_ += ", smoothing " + std::string(config.smoothing.name);
-    // Before anything slow: a format that has no place is told at once.
-    const bool narrows = config.weights.at(LayerKind::gate_up).neurons > 0;
-    for (const WeightInfo& info : kWeights) {
-      const std::optional<LayerKind> kind = layer_kind(info.weight);
-      if (!kind || !info.present(source->shape())) continue;
-      for (int layer = 0; layer < source->shape().n_layers; ++layer) {
-        const Treatment& treatment = config.weights.at(*kind, layer);
-        const std::string name = tensor_name(first_name(info), layer);
-        refuse_what_has_no_tensor(name, treatment);
-        if (info.matrix && !(narrows && info.weight == Weight::ffn_down))
-          refuse_rows_of(name, info.dims(source->shape())[1], type_of(*treatment.format));
-      }
-    }
-    original_width_ = source->shape().d_ff;
-    const bool calibrated =
-        config.weights.calibrated() || needs_statistics(config.smoothing.name) || narrows;
-    calibration_text_ = calibrated ? calibration_text(*source) : "none";
+    check_policy(*source, config.weights);
     ready_ = prepare_source(std::move(source), config, packs);
     plan();
   }
 
-  ExportedModel write(const std::filesystem::path& to) const {
+  void write(std::ofstream& out) const {
     const GgufPairs pairs = metadata();
     GgufBytes head;
     head.number<std::uint32_t>(0x46554747);  // "GGUF"
@@ -136,7 +133,7 @@ class Exporter {
     head.number<std::uint64_t>(planned_.size());
     head.number<std::uint64_t>(pairs.count());
     head.bytes(std::as_bytes(std::span(pairs.text())));
-    std::uint64_t offset = 0, bits = 0, values = 0;
+    std::uint64_t offset = 0;
     for (const Planned& tensor : planned_) {
       head.string(tensor.name);
       head.number<std::uint32_t>(static_cast<std::uint32_t>(tensor.dims.size()));
@@ -145,45 +142,44 @@ class Exporter {
       head.number<std::uint32_t>(tensor.type->gguf_id);
       head.number<std::uint64_t>(offset);
       offset += padded(tensor.bytes());
-      bits += 8 * tensor.bytes();
-      values += tensor.size();
     }
     head.pad_to(padded(head.text().size()));
-
-    const std::filesystem::path part = to.string() + "." + std::to_string(getpid()) + ".part";
-    std::ofstream out(part, std::ios::binary);
     out << head.text();
     for (const Planned& tensor : planned_) {
-      std::vector<std::byte> bytes;
-      try {
-        bytes = make(tensor);
-      } catch (...) {
-        std::error_code ignored;
-        std::filesystem::remove(part, ignored);
-        throw;
-      }
-      bytes.resize(padded(bytes.size()));
+      const std::vector<std::byte> bytes = make(tensor);
       out.write(reinterpret_cast<const char*>(bytes.data()),
                 static_cast<std::streamsize>(bytes.size()));
-      if (!out) break;
+      if (!out) return;
     }
-    out.close();
-    std::error_code error;
-    if (out) std::filesystem::rename(part, to, error);
-    if (!out || error) {
-      std::filesystem::remove(part, error);
-      throw std::runtime_error(to.string() + ": cannot be written: check folder and disk space");
+  }
+
+  double bits_per_weight() const {
+    std::uint64_t bytes = 0, values = 0;
+    for (const Planned& tensor : planned_) {
+      bytes += tensor.bytes();
+      values += tensor.size();
     }
-    return {.bytes = std::filesystem::file_size(to),
-            .content_hash = open_model(to)->content_hash(),
-            .bits_per_weight = double(bits) / double(values)};
+    return 8 * double(bytes) / double(values);
   }
 
  private:
   const ModelSource& source() const { return *ready_.source; }
   const ModelShape& shape() const { return source().shape(); }
-  static std::string_view first_name(const WeightInfo& info) {
-    return info.gguf.substr(0, info.gguf.find('|'));
+
+  // Before anything slow: what has no place is told at once.
+  static void check_policy(const ModelSource& source, const Policy& policy) {
+    ModelShape shape = source.shape();
+    if (const int removed = policy.at(LayerKind::gate_up).neurons; removed > 0)
+      shape.d_ff = neurons_left(shape.d_ff, removed);
+    for (const WeightInfo& info : kWeights) {
+      const std::optional<LayerKind> kind = layer_kind(info.weight);
+      if (!kind || !info.matrix || !source.has_weight(info.weight)) continue;
+      for (int layer = 0; layer < (info.repeats == Repeats::once ? 1 : shape.n_layers); ++layer) {
+        const Treatment treatment = treatment_of(policy, info, *kind, layer);
+        refuse_what_has_no_tensor(gguf_name(info, layer), treatment);
+        refuse_rows_of(gguf_name(info, layer), info.dims(shape)[1], type_of(*treatment.format));
+      }
+    }
   }
 
   GgufPairs metadata() const {
@@ -191,8 +187,7 @@ class Exporter {
     if (gguf_) {
       const bool narrower = shape().d_ff != original_width_;
       for (const Gguf::Pair& pair : gguf_->pairs()) {
-        // What was said of the file as a whole is said of this one by its header.
-        if (pair.key == "general.alignment" || pair.key == "general.file_type") continue;
+        if (is_of_the_bytes(pair.key)) continue;
         if (narrower && pair.key == gguf_width_key(shape())) continue;
         pairs.copy(pair.bytes);
       }
@@ -200,26 +195,41 @@ class Exporter {
     } else {
       pairs = gguf_metadata(source());
     }
+    pairs.put("general.quantization_version", std::uint32_t{2});  // GGML_QNT_VERSION
     pairs.put("paretune.recipe", recipe_);
     pairs.put("paretune.source_hash", hash_);
     pairs.put("paretune.calibration", calibration_text_);
     return pairs;
   }
 
+  // Metadata that tell how the other file's tensors were written.
+  static bool is_of_the_bytes(std::string_view key) {
+    constexpr std::array<std::string_view, 6> kKeys{
+        "general.alignment",    "general.file_type",  "general.quantization_version",
+        "general.quantized_by", "general.size_label", "general.parameter_count"};
+    return key.starts_with("quantize.") || std::ranges::find(kKeys, key) != kKeys.end();
+  }
+
   void plan() {
     for (const WeightInfo& info : kWeights) {
-      if (!info.present(shape())) continue;
+      if (!source().has_weight(info.weight)) continue;
       const int count = info.repeats == Repeats::per_expert ? shape().n_experts : 1;
-      for (int i = 0; i < instances(info, shape()); i += count)
-        planned_.push_back(planned(info, i, count));
-    }
-    if (shape().tied_output) {
-      // The head gets its own tensor where it is treated otherwise than the embeddings that it is.
-      const Policy& policy = ready_.config.weights;
-      if (policy.at(LayerKind::output) != policy.at(LayerKind::embeddings))
-        planned_.push_back(planned(weight_info(Weight::output), 0, 1));
+      for (int i = 0; i < instances(info, shape()); i += count) {
+        Planned tensor = planned(info, i, count);
+        if (info.weight == Weight::output && is_embedding(tensor)) continue;
+        planned_.push_back(std::move(tensor));
+      }
     }
     plan_rope_divisors();
+  }
+
+  // Whether a tied head's bytes are those of the embeddings, which then serve as it.
+  bool is_embedding(const Planned& head) const {
+    if (!shape().tied_output || ready_.config.smoothing.name == "hadamard") return false;
+    const Planned embeddings = planned(weight_info(Weight::token_embedding), 0, 1);
+    // Methods that know the inputs know those of the head alone.
+    return head.type == embeddings.type && head.treatment == embeddings.treatment &&
+           !(head.treatment && head.treatment->calibrated());
   }
 
   void plan_rope_divisors() {
@@ -232,7 +242,7 @@ class Exporter {
       found->second.type->to_float(found->second.data, tensor.values);
     }
     if (tensor.values.empty()) return;
-    if (shape().architecture != "llama")
+    if (!gguf_ && shape().architecture != "llama")
       refuse(path_.string(), "RoPE stretched by more than one factor for " + shape().architecture,
              "that of llama, the only architecture that GGUF readers divide frequencies for");
     tensor.dims = {tensor.values.size()};
@@ -243,7 +253,7 @@ class Exporter {
   Planned planned(const WeightInfo& info, int index, int count) const {
     const int layer = index / count;
     const auto [rows, columns] = info.dims(shape());
-    Planned tensor{.name = tensor_name(first_name(info), layer),
+    Planned tensor{.name = gguf_name(info, layer),
                    .dims = {static_cast<std::uint64_t>(columns)},
                    .type = &type_called("F32"),
                    .weight = info.weight,
@@ -253,36 +263,28 @@ class Exporter {
     tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(rows));
     if (info.repeats == Repeats::per_expert)
       tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(count));
-
-    const std::string found = source().source_format(info.weight, index);
-    bool alike = true;
-    for (int i = 1; i < count; ++i)
-      alike = alike && source().source_format(info.weight, index + i) == found;
-    const TensorType& type = type_called(found);
-    if (alike && &type != tensor.type && type.gguf_id != kNotInGguf) {
-      tensor.type = &type;
-      tensor.stored = true;
-    }
     const std::optional<LayerKind> kind = layer_kind(info.weight);
-    if (!kind) return tensor;
-    const Treatment& treatment = ready_.config.weights.at(*kind, layer);
-    if (treatment.format == &kF32 && !treatment.pruner) return tensor;  // as the source has it
-    const TensorType& wanted = type_of(*treatment.format);
-    if (tensor.stored && &wanted == tensor.type && !treatment.pruner) return tensor;  // it is there
-    tensor.type = &wanted;
-    tensor.stored = false;
-    tensor.treatment = &treatment;
-    refuse_rows_of(tensor.name, columns, wanted);
+    if (!kind) return tensor;  // routers, which are never rounded
+    const Treatment treatment = treatment_of(ready_.config.weights, info, *kind, layer);
+    const std::string found = source().source_format(info.weight, index);
+    if (treatment.format != &kF32 || treatment.pruner) {
+      tensor.type = &type_of(*treatment.format);
+      const bool there = found == tensor.type->name && found != "F32" && !treatment.pruner;
+      if (!there || count > 1) tensor.treatment = treatment;
+      return tensor;
+    }
+    // As the source has it.
+    for (int i = 1; i < count; ++i)
+      if (source().source_format(info.weight, index + i) != found) return tensor;
+    if (const TensorType& type = type_called(found); type.gguf_id != kNotInGguf)
+      tensor.type = &type;
     return tensor;
   }
 
-  // The model's row that the file has at `row`: llama's files hold the rows of q and k in the order
-  // of RoPE's pairs (2i, 2i+1).
+  // The model's row that the file has at `row`: some architectures' files hold the rows of queries
+  // and keys in the order of RoPE's pairs (2i, 2i+1).
   int model_row(Weight weight, int row) const {
-    const bool turned = weight == Weight::attn_q || weight == Weight::attn_k ||
-                        weight == Weight::attn_q_bias || weight == Weight::attn_k_bias;
-    if (!turned || !architecture_of_gguf(shape().architecture, path_.string()).interleaved_gguf)
-      return row;
+    if (!interleaved_ || !is_turned(weight)) return row;
     const int i = row % shape().head_dim, half = shape().head_dim / 2;
     return row - i + (i % 2 == 0 ? i / 2 : half + i / 2);
   }
@@ -299,20 +301,23 @@ class Exporter {
     return values;
   }
 
+  // Padded to where the next tensor begins.
   std::vector<std::byte> make(const Planned& tensor) const {
-    if (!tensor.values.empty()) return bytes_of(tensor.values);
-    if (tensor.dims.size() == 1) return bytes_of(vector_of(tensor));
-    std::vector<std::byte> bytes;
-    for (int i = 0; i < tensor.count; ++i) {
-      const std::vector<std::byte> matrix = matrix_of(tensor, tensor.index + i);
-      bytes.insert(bytes.end(), matrix.begin(), matrix.end());
+    std::vector<std::byte> bytes(padded(tensor.bytes()));
+    const auto put = [&](std::span<const float> values) {
+      std::ranges::copy(std::as_bytes(values), bytes.begin());
+    };
+    if (!tensor.values.empty()) {
+      put(tensor.values);
+    } else if (tensor.dims.size() == 1) {
+      put(vector_of(tensor));
+    } else {
+      const std::size_t each = tensor.bytes() / static_cast<std::size_t>(tensor.count);
+      for (int i = 0; i < tensor.count; ++i)
+        make_matrix(tensor, tensor.index + i,
+                    std::span(bytes).subspan(static_cast<std::size_t>(i) * each, each));
     }
     return bytes;
-  }
-
-  static std::vector<std::byte> bytes_of(std::span<const float> values) {
-    const auto bytes = std::as_bytes(values);
-    return {bytes.begin(), bytes.end()};
   }
 
   std::vector<float> vector_of(const Planned& tensor) const {
@@ -320,31 +325,33 @@ class Exporter {
     source().read_rows(tensor.weight, tensor.index, 0, 1, values);
     for (std::size_t i = 0; i < values.size(); ++i)
       ordered[i] = values[static_cast<std::size_t>(model_row(tensor.weight, static_cast<int>(i)))];
+    const bool bias = tensor.name.ends_with(".bias");
+    if (!bias && ready_.config.weights.at(LayerKind::norms).format == &kBf16) {
+      for (float& v : ordered) v = bf16_to_f32(f32_to_bf16(v));  // readers want norms as F32
+    }
     return ordered;
   }
 
-  std::vector<std::byte> matrix_of(const Planned& tensor, int index) const {
+  void make_matrix(const Planned& tensor, int index, std::span<std::byte> bytes) const {
     const int rows = source().weight_shape(tensor.weight)[0];
-    const std::size_t row_bytes = tensor.row_bytes();
-    std::vector<std::byte> bytes(static_cast<std::size_t>(rows) * row_bytes);
     const auto row_of = [&](int row) {
-      return std::span(bytes).subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes);
+      return bytes.subspan(static_cast<std::size_t>(row) * tensor.row_bytes(), tensor.row_bytes());
     };
-    if (tensor.stored) {
+    const Treatment treatment = tensor.treatment.value_or(Treatment{.format = &kF32});
+    const Pruner* const pruner = treatment.pruner;
+    const std::string_view stored = source().source_format(tensor.weight, index);
+    if (stored == tensor.type->name && stored != "F32" && !pruner) {
       for (int row = 0; row < rows; ++row)
         std::ranges::copy(source().stored_row(tensor.weight, index, model_row(tensor.weight, row)),
                           row_of(row).begin());
-      return bytes;
+      return;
     }
+    const WeightFormat& format = *treatment.format;
     const std::optional<InputSite> site = input_site(tensor.weight);
     std::optional<InputStatistics> statistics;
     if (ready_.calibration && site && tensor.treatment)
       statistics = ready_.calibration->statistics(*site, index);
     const InputStatistics* const known = statistics ? &*statistics : nullptr;
-    const Treatment plain;
-    const Treatment& treatment = tensor.treatment ? *tensor.treatment : plain;
-    const WeightFormat& format = tensor.treatment ? *treatment.format : kF32;
-    const Pruner* const pruner = treatment.pruner;
     const bool method = applies(*treatment.quantizer, format);
     const auto quantizer = method          ? treatment.quantizer->make(format, known)
                            : format.encode ? make_round_to_nearest(format, nullptr)
@@ -390,24 +397,24 @@ class Exporter {
       });
     });
     if (error) std::rethrow_exception(error);
+    if (!method || treatment.quantizer == &kQuantizers[0] || pruner) return;
 
-    if (!method || treatment.quantizer == &kQuantizers[0] || pruner) return bytes;
+    // Each matrix by itself, where the packer looks at all that share a product.
     RoundingCheck check(format, known ? known->mean_squares : std::span<const float>());
     std::vector<float> rounded(tensor.k());
-    for (int i = 0; i < kCheckedRows; ++i) {
-      const int row = rows * i / kCheckedRows;
+    for (int row = 0; row < rows; row += std::max(1, rows / (16 * kCheckedRows))) {
       tensor.type->to_float(row_of(row), rounded);
       check.add(read(tensor, index, row, 1), rounded);
     }
-    check.pass(tensor.name, *treatment.quantizer);
-    return bytes;
+    check.pass(matrix_name(weight_info(tensor.weight), index, shape()), *treatment.quantizer);
   }
 
   std::filesystem::path path_;
   std::string hash_, recipe_, calibration_text_;
+  int original_width_;
+  bool interleaved_;                // see model_row
   std::optional<MappedFile> file_;  // of a GGUF file,
   std::optional<Gguf> gguf_;        // whose metadata are kept
-  int original_width_ = 0;
   PreparedSource ready_;
   std::vector<Planned> planned_;
   std::unique_ptr<ThreadPool> pool_ = std::make_unique<ThreadPool>(this_machine().physical_cores);
@@ -420,7 +427,13 @@ ExportedModel export_gguf(std::unique_ptr<ModelSource> source, const DeployConfi
   if (source->as_packed())
     refuse(source->path().string(), "a packed file", "the model that it was made of");
   check_config(config, {this_machine(), source->shape()});
-  return Exporter(std::move(source), config, packs).write(to);
+  PartFile file(to);
+  const Exporter exporter(std::move(source), config, packs);
+  exporter.write(file.stream());
+  file.finish();
+  return {.bytes = std::filesystem::file_size(to),
+          .content_hash = open_model(to)->content_hash(),
+          .bits_per_weight = exporter.bits_per_weight()};
 }
 
 }  // namespace paretune

@@ -19,6 +19,7 @@ std::optional<float> linear_factor(const ModelShape& shape) {
   if (!(first > 0)) return std::nullopt;
   double factor = 1.0 / double(first);
   if (std::fabs(factor - std::round(factor)) < 1e-6 * factor) factor = std::round(factor);
+  factor = static_cast<float>(factor);  // as the file holds it
   const RopeScaling scaling{.kind = RopeScaling::Kind::linear, .factor = factor};
   if (factor < 1 || rope_inverse_frequencies(shape.head_dim, shape.rope_theta, scaling, "RoPE") !=
                         shape.rope_inverse_frequencies)
@@ -51,23 +52,28 @@ void put_shape(GgufPairs& pairs, const ModelShape& shape, const std::string& whe
   if (shape.n_experts == 0) return;
   if (!shape.renormalized_experts)
     refuse(where, "experts whose weights do not add up to 1",
-           "models that renormalize them: GGUF has no key for others");
+           "models that renormalize them: readers of GGUF do, whatever its keys say");
   put_size("expert_count", shape.n_experts);
   put_size("expert_used_count", shape.n_experts_used);
   // Old readers want it whatever the experts.
   if (shape.architecture != "llama") put_size("feed_forward_length", shape.d_ff);
 }
 
-void put_tokenizer(GgufPairs& pairs, const TokenizerData& data) {
+void put_tokenizer(GgufPairs& pairs, const TokenizerData& data, const std::string& where) {
   const bool pieces = data.kind == TokenizerData::Kind::sentencepiece;
   pairs.put("tokenizer.ggml.model", pieces ? "llama" : "gpt2");
   if (!data.pre_tokenizer.empty()) pairs.put("tokenizer.ggml.pre", data.pre_tokenizer);
   pairs.put("tokenizer.ggml.tokens", data.tokens);
   pairs.put("tokenizer.ggml.token_type", data.token_types);
   if (pieces) {
-    pairs.put("tokenizer.ggml.scores", data.scores.empty() ? scores_of_merges(data) : data.scores);
-    if (data.scores.empty()) pairs.put(kGgufMergesKey, data.merges);
+    pairs.put("tokenizer.ggml.scores", scores_of_merges(data));
+    pairs.put(kGgufMergesKey, data.merges);
   } else {
+    if (data.ignore_merges != takes_whole_words(data.pre_tokenizer))
+      refuse(where,
+             std::string("ignore_merges ") + (data.ignore_merges ? "true" : "false") +
+                 " with the pre-tokenizer " + in_double_quotes(data.pre_tokenizer),
+             "what GGUF's readers take it for by that name");
     pairs.put("tokenizer.ggml.merges", data.merges);
   }
   const auto put_id = [&](const char* key, int id) {
@@ -115,7 +121,7 @@ std::vector<float> rope_divisors(const ModelShape& shape) {
 std::vector<float> scores_of_merges(const TokenizerData& data) {
   std::unordered_map<std::string_view, std::size_t> ids;
   for (std::size_t id = 0; id < data.tokens.size(); ++id) ids.emplace(data.tokens[id], id);
-  std::vector<float> scores(data.tokens.size(), 0.0f);
+  std::vector<float> scores(data.tokens.size(), -1 - static_cast<float>(data.merges.size()));
   for (std::size_t rank = data.merges.size(); rank-- > 0;) {
     std::string made = data.merges[rank];
     made.erase(made.find(' '), 1);
@@ -129,7 +135,7 @@ GgufPairs gguf_metadata(const ModelSource& source) {
   const std::string where = source.path().string();
   GgufPairs pairs;
   put_shape(pairs, source.shape(), where);
-  put_tokenizer(pairs, source.tokenizer());
+  put_tokenizer(pairs, source.tokenizer(), where);
   if (source.chat_template()) pairs.put("tokenizer.chat_template", *source.chat_template());
   return pairs;
 }

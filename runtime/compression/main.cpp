@@ -111,7 +111,10 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  if (out.empty() || (deploy.empty() ? model.empty() || weights.empty() : !weights.empty())) {
+  // A deployment says all of it itself.
+  const bool whole = deploy.empty() ? !model.empty() && !weights.empty()
+                                    : weights.empty() && texts.empty() && smoothing == "none";
+  if (out.empty() || !whole) {
     std::fputs(kUsage, stderr);
     return 2;
   }

@@ -1,6 +1,5 @@
 #include "runtime/compression/packed_export.h"
 
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <fstream>
@@ -9,9 +8,11 @@
 #include "kernels/matmul.h"
 #include "runtime/compression/calibration.h"
 #include "runtime/compression/calibration_texts.h"
+#include "runtime/compression/part_file.h"
 #include "runtime/deployment.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/pack_cache.h"
+#include "runtime/engine/prepared_source.h"
 #include "runtime/model/packed_model.h"
 
 namespace paretune {
@@ -23,17 +24,10 @@ constexpr std::uint64_t kMatrixAlignment = 64, kHead = 4096;
 class Writer final : public PackStore {
  public:
   Writer(const std::filesystem::path& to, PackCache* packs)
-      : to_(to),
-        part_(to.string() + "." + std::to_string(getpid()) + ".part"),
-        packs_(packs),
-        out_(part_, std::ios::binary) {
+      : file_(to), packs_(packs), out_(file_.stream()) {
     std::string head(kHead, '\0');
     head.replace(0, sizeof kPackedMagic - 1, kPackedMagic);
     out_ << head;
-  }
-  ~Writer() override {
-    std::error_code ignored;
-    if (!written_) std::filesystem::remove(part_, ignored);
   }
 
   std::size_t least_bytes(bool) const override { return 0; }
@@ -70,12 +64,7 @@ class Writer final : public PackStore {
     const std::uint64_t trailer[3] = {at_, json.size(), XXH3_64bits(json.data(), json.size())};
     out_ << json;
     out_.write(reinterpret_cast<const char*>(trailer), sizeof trailer);
-    out_.close();
-    std::error_code error;
-    if (out_) std::filesystem::rename(part_, to_, error);
-    if (!out_ || error)
-      throw std::runtime_error(to_.string() + ": cannot be written: check folder and disk space");
-    written_ = true;
+    file_.finish();
   }
 
  private:
@@ -83,12 +72,11 @@ class Writer final : public PackStore {
     if (!matrices_.contains(key)) matrices_[key] = payload(bytes);
   }
 
-  std::filesystem::path to_, part_;
+  PartFile file_;
   PackCache* packs_;
-  std::ofstream out_;
+  std::ofstream& out_;
   std::uint64_t at_ = kHead;
   std::map<std::string, PackedIndex::Place> matrices_;
-  bool written_ = false;
 };
 
 PackedIndex::Place add_vector(Writer& writer, const ModelSource& source, Weight weight, int i) {
@@ -136,14 +124,14 @@ ExportedModel export_packed(std::unique_ptr<ModelSource> source, const DeployCon
     throw std::runtime_error(source->path().string() +
                              ": found a packed file, allowed: the model that it was made of");
   Writer writer(to, packs);
-  const bool calibrated = config.weights.calibrated() || needs_statistics(config.smoothing.name);
-  PackedIndex index{.kernels_version = kKernelsVersion,
-                    .recipe = {.weights = to_text(config.weights),
-                               .smoothing = std::string(config.smoothing.name),
-                               .calibration = calibrated ? calibration_text(*source) : "none",
-                               .source_hash = writer.model_hash(*source)},
-                    .tokenizer = source->tokenizer(),
-                    .chat_template = source->chat_template()};
+  PackedIndex index{
+      .kernels_version = kKernelsVersion,
+      .recipe = {.weights = to_text(config.weights),
+                 .smoothing = std::string(config.smoothing.name),
+                 .calibration = needs_calibration(config) ? calibration_text(*source) : "none",
+                 .source_hash = writer.model_hash(*source)},
+      .tokenizer = source->tokenizer(),
+      .chat_template = source->chat_template()};
   const LoadedModel loaded = load_model(std::move(source), config, {}, packs, &writer);
   index.model_key = index.recipe.source_hash + loaded.source->variant();
   index.shape = loaded.source->shape();

@@ -10,6 +10,10 @@
 
 namespace paretune {
 
+bool needs_calibration(const DeployConfig& config) {
+  return config.weights.calibrated() || needs_statistics(config.smoothing.name);
+}
+
 void drop_neurons(Policy& policy) {
   policy.rewrite([](Treatment treatment) {
     treatment.neurons = 0;
@@ -28,7 +32,7 @@ PreparedSource prepare_source(std::unique_ptr<ModelSource> source, DeployConfig 
   if (prunes_gradually(config.weights))
     source = gradually_pruned(std::move(source), config.weights, packs);
   std::optional<Calibration> calibration;
-  if (config.weights.calibrated() || needs_statistics(config.smoothing.name)) {
+  if (needs_calibration(config)) {
     calibration = calibrate(*source, packs);
     source = smooth(std::move(source), config.smoothing.name, config.weights, *calibration);
     source = propagate_errors(std::move(source), config.weights, *calibration, packs);

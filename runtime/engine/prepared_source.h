@@ -24,6 +24,9 @@ struct PreparedSource {
 PreparedSource prepare_source(std::unique_ptr<ModelSource> source, DeployConfig config,
                               PackCache* packs);
 
+// Whether its methods want to know the inputs of matrices.
+bool needs_calibration(const DeployConfig& config);
+
 // The same policy for a model whose neurons are gone.
 void drop_neurons(Policy& policy);
 

@@ -324,7 +324,7 @@ void WeightPacker::check(const Job& job) const {
     }
   }
   const auto [weight, index] = job.runs[0].part;
-  check.pass(tensor_name(weight_info(weight).gguf, index), *job.treatment.quantizer);
+  check.pass(matrix_name(weight_info(weight), index, source_.shape()), *job.treatment.quantizer);
 }
 
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {

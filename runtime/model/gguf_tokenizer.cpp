@@ -54,6 +54,10 @@ std::vector<float> read_scores(const Gguf& gguf) {
 
 }  // namespace
 
+bool takes_whole_words(std::string_view pre_tokenizer) {
+  return std::ranges::find(kLlama3Names, pre_tokenizer) != kLlama3Names.end();
+}
+
 TokenizerData read_gguf_tokenizer(const Gguf& gguf) {
   TokenizerData data;
   data.kind = read_kind(gguf);
@@ -77,7 +81,7 @@ TokenizerData read_gguf_tokenizer(const Gguf& gguf) {
     }
   } else {
     if (const auto* merges = gguf.find_strings("tokenizer.ggml.merges")) data.merges = *merges;
-    const bool llama3 = std::ranges::find(kLlama3Names, data.pre_tokenizer) != kLlama3Names.end();
+    const bool llama3 = takes_whole_words(data.pre_tokenizer);
     data.ignore_merges = llama3;
     data.add_bos = llama3;
   }

@@ -11,11 +11,6 @@
 namespace paretune {
 namespace {
 
-bool rotated(Weight weight) {
-  return weight == Weight::attn_q || weight == Weight::attn_k || weight == Weight::attn_q_bias ||
-         weight == Weight::attn_k_bias;
-}
-
 // Where an interleaved file keeps half-split row (or bias) number row: pair (i, i + head_dim/2)
 // lies at (2i, 2i+1).
 int interleaved_index(int row, int head_dim) {
@@ -67,7 +62,7 @@ void StoredModel::read_rows(Weight weight, int layer, int row_begin, int row_end
     return;
   }
 
-  if (!contents_.interleaved_qk || !rotated(weight)) {
+  if (!contents_.interleaved_qk || !is_turned(weight)) {
     tensor.type->to_float(row_data(row_begin, row_end - row_begin), out);
   } else if (weight_info(weight).matrix) {
     for (int row = row_begin; row < row_end; ++row) {
@@ -86,7 +81,7 @@ std::span<const std::byte> StoredModel::stored_row(Weight weight, int layer, int
   const StoredWeight& tensor = stored(weight, layer);
   const auto [rows, columns] = weight_shape(weight);
   assert(0 <= row && row < rows && weight_info(weight).matrix);
-  if (contents_.interleaved_qk && rotated(weight)) row = interleaved_index(row, shape().head_dim);
+  if (contents_.interleaved_qk && is_turned(weight)) row = interleaved_index(row, shape().head_dim);
   const std::size_t row_bytes =
       static_cast<std::size_t>(columns / tensor.type->block_size) * tensor.type->block_bytes;
   return tensor.data.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes);

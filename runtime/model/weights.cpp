@@ -27,4 +27,14 @@ std::string tensor_name(std::string_view pattern, int layer, int expert) {
   return name;
 }
 
+std::string gguf_name(const WeightInfo& info, int layer) {
+  return tensor_name(info.gguf.substr(0, info.gguf.find('|')), layer);
+}
+
+std::string matrix_name(const WeightInfo& info, int index, const ModelShape& shape) {
+  if (info.repeats != Repeats::per_expert) return gguf_name(info, index);
+  return gguf_name(info, index / shape.n_experts) + ", expert " +
+         std::to_string(index % shape.n_experts);
+}
+
 }  // namespace paretune

@@ -165,7 +165,18 @@ constexpr int instances(const WeightInfo& info, const ModelShape& s) {
   return 1;
 }
 
+// Queries and keys, whose rows RoPE turns in pairs.
+constexpr bool is_turned(Weight weight) {
+  return weight == Weight::attn_q || weight == Weight::attn_k || weight == Weight::attn_q_bias ||
+         weight == Weight::attn_k_bias;
+}
+
 // "blk.#.ffn_up.@.weight", 3, 7 -> "blk.3.ffn_up.7.weight"
 std::string tensor_name(std::string_view pattern, int layer, int expert = 0);
+
+// Of a GGUF file: the first name that the tensor may have.
+std::string gguf_name(const WeightInfo& info, int layer);
+// Of instance `index` for messages: "blk.3.ffn_up_exps.weight, expert 7".
+std::string matrix_name(const WeightInfo& info, int index, const ModelShape& shape);
 
 }  // namespace paretune
