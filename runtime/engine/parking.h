@@ -1,9 +1,10 @@
 // A number that threads wait on until it changes: they spin for some microseconds, then park on a
 // futex, so that a neighbour who takes a core costs one wake-up and not a time slice.
 //
-// Not std::atomic's wait: a wake-up that gets lost there is lost for good. One did, under a kernel
-// of 2025 with two threads parked at barriers one after the other, and a server would have hung.
-// Here parked threads look again by themselves, soon at first.
+// Not std::atomic's wait, where a wake-up that gets lost is lost for good. One did (libstdc++ 12,
+// Linux 6.18, cause not found): both threads of a model slept at barriers, one of them at a barrier
+// that was open, until a debugger interrupted the system call. Here whoever is parked looks again
+// by himself, soon at first.
 #pragma once
 
 #include <atomic>
