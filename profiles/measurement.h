@@ -67,7 +67,9 @@ struct Speed {
   double usd_per_million_output_tokens = 0;  // at at_max_rate; where max_rate is 0, at at_workload
   Estimate cost;      // the same with its interval, from the spread of output tokens/s
   double load_s = 0;  // open, pack, first token
-  std::uint64_t peak_memory_bytes = 0;  // resident, of the whole process that ran the trial
+  // Resident, beyond what the trial's process was born with; what the cache has yet to take counts
+  // as well where prefixes stay in it until it is full.
+  std::uint64_t peak_memory_bytes = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;
   // Of the canary (canary.h), the smaller of before and after the runs: an interruption that passes

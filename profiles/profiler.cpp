@@ -281,7 +281,7 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
     m.speed.load_s = load_s;
     // What serving needed beyond what the process was born with.
     const std::uint64_t peak = peak_memory_bytes();
-    m.speed.peak_memory_bytes = peak - std::min(peak, resident_before);
+    m.speed.peak_memory_bytes += peak - std::min(peak, resident_before);
     m.speed.canary_s = std::min(before_s, Canary(target_.machine.cores).seconds(clock_));
     m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
                               : measure_quality(model, config, plan_, reference_);

@@ -16,11 +16,15 @@ constexpr double kOwnLoad = 0.7;
 
 // Where no load keeps the SLO surely, the cost axis reads `fallback`.
 void settle(Speed& speed, const LoadRun* best, const LoadRun& fallback, const LoadedModel& model,
-            const Engine& engine) {
+            const Engine& engine, const DeployConfig& config) {
   speed.at_max_rate = best ? *best : fallback;
   speed.max_rate = best ? best->request_rate : 0;
   speed.weight_bytes = model.model->weight_bytes();
-  speed.kv_bytes = engine.stats().kv_bytes;
+  const EngineStats stats = engine.stats();
+  speed.kv_bytes = stats.kv_bytes;
+  // Prefixes stay until the cache is full, which takes longer than a trial.
+  if (config.prefix_caching && stats.kv_capacity_bytes > stats.kv_bytes)
+    speed.peak_memory_bytes = stats.kv_capacity_bytes - stats.kv_bytes;
 }
 
 }  // namespace
@@ -82,7 +86,7 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
           tried.emplace_back(run({.rate = kOwnLoad * (highest > 0 ? highest : ceiling)}, false));
     }
   }
-  settle(speed, bracket().best, speed.at_workload, model, *engine);
+  settle(speed, bracket().best, speed.at_workload, model, *engine, config);
   return speed;
 }
 
@@ -108,7 +112,7 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
   const std::optional<LoadLevel> own = own_load ? workload_level(workload) : std::nullopt;
   speed.at_workload = own ? run(*own) : speed.rate_search.front();
   const LoadRun& at_level = speed.rate_search.front();
-  settle(speed, at_level.meets_slo ? &at_level : nullptr, at_level, model, *engine);
+  settle(speed, at_level.meets_slo ? &at_level : nullptr, at_level, model, *engine, config);
   return speed;
 }
 

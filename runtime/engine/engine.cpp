@@ -121,6 +121,7 @@ EngineStats Engine::stats() const {
   stats.waiting = static_cast<int>(s.waiting.size());
   stats.kv_cache_usage = 1 - static_cast<double>(s.kv.available()) / s.kv.pages();
   stats.kv_bytes = s.kv.allocated_bytes();
+  stats.kv_capacity_bytes = s.kv.capacity_bytes();
   return stats;
 }
 

@@ -25,7 +25,8 @@ struct EngineStats {
   std::uint64_t prefix_cache_queries = 0;  // prompt tokens looked up
   std::uint64_t prefix_cache_hits = 0;     // of those, found
   std::uint64_t generated_tokens = 0;
-  std::size_t kv_bytes = 0;  // allocated for the cache
+  std::size_t kv_bytes = 0;           // allocated for the cache
+  std::size_t kv_capacity_bytes = 0;  // of all its pages
 };
 
 class Engine {

@@ -31,6 +31,7 @@ class KvPool {
   int pages_for(int tokens) const { return (tokens + page_tokens_ - 1) / page_tokens_; }
   int available() const { return available_; }  // pages that allocate() can still give
   std::size_t allocated_bytes() const { return allocated_bytes_; }  // of pages ever given
+  std::size_t capacity_bytes() const { return pages_.size() * page_bytes_; }
 
   // A page of one's own, evicting a cached prefix if need be. available() must be > 0.
   PageId allocate();

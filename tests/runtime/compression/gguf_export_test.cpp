@@ -11,9 +11,9 @@
 #include "runtime/model/exact_repack.h"
 #include "runtime/model/tensor_types.h"
 #include "tests/runtime/engine/demo_model.h"
+#include "tests/runtime/model/float8_folder.h"
 #include "tests/runtime/model/same_model.h"
 #include "tests/runtime/model/synthetic_model.h"
-#include "tests/runtime/model/tiny_folder.h"
 #include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
@@ -105,6 +105,21 @@ TEST_F(GgufExport, HoldsWhatNeedsNoRounding) {
   write(kDemo, "all=bf16", to("m.gguf"));
   expect_same_model(*open_model(to("m.gguf")), *open_model(kDemo));
   EXPECT_LE(std::filesystem::file_size(to("m.gguf")), std::filesystem::file_size(kDemo) + 1000);
+}
+
+TEST_F(GgufExport, HoldsWhatGgufHasNoTypeForAsF32) {
+  const Float8Folder folder("_scale_inv", {2, 3}, {1, 2, 3, 4, 5, 6});
+  const auto source = folder.open();
+  write(folder.folder.path(), "all=f32", to("m.gguf"));
+  expect_same_model(*open_model(to("m.gguf")), *source);
+}
+
+TEST_F(GgufExport, HoldsBiasesOfTurnedRows) {
+  ModelShape shape = tiny_shape();
+  shape.qkv_bias = true;
+  const auto file = folder_.write("tiny.gguf", tiny_gguf(shape).build());
+  write(file, "all=f32", to("m.gguf"));
+  expect_same_model(*open_model(to("m.gguf")), *open_model(file));
 }
 
 // RoPE's divisors and the metadata of a GGUF file stay, but for its alignment.
