@@ -120,7 +120,9 @@ ConstrainedPick pick_by(const Study& study, std::span<const Requirement> require
                         const Preference& preference, bool own_limits) {
   const auto best_without = [&](const Requirement* left_out, bool limits) {
     return best_of(study, preference, [&](const Trial& trial) {
-      if (limits && !trial.feasible) return false;
+      const GateResult* const gate = gate_of(study, trial.id);
+      if (limits && (!trial.feasible || (gate && gate->verdict == GateVerdict::failed)))
+        return false;
       return std::ranges::all_of(
           requirements, [&](const Requirement& r) { return &r == left_out || holds(r, trial); });
     });
@@ -161,10 +163,9 @@ std::string pick_text(const Study& study, std::span<const Requirement> requireme
     }
     return text;
   }
-  const auto gate = std::ranges::find(study.gates, trial.id, &GateTrial::trial);
+  const GateResult* const gate = gate_of(study, trial.id);
   text += "  quality gate: " +
-          (gate == study.gates.end() ? std::string("not tested on fresh questions")
-                                     : std::string(verdict_name(gate->result.verdict))) +
+          (gate ? std::string(verdict_name(gate->verdict)) : "not tested on fresh questions") +
           "\n";
   const double now = trial.objectives.*preference.objective;
   text += "what each costs, in " + std::string(preference.title) + ":\n";
@@ -184,8 +185,7 @@ Study recommending(Study study, int trial, std::span<const Requirement> requirem
   std::string reason = "the best by " + std::string(preference.name);
   for (const Requirement& r : requirements)
     reason += (&r == requirements.data() ? " with " : " and ") + r.text;
-  const Trial* const before = study.find_pick("recommended");
-  if (!before || before->id != trial) {
+  if (!study.verification.done || study.verification.trial != trial) {
     study.verification = {};
     study.verification.verdict = "not verified: picked from what was measured, without measuring";
   }

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
+#include <span>
 
 #include "optimizer/front_volume.h"
 #include "optimizer/intervals.h"
@@ -75,6 +78,35 @@ double distance(const Trial& trial) {
   return sum;
 }
 
+bool fails_gate(const Study& study, int id) {
+  const GateResult* const gate = gate_of(study, id);
+  return gate && gate->verdict == GateVerdict::failed;
+}
+
+// sound: of the front, by cost, what the gate did not refuse.
+std::optional<Pick> recommended(const Study& study, std::span<const int> sound) {
+  const auto pick = [](int id, std::string reason) {
+    return Pick{"recommended", id, std::move(reason)};
+  };
+  const Verification& v = study.verification;
+  if (v.done) {
+    const bool cheapest = !sound.empty() && v.trial == sound.front();
+    return pick(v.trial, !v.held()      ? "launched last, and it did not hold: " + v.verdict
+                         : cheapest     ? "the cheapest that meets every limit"
+                         : v.trial == 0 ? "nothing cheaper held up when it was measured again"
+                                        : "the cheapest that held up when it was measured again");
+  }
+  if (study.gates.empty() && !sound.empty())
+    return pick(sound.front(), "the cheapest that meets every limit; not tested further");
+  for (const int id : sound) {
+    const GateResult* const gate = gate_of(study, id);
+    if (gate && gate->verdict == GateVerdict::passed)
+      return pick(id, "the cheapest that passed the quality gate; not launched again");
+  }
+  if (trial_of(study, 0).feasible) return pick(0, "nothing cheaper passed the quality gate");
+  return std::nullopt;
+}
+
 }  // namespace
 
 void judge_trial(Trial& trial, const Workload& workload) {
@@ -132,11 +164,14 @@ std::optional<Scores> search_scores(const Trial& trial) {
                 std::log(trial.objectives.kl_divergence + 1e-6) + penalty};
 }
 
-std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended) {
+std::vector<Pick> make_picks(const Study& study) {
   std::vector<Pick> picks;
   if (study.front.empty()) return picks;
+  std::vector<int> sound;  // of the front, by cost
+  std::ranges::copy_if(study.front, std::back_inserter(sound),
+                       [&](int id) { return !fails_gate(study, id); });
   const auto least = [&](auto value) {
-    return *std::ranges::min_element(study.front, {},
+    return *std::ranges::min_element(sound, {},
                                      [&](int id) { return value(trial_of(study, id).objectives); });
   };
   const auto cost = [](const Objectives& o) {
@@ -149,21 +184,18 @@ std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended)
     return std::tuple(o.kl_divergence, o.usd_per_million_output_tokens);
   };
   std::vector<Scores> logs;
-  for (const int id : study.front) logs.push_back(*search_scores(trial_of(study, id)));
+  for (const int id : sound) logs.push_back(*search_scores(trial_of(study, id)));
 
-  const int cheapest = least(cost);
   if (study.feasible) {
-    const int chosen = recommended.value_or(cheapest);
-    picks.push_back({"recommended", chosen,
-                     chosen == cheapest ? "the cheapest that meets every limit"
-                     : chosen == 0      ? "nothing cheaper held up when it was measured again"
-                                        : "the cheapest that held up when it was measured again"});
-    picks.push_back({"cheapest", cheapest, "the lowest cost of those that meet every limit"});
-    picks.push_back({"fastest", least(latency), "the lowest " + study.latency_objective});
-    picks.push_back(
-        {"best_quality", least(loss), "the lowest KL divergence, the cheapest of equals"});
-    picks.push_back(
-        {"knee", study.front[knee_point(logs)], "nearest to the best of all three axes at once"});
+    if (std::optional<Pick> pick = recommended(study, sound)) picks.push_back(std::move(*pick));
+    if (!sound.empty()) {
+      picks.push_back({"cheapest", least(cost), "the lowest cost of those that meet every limit"});
+      picks.push_back({"fastest", least(latency), "the lowest " + study.latency_objective});
+      picks.push_back(
+          {"best_quality", least(loss), "the lowest KL divergence, the cheapest of equals"});
+      picks.push_back(
+          {"knee", sound[knee_point(logs)], "nearest to the best of all three axes at once"});
+    }
   } else {
     // Nothing meets the limits: the nearest, by the sum of the logarithms of all excesses.
     const Trial* nearest = nullptr;

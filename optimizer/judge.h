@@ -44,8 +44,10 @@ std::optional<Scores> search_scores(const Trial& trial);
 // and effects from study.trials.
 void conclude(Study& study);
 
-// Named picks among the front's trials, "default" always among them. recommended: the id that
-// verification settled on, or the cheapest.
-std::vector<Pick> make_picks(const Study& study, std::optional<int> recommended = std::nullopt);
+// Named picks, "default" always among them; of the others none that the quality gate refused.
+// "recommended": what held when it was verified, else what was launched last, else, before any
+// test, the cheapest of the front; once tests have begun, only what passed, or the default if it
+// meets the limits. There may be none.
+std::vector<Pick> make_picks(const Study& study);
 
 }  // namespace paretune

@@ -20,6 +20,11 @@ const Trial& trial_of(const Study& study, int id) {
   return study.trials[static_cast<std::size_t>(id)];
 }
 
+const GateResult* gate_of(const Study& study, int id) {
+  const auto gate = std::ranges::find(study.gates, id, &GateTrial::trial);
+  return gate == study.gates.end() ? nullptr : &gate->result;
+}
+
 constexpr double kTelling = 0.5;  // a larger bound says nothing
 
 std::string regret_text(const Study& study) {

@@ -59,8 +59,8 @@ struct Pick {
   std::string reason;  // one plain sentence
 };
 
-// The recommended config launched as emitted and measured again on traffic that the search never
-// saw.
+// Configs launched as they would be emitted and measured again on traffic that the search never
+// saw, until one holds.
 struct VerifiedMetric {
   std::string name;  // with unit
   double promised = 0;
@@ -74,15 +74,18 @@ struct GateTrial {
 };
 struct Verification {
   bool done = false;
+  int trial = 0;  // if done, the one that was launched last: whose numbers these are
   std::uint64_t seed = 0;
-  Measurement measurement;          // of the recommended config
+  Measurement measurement;
   Measurement default_measurement;  // of the default, interleaved with it on the same traffic
   std::vector<VerifiedMetric> metrics;
   bool meets_slo = false;
   bool not_worse_than_default = false;  // by a one-sided test at 5 %
-  // Cost of the recommended config over the default's, in pairs; 90 % interval. 0: not compared.
+  // Cost of the launched config over the default's, in pairs; 90 % interval. 0: not compared.
   Estimate cost_ratio;
   std::string verdict;  // plain words
+
+  bool held() const { return done && meets_slo && not_worse_than_default; }
 };
 
 struct SpaceSize {
@@ -198,6 +201,9 @@ struct Study {
 std::string latency_objective_name(const Workload& workload);
 
 const Trial& trial_of(const Study& study, int id);  // one of its trials
+
+// What the quality gate found of a trial; nullptr: it was not tested.
+const GateResult* gate_of(const Study& study, int id);
 
 // What its regret says, as a sentence; "": it has none.
 std::string regret_text(const Study& study);

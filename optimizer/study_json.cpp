@@ -15,7 +15,6 @@ namespace {
 // The parts of a study that are stored in another shape.
 struct StoredStudy {
   std::string workload_file;  // as typed
-  std::optional<int> recommended;
   Study study;
   RunOptions options;
 };
@@ -159,9 +158,10 @@ static void fields(Is<CertifiedGap> auto& s, auto&& visit) {
 }
 
 static void fields(Is<Verification> auto& s, auto&& visit) {
-  auto& [done, seed, measurement, default_measurement, metrics, meets_slo, not_worse_than_default,
-         cost_ratio, verdict] = s;
-  visit("done", done), visit("seed", seed), visit("measurement", measurement);
+  auto& [done, trial, seed, measurement, default_measurement, metrics, meets_slo,
+         not_worse_than_default, cost_ratio, verdict] = s;
+  visit("done", done), visit("trial", trial), visit("seed", seed),
+      visit("measurement", measurement);
   visit("default_measurement", default_measurement), visit("metrics", metrics);
   visit("meets_slo", meets_slo), visit("not_worse_than_default", not_worse_than_default);
   visit("cost_ratio", cost_ratio), visit("verdict", verdict);
@@ -199,8 +199,8 @@ static void fields(Is<RunOptions> auto& s, auto&& visit) {
 namespace {
 
 void fields(Is<StoredStudy> auto& s, auto&& visit) {
-  auto& [workload_file, recommended, study, options] = s;
-  visit("workload_file", workload_file), visit("recommended", recommended);
+  auto& [workload_file, study, options] = s;
+  visit("workload_file", workload_file);
   visit("study", study), visit("options", options);
 }
 
@@ -223,12 +223,8 @@ std::string writer(std::string_view text) {
 }  // namespace
 
 std::string study_json(const Study& study, const RunOptions& options) {
-  StoredStudy stored{.workload_file = study.workload.file.string(),
-                     .recommended = std::nullopt,
-                     .study = study,
-                     .options = options};
-  const auto recommended = std::ranges::find(study.picks, "recommended", &Pick::name);
-  if (recommended != study.picks.end()) stored.recommended = recommended->trial;
+  StoredStudy stored{
+      .workload_file = study.workload.file.string(), .study = study, .options = options};
   return fields_text(stored);
 }
 
@@ -268,15 +264,16 @@ StudyRecord parse_study(std::string_view text, std::span<const std::string> tria
     }
     study.trials.push_back(std::move(trial));
   }
-  if (study.trials.empty()) return record;
-  conclude(study);
-  if (stored.recommended) {
-    if (*stored.recommended >= static_cast<int>(study.trials.size()))
-      throw std::runtime_error(place + ": $.recommended: found " +
-                               std::to_string(*stored.recommended) + ", allowed: below " +
-                               std::to_string(study.trials.size()));
-    study.picks = make_picks(study, *stored.recommended);
-  }
+  const int trials_kept = static_cast<int>(study.trials.size());
+  const auto check_id = [&](const std::string& key, int id) {
+    if (id >= trials_kept)
+      throw std::runtime_error(place + ": $.study." + key + ": found " + std::to_string(id) +
+                               ", allowed: below " + std::to_string(trials_kept));
+  };
+  if (study.verification.done) check_id("verification.trial", study.verification.trial);
+  for (std::size_t i = 0; i < study.gates.size(); ++i)
+    check_id("gates[" + std::to_string(i) + "].trial", study.gates[i].trial);
+  if (!study.trials.empty()) conclude(study);
   return record;
 }
 

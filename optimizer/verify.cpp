@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -222,9 +221,8 @@ std::string percent(double ratio) {
   return std::to_string(static_cast<int>(std::lround(100 * std::abs(ratio)))) + " %";
 }
 
-}  // namespace
-
-void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
+// Fills study.gates and study.verification.
+void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
             double deadline, TuneObserver& observer, const std::atomic<bool>& stop) {
   Verifier verifier(study, rated, profiler, clock, timeout_s, deadline, stop);
   Verification& out = study.verification;
@@ -244,40 +242,28 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   int launched = 0;
   out.verdict = "no config passes the quality gate";
 
-  // What is proven to be good comes first, then the default, then what is neither proven nor
-  // refuted.
-  std::vector<int> unproven;
-  std::map<int, GateResult> gates;
-  std::size_t tested = 0;
-  while (tested < candidates.size() || !unproven.empty()) {
-    const bool proven_only = tested < candidates.size();
-    const int id = proven_only ? candidates[tested++] : unproven.front();
+  for (const int id : candidates) {
     const Trial& candidate = trial_of(study, id);
-    if (!proven_only) unproven.erase(unproven.begin());
     if (launched >= kCandidates && id != 0) continue;
-    if (proven_only) {
-      observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
-      const double gate_begin = clock.now();
-      const std::optional<GateResult> gate =
-          profiler.gate(candidate.config, margins, candidate.measurement.quality.kl_p999, gate_s);
-      gate_s = std::max(0.0, gate_s - (clock.now() - gate_begin));
-      if (!gate) {
-        out.verdict = "not verified: interrupted";
-        return;
-      }
-      study.gates.push_back({id, *gate});
-      gates[id] = *gate;
-      if (gate->verdict == GateVerdict::failed) {
-        out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
-        continue;
-      }
-      if (gate->verdict == GateVerdict::undecided && id != 0) {
-        out.verdict = "config " + std::to_string(id) + " is not let through: " + gate->reason;
-        unproven.push_back(id);
-        continue;
-      }
+    observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
+    const double gate_begin = clock.now();
+    const std::optional<GateResult> gate =
+        profiler.gate(candidate.config, margins, candidate.measurement.quality.kl_p999, gate_s);
+    gate_s = std::max(0.0, gate_s - (clock.now() - gate_begin));
+    if (!gate) {
+      out.verdict = "not verified: interrupted";
+      return;
     }
-    const GateResult* const gate = &gates.at(id);
+    study.gates.push_back({id, *gate});
+    if (gate->verdict == GateVerdict::failed) {
+      out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
+      continue;
+    }
+    // The default is what one would have anyway.
+    if (gate->verdict == GateVerdict::undecided && id != 0) {
+      out.verdict = "config " + std::to_string(id) + " is not let through: " + gate->reason;
+      continue;
+    }
     ++launched;
     // Each at the highest rate that holds on fresh streams: the default's promise may be as rash.
     // Beside each other tells more than the search's runs, each in another minute.
@@ -310,6 +296,7 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       const Estimate ratio = cost_ratio_of(a, b);
       const bool not_worse = id == 0 || !base_holds || ratio.high <= 1;
       out.done = true;
+      out.trial = id;
       out.seed = verifier.seed(0);
       out.measurement = a.fullest().measurement;
       out.default_measurement = b.fullest().measurement;
@@ -330,7 +317,6 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
         if (!base_holds) out.verdict += "; the default does not meet the limits";
         if (gate->verdict == GateVerdict::undecided)
           out.verdict += "; its quality is " + gate->reason;
-        study.picks = make_picks(study, id);
         return;
       }
       // Where it missed the SLO the pairs were cut short and say little of its cost.
@@ -345,7 +331,17 @@ void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       if (level == 0) break;
     }
   }
-  out.verdict = "no candidate held when it was measured again; the last: " + out.verdict;
+  out.verdict = (launched == 0 ? "nothing was let through by the quality gate; the last: "
+                               : "no candidate held when it was measured again; the last: ") +
+                out.verdict;
+}
+
+}  // namespace
+
+void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
+            double deadline, TuneObserver& observer, const std::atomic<bool>& stop) {
+  launch(study, rated, profiler, clock, timeout_s, deadline, observer, stop);
+  study.picks = make_picks(study);
 }
 
 }  // namespace paretune

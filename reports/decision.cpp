@@ -39,10 +39,9 @@ std::string with_note(std::string text, const std::string& note) {
 // Of the trial to the default in verification's pairs, which says more than two separate runs; null
 // where they were not compared.
 const Estimate* paired_cost_ratio(const Study& study, const Trial& trial) {
-  const Trial* const pick = picked(study, "recommended");
   const Verification& verification = study.verification;
   const bool compared = verification.done && verification.cost_ratio.value > 0;
-  return compared && pick && pick->id == trial.id ? &verification.cost_ratio : nullptr;
+  return compared && verification.trial == trial.id ? &verification.cost_ratio : nullptr;
 }
 
 KeyNumber cost_number(const Study& study, const Trial& trial) {
@@ -93,7 +92,7 @@ KeyNumber verification_number(const Verification& verification) {
     return {"Verification", "not done", "the config was not launched and measured on fresh traffic",
             Mood::muted};
   }
-  const bool good = verification.meets_slo && verification.not_worse_than_default;
+  const bool good = verification.held();
   return {"Verification", good ? "passed" : "not passed", verification.verdict,
           good ? Mood::good : Mood::bad};
 }
@@ -107,10 +106,12 @@ std::string limits_sentence(const Study& study, const Trial& trial) {
 
 std::string verification_sentence(const Study& study) {
   const Verification& verification = study.verification;
-  if (!verification.done) return "Not verified: these are the search's own measurements.";
-  return cat({verification.meets_slo && verification.not_worse_than_default
-                  ? "Verified"
-                  : "Verification did not pass",
+  if (!verification.done) {
+    const std::string& why = verification.verdict;
+    return cat({"Not verified: these are the search's own measurements",
+                why.empty() ? "" : " (" + why + ")", "."});
+  }
+  return cat({verification.held() ? "Verified" : "Verification did not pass",
               " on traffic that the search never saw (seed ", std::to_string(verification.seed),
               "): ", verification.verdict});
 }
@@ -149,6 +150,18 @@ Decision infeasible(const Study& study, const Trial& nearest) {
                                config_text(study, nearest), "."}));
   out.sentences.push_back(limits_sentence(study, nearest));
   out.sentences.push_back(run_sentence(study));
+  return out;
+}
+
+// Configs meet the limits, but none may be shipped.
+Decision nothing_let_through(const Study& study) {
+  Decision out{.headline =
+                   "Nothing to deploy: no config that meets your limits is proven to keep "
+                   "its quality.",
+               .mood = Mood::bad};
+  out.sentences = {cat({"The quality gate: ", study.verification.verdict, "."}),
+                   "The front below is as measured. `tune pick` writes a config of it nonetheless.",
+                   run_sentence(study)};
   return out;
 }
 
@@ -194,12 +207,9 @@ Decision decide(const Study& study) {
     return infeasible(study, *pick);
   }
   if (!pick) {
-    Decision out{.headline = "The study recommends nothing yet.", .mood = Mood::muted};
-    out.sentences.push_back(run_sentence(study));
-    return out;
+    return nothing_let_through(study);
   }
-  const bool failed_check = study.verification.done && !(study.verification.meets_slo &&
-                                                         study.verification.not_worse_than_default);
+  const bool failed_check = study.verification.done && !study.verification.held();
   Decision out{.headline = headline(study, *pick), .mood = failed_check ? Mood::bad : Mood::good};
   out.numbers = {cost_number(study, *pick), latency_number(study, *pick),
                  quality_number(study, *pick), verification_number(study.verification)};

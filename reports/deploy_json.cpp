@@ -30,7 +30,7 @@ std::string deploy_json(const Study& study) {
   }
   // What held when it was measured again counts for more than what the search saw: the verified
   // rate may be the lower one.
-  if (study.verification.done) {
+  if (study.verification.done && study.verification.trial == trial->id) {
     for (const VerifiedMetric& metric : study.verification.metrics) {
       if (std::isfinite(metric.verified)) deployment.promised.emplace(metric.name, metric.verified);
     }

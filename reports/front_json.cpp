@@ -121,7 +121,8 @@ Json verification_of(const Verification& verification) {
                        {"verified", metric.verified},
                        {"difference", metric.difference()}});
   }
-  return {{"seed", verification.seed},
+  return {{"trial", verification.trial},
+          {"seed", verification.seed},
           {"meets_slo", verification.meets_slo},
           {"not_worse_than_default", verification.not_worse_than_default},
           {"cost_ratio", estimate_json(verification.cost_ratio)},

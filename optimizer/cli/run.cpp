@@ -118,7 +118,7 @@ int run(const Run& run, Store& store, bool dry_run) {
   write_reports(study, run.record.out);
   console.summary(study, run.out);
   if (stop_requested) return kExitInterrupted;
-  return study.feasible ? 0 : kExitInfeasible;
+  return study.find_pick("recommended") ? 0 : kExitInfeasible;
 }
 
 }  // namespace

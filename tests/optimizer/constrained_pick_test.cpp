@@ -107,6 +107,7 @@ TEST(ConstrainedPick, SaysWhatTheNumbersDoNotCarry) {
 TEST(ConstrainedPick, RecommendingForgetsTheVerificationOfAnother) {
   Study s = study();
   s.verification.done = true;
+  s.verification.trial = 2;
   const auto requirements = at_most({"ttft:p95<300ms"});
   const Study chosen = recommending(s, 1, requirements, kCost);
   EXPECT_EQ(chosen.picks.front().name, "recommended");
@@ -115,6 +116,16 @@ TEST(ConstrainedPick, RecommendingForgetsTheVerificationOfAnother) {
   EXPECT_FALSE(chosen.verification.done);
   EXPECT_TRUE(recommending(s, 2, {}, kCost).verification.done) << "the one that was verified";
   EXPECT_THROW(find_preference("luck"), std::runtime_error);
+}
+
+TEST(ConstrainedPick, TakesNothingThatTheGateRefusedButByName) {
+  Study s = study();
+  const auto requirements = at_most({"ttft:p95<300ms"});
+  const int best = *pick_by(s, requirements, kCost, true).trial;
+  const int any = *pick_by(s, requirements, kCost, false).trial;
+  for (const int id : {best, any}) s.gates.push_back({id, {.verdict = GateVerdict::failed}});
+  EXPECT_NE(*pick_by(s, requirements, kCost, true).trial, best);
+  EXPECT_EQ(*pick_by(s, requirements, kCost, false).trial, any);
 }
 
 }  // namespace

@@ -55,6 +55,41 @@ TEST(JudgeTest, FrontPicksAndDominance) {
   EXPECT_EQ(s.progress.back().seconds, 5);
 }
 
+TEST(JudgeTest, PicksPassTheGate) {
+  Study s = study(
+      {trial(0, 4, 40, .001), trial(1, 2, 50, .004), trial(2, 3, 20, .01), trial(3, 5, 60, 0)});
+  const auto pick = [&](const char* name) {
+    const Trial* const trial = s.find_pick(name);
+    return trial ? trial->id : -1;
+  };
+  const auto gated = [&](std::vector<GateTrial> gates) {
+    s.gates = std::move(gates);
+    s.picks = make_picks(s);
+  };
+  const GateResult failed{.verdict = GateVerdict::failed},
+      undecided{.verdict = GateVerdict::undecided}, passed{.verdict = GateVerdict::passed};
+  gated({{1, failed}, {2, undecided}});
+  EXPECT_EQ(pick("cheapest"), 2) << "shown, not recommended";
+  EXPECT_EQ(pick("recommended"), 0);
+  gated({{1, failed}, {2, passed}});
+  EXPECT_EQ(pick("recommended"), 2);
+  gated({{1, undecided}, {2, failed}, {3, failed}, {0, failed}});
+  EXPECT_EQ(pick("fastest"), 1);
+  EXPECT_EQ(pick("best_quality"), 1);
+
+  s.trials[0].feasible = false;
+  gated({{1, failed}, {2, undecided}, {3, failed}});
+  EXPECT_EQ(pick("recommended"), -1);
+
+  s.verification = {.done = true, .trial = 3, .meets_slo = true, .not_worse_than_default = true};
+  gated({{3, passed}});
+  EXPECT_EQ(pick("recommended"), 3);
+  EXPECT_EQ(s.picks.front().reason.find("did not hold"), std::string::npos);
+  s.verification.meets_slo = false;
+  s.picks = make_picks(s);
+  EXPECT_NE(s.picks.front().reason.find("did not hold"), std::string::npos);
+}
+
 TEST(JudgeTest, FloorsKeepBrokenConfigsOut) {
   Trial broken = trial(1, 1, 10, .001);
   broken.measurement.quality.capabilities[0].accuracy = .8;

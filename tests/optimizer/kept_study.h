@@ -41,6 +41,7 @@ inline Study kept(Study study) {
                             .reason = "every capability is within its margin",
                             .looks = 2}});
     study.verification.measurement = study.trials.front().measurement;
+    study.picks = make_picks(study);
   }
   return study;
 }

@@ -70,7 +70,8 @@ TEST(StudyJson, WhatFollowsIsJudgedAnew) {
 TEST(StudyJson, RecommendedIsTheOneThatWasVerified) {
   Study study = kept_study();
   ASSERT_NE(study.front.back(), study.front.front());
-  study.picks = make_picks(study, study.front.back());
+  study.verification = {
+      .done = true, .trial = study.front.back(), .meets_slo = true, .not_worse_than_default = true};
   EXPECT_EQ(round_trip(study).study.find_pick("recommended")->id, study.front.back());
 }
 
@@ -93,8 +94,13 @@ TEST(StudyJson, AnotherShapeIsRefusedWithPlaceAndBuild) {
             std::string::npos)
       << message_of(bad.dump(), trials);
   bad = good;
-  bad["recommended"] = 1000;
-  EXPECT_NE(message_of(bad.dump(), trials).find("$.recommended: found 1000"), std::string::npos);
+  bad["study"]["verification"]["trial"] = 1000;
+  EXPECT_NE(message_of(bad.dump(), trials).find("$.study.verification.trial: found 1000"),
+            std::string::npos);
+  bad = good;
+  bad["study"]["gates"][0]["trial"] = 1000;
+  EXPECT_NE(message_of(bad.dump(), trials).find("$.study.gates[0].trial: found 1000"),
+            std::string::npos);
   EXPECT_NE(message_of("{", trials).find("store: not JSON"), std::string::npos);
   std::vector<std::string> swapped = trials;
   std::swap(swapped[0], swapped[1]);

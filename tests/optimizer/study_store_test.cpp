@@ -40,6 +40,12 @@ class Deaf : public TuneObserver {
   int trials = 0;
 };
 
+// As a study is before its first trial.
+void forget_trials(Study& study) {
+  study.trials.clear(), study.picks.clear(), study.gates.clear();
+  study.verification = {};
+}
+
 class StudyStoreTest : public testing::Test {
  protected:
   StudyStoreTest()
@@ -56,7 +62,7 @@ class StudyStoreTest : public testing::Test {
   void run(const Study& whole, int n, bool ends, bool finished, Store& store) {
     StudyRecorder recorder(store, clock_, {.out = "/out"}, deaf_);
     Study study = whole;
-    study.trials.clear(), study.picks.clear();
+    forget_trials(study);
     recorder.begin(study);
     for (int i = 0; i < n; ++i) {
       study.trials.push_back(whole.trials[static_cast<std::size_t>(i)]);
@@ -139,7 +145,7 @@ TEST_F(StudyStoreTest, KillLosesNoTrialThatWasKept) {
         StudyRecorder recorder(store, clock_, {}, deaf_);
         Study growing = study;
         growing.id = std::to_string(round);
-        growing.trials.clear(), growing.picks.clear();
+        forget_trials(growing);
         recorder.begin(growing);
         for (int i = 0;; ++i) {
           Trial trial = study.trials[static_cast<std::size_t>(i) % study.trials.size()];
@@ -181,7 +187,7 @@ TEST_F(StudyStoreTest, FullDiskIsToldAndKeepsTheTrialsBefore) {
       Store store(file_);
       StudyRecorder recorder(store, clock_, {}, deaf_);
       Study growing = study;
-      growing.trials.clear(), growing.picks.clear();
+      forget_trials(growing);
       for (int i = 0; i < 10'000; ++i) {
         Trial trial = study.trials[0];
         trial.id = i;

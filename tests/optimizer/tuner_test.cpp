@@ -186,6 +186,19 @@ TEST_F(TunerTest, PredictsItsTrialsByACostModelThatIsCalibratedOnce) {
               first.trials[i].predicted->objectives.latency_ms);
 }
 
+// The gate cannot prove so narrow a margin on so few questions.
+TEST_F(TunerTest, WhatDoesNotPassTheGateIsNotRecommended) {
+  Workload w = workload(3);
+  w.quality.floors.max_drop = 1e-4;
+  const Study study = run(w);
+  ASSERT_FALSE(study.gates.empty());
+  for (const GateTrial& gate : study.gates)
+    EXPECT_NE(gate.result.verdict, GateVerdict::passed) << gate.trial;
+  ASSERT_NE(study.find_pick("recommended"), nullptr) << study.verification.verdict;
+  EXPECT_EQ(study.find_pick("recommended")->id, 0);
+  EXPECT_EQ(study.verification.trial, 0) << study.verification.verdict;
+}
+
 TEST_F(TunerTest, WithoutACostModelItWarnsAndGoesOn) {
   const Study study = run(workload(3), "a", 1e-9);
   EXPECT_EQ(observer_.said("could not be calibrated"), 1);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "reports/facts.h"
+#include "reports/report.h"
 #include "tests/reports/sample_study.h"
 
 namespace paretune {
@@ -50,6 +51,17 @@ TEST(Decision, KeepsTheDefaultWhereNothingIsBetter) {
   const Decision decision = decide(one_trial_study());
   EXPECT_TRUE(decision.headline.starts_with("Keep the default config")) << decision.headline;
   EXPECT_NE(all_text(decision).find("Not verified"), std::string::npos);
+}
+
+TEST(Decision, WhereNothingPassedTheGateNothingIsToBeDeployed) {
+  Study study = sample_study();
+  study.picks.erase(study.picks.begin());
+  study.verification = {.verdict = "config 4 is not let through: not proven"};
+  const Decision decision = decide(study);
+  EXPECT_EQ(decision.mood, Mood::bad);
+  EXPECT_NE(decision.headline.find("Nothing to deploy"), std::string::npos);
+  EXPECT_NE(all_text(decision).find("not let through: not proven"), std::string::npos);
+  EXPECT_EQ(deploy_json(study), "");
 }
 
 TEST(Decision, AFailedVerificationIsNotGood) {

@@ -22,6 +22,10 @@ TEST(DeployJson, IsTheRecommendedConfigAndReadsBack) {
   EXPECT_EQ(deployment.machine_fingerprint, study.machine.fingerprint);
   // It promises what held when it was measured again; before that, what the search saw.
   EXPECT_EQ(deployment.promised.at("usd_per_million_output_tokens"), 0.43);
+  study.verification.trial = 0;  // another's
+  EXPECT_EQ(parse_deployment(deploy_json(study), "deploy.json")
+                .promised.at("usd_per_million_output_tokens"),
+            0.42);
   study.verification = {};
   const Deployment unverified = parse_deployment(deploy_json(study), "deploy.json");
   EXPECT_EQ(unverified.promised.at("usd_per_million_output_tokens"), 0.42);

@@ -215,6 +215,7 @@ inline Study sample_study() {
   study.trials[2].slowdown = 1.25;
   study.verification = {
       .done = true,
+      .trial = 2,
       .seed = 4242,
       .metrics = {{"usd_per_million_output_tokens", 0.42, 0.43}, {"ttft_ms p95", 153, 149}},
       .meets_slo = true,
