@@ -107,7 +107,7 @@ int main_of(int argc, char** argv) {
     const LoadedModel model = load_model(calibrated_on(open_model(path), calibration), config);
     const double load_s = now() - begin;
     const Quality quality = measure_quality(model, config, plan, reference);
-    const double parameters = double(active_parameter_count(target.model));
+    const double parameters = double(multiplied_parameter_count(target.model));
     std::printf("%-12s %-34s %6.3f %12.6f %10.6f %10.5f %8.2f%% %7.2f\n", kv.c_str(),
                 to_text(config.weights).c_str(),
                 8 * double(model.model->weight_bytes()) / parameters, quality.kl_divergence,

@@ -11,15 +11,15 @@
 
 namespace paretune {
 
-// Where the workload sets no quality floor at all, a config may lose this much: KL in nats, drop of
-// each capability.
+// What a config may lose where the workload has no floor on text (KL in nats), or none on answers
+// (drop of each capability).
 inline constexpr double kDefaultMaxKl = 0.02;
 inline constexpr double kDefaultMaxDrop = 0.01;
 
 // Fills objectives, feasible and violations of a trial that has its measurement.
 void judge_trial(Trial& trial, const Workload& workload);
 
-// The workload's floors, or where it sets none, the defaults.
+// The workload's floors, with a default where it has none on text, or none on answers.
 QualityFloors floors_of(const Workload& workload);
 
 // Whether the workload sets any limit on latency.

@@ -71,7 +71,7 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
   }
   const bool hopeless = least_s > budget_s;
   const double deadline = clock_.now() + (hopeless ? -1 : budget_s);
-  return run_gate(
+  std::optional<GateResult> result = run_gate(
       gate_questions_, margins, kl_p999,
       [&](const QualityPlan& plan) -> std::optional<GateScores> {
         GateScores all;
@@ -86,6 +86,11 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
         return all;
       },
       [&] { return clock_.now() <= deadline; });
+  for (const std::string& name : plan_.unaskable) {
+    if (result && margins.of(name))
+      result->reason += "; " + name + " was not asked: no question fits the model's context";
+  }
+  return result;
 }
 
 }  // namespace paretune

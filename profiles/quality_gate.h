@@ -91,7 +91,8 @@ std::optional<GateResult> run_gate(
     const std::function<bool()>& in_time);
 
 // Of every capability up to kMostGateQuestions, in an order drawn by the seed; used: what the
-// search measures on, which is left out: where that is all, the capability has none.
+// search measures on, which is left out: where that is all, the capability has none. Without
+// those that the context cannot be asked (QualityPlan::unaskable).
 std::map<std::string, std::vector<QualityQuestion>> plan_gate(const Workload& workload,
                                                               const ModelShape& shape,
                                                               const Tokenizer& tokenizer,

@@ -63,6 +63,8 @@ class Planner {
     for (const QualityQuestion& question : used.questions) prompts.insert(question.item.prompt);
     std::map<std::string, std::vector<QualityQuestion>> fresh;
     for (auto& [name, candidates] : candidates_of(false)) {
+      const bool demanded = workload_.quality.floors.capabilities.contains(name);
+      if (!demanded && std::ranges::find(used.unaskable, name) != used.unaskable.end()) continue;
       std::vector<QualityQuestion>& questions = fresh[name];
       for (Candidate& candidate : candidates) {
         if (prompts.contains(candidate.item.prompt)) continue;
@@ -248,6 +250,14 @@ class Planner {
     return by_capability;
   }
 
+  // Whether the context holds any question of the capability, those that no trial is asked too.
+  bool askable(const std::string& capability) const {
+    const auto all = candidates_of(false);
+    return std::ranges::any_of(all.at(capability), [&](const Candidate& candidate) {
+      return encode(candidate.item, candidate.as_chat).has_value();
+    });
+  }
+
   void plan_questions(QualityPlan& plan) const {
     std::map<std::string, std::deque<Candidate>> by_capability = candidates_of(true);
     std::map<std::string, std::vector<QualityQuestion>> chosen;
@@ -266,6 +276,8 @@ class Planner {
           }
           candidates.pop_front();
         }
+        if (candidates.empty() && !chosen.contains(name) && !askable(name))
+          plan.unaskable.push_back(name);
         entry = candidates.empty() ? by_capability.erase(entry) : std::next(entry);
       }
     for (auto& [name, questions] : chosen)

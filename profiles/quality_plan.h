@@ -50,6 +50,7 @@ struct QualityPlan {
   std::vector<QualityDocument> documents;
   std::vector<QualityQuestion> questions;  // in the order of their capabilities
   int too_long = 0;  // questions passed over because the model's context does not hold them
+  std::vector<std::string> unaskable;  // capabilities no question of which it holds
 
   std::size_t predicted_tokens() const;
   std::string hash() const;  // 32 hex digits

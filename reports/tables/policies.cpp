@@ -8,6 +8,7 @@
 #include "reports/number.h"
 #include "reports/tables.h"
 #include "reports/text.h"
+#include "runtime/compression/narrowing.h"
 
 namespace paretune {
 namespace {
@@ -18,12 +19,20 @@ const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Tr
   return found == study.sensitivity.end() ? nullptr : &*found;
 }
 
+// The shape that is left where the policy removes neurons.
+ModelShape narrowed(ModelShape shape, const Policy& policy) {
+  shape.d_ff = neurons_left(shape.d_ff, policy.at(LayerKind::gate_up).neurons);
+  return shape;
+}
+
 // "gptq, wanda 30 %, rank 16"
 std::string methods_text(const Treatment& t) {
   std::vector<std::string> methods;
   if (applies(*t.quantizer, *t.format)) methods.emplace_back(t.quantizer->name);
   if (t.pruner)
     methods.push_back(cat({t.pruner->name, " ", std::to_string(t.pruned_percent), " %"}));
+  if (t.neurons > 0) methods.push_back(cat({std::to_string(t.neurons), " % of neurons removed"}));
+  if (t.outliers > 0) methods.push_back(cat({std::to_string(t.outliers), " columns kept bf16"}));
   if (t.rank > 0) methods.push_back(cat({"rank ", std::to_string(t.rank)}));
   return methods.empty() ? "–" : join(methods, ", ");
 }
@@ -53,14 +62,15 @@ Table policy_table(const Study& study) {
   const Trial* trial = picked(study, "recommended");
   if (!trial) return table;
   const Policy& policy = trial->config.weights;
+  const ModelShape shape = narrowed(study.model, policy);
   for (const LayerKindInfo& info : kLayerKinds) {
     const int layers = info.per_layer ? study.model.n_layers : 1;
     for (int layer = 0; layer < layers; ++layer) {
       const int last = last_alike(policy, info.kind, layer, layers);
       const Treatment& t = policy.at(info.kind, layer);
       const double share = double(last - layer + 1) / layers;
-      const double bytes = share * double(weight_bytes(study.model, info.kind, t));
-      const double as_f32 = share * double(weight_bytes(study.model, info.kind, {&kF32}));
+      const double bytes = share * double(weight_bytes(shape, info.kind, t));
+      const double as_f32 = share * double(weight_bytes(shape, info.kind, {&kF32}));
       const bool as_stored = !info.per_layer && t.format == &kF32 && info.kind != LayerKind::output;
       const Sensitivity* alone = find_sensitivity(study, info.kind, t);
       table.rows.push_back(
@@ -153,9 +163,10 @@ Table prediction_table(const Study& study) {
   for (const Trial* trial : trials) {
     const std::optional<double> predicted =
         study.sensitivity.empty() ? std::nullopt : predicted_kl(trial->config, losses);
+    const ModelShape shape = narrowed(study.model, trial->config.weights);
     std::uint64_t bytes = 0;
     for (const LayerKind kind : kAllKinds)
-      bytes += weight_bytes(study.model, kind, trial->config.weights.at(kind));
+      bytes += weight_bytes(shape, kind, trial->config.weights.at(kind));
     const Quality& q = trial->measurement.quality;
     table.rows.push_back({.cells = {{to_text(trial->config.weights)},
                                     {std::string(trial->config.activations.name)},

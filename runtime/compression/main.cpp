@@ -76,6 +76,16 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
   DeployConfig config = default_config(target);
   set_knob(config, "weights", weights, "--weights");
   set_knob(config, "smoothing", smoothing, "--smoothing");
+  check_methods(config.weights, "--weights");
+  if (target.model.n_experts > 0 && (config.weights.at(LayerKind::gate_up).calibrated() ||
+                                     config.weights.at(LayerKind::down).calibrated() ||
+                                     config.weights.at(LayerKind::gate_up).side_columns() > 0 ||
+                                     config.weights.at(LayerKind::down).side_columns() > 0)) {
+    std::fputs(
+        "compress: note: experts are not calibrated: their weights are rounded by what their "
+        "method can do without (gptq: clip), with no outliers and no compensation\n",
+        stderr);
+  }
   if (!texts.empty()) {
     TokenSequences sequences =
         read_calibration_text(texts, Tokenizer(source->tokenizer()), source->shape().max_seq_len);

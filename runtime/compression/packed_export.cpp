@@ -142,7 +142,7 @@ ExportedModel export_packed(std::unique_ptr<ModelSource> source, const DeployCon
   }
   if (config.weights.at(LayerKind::embeddings).format == &kF32)
     add_embeddings(writer, *loaded.source, index);
-  const double matrices = double(active_parameter_count(index.shape));
+  const double matrices = double(multiplied_parameter_count(index.shape));
   writer.finish(std::move(index));
   return {.bytes = std::filesystem::file_size(to),
           .content_hash = open_model(to)->content_hash(),

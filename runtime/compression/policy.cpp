@@ -100,6 +100,28 @@ std::vector<LayerKind> layer_kinds(std::string_view name, const std::string& whe
   fail(where, name, known_kinds());
 }
 
+void check_methods(const Policy& policy, const std::string& where) {
+  for (const LayerKindInfo& info : kLayerKinds) {
+    for (const Treatment& treatment : policy.treatments(info.kind)) {
+      if (treatment.quantizer == &kQuantizers[0] ||
+          applies(*treatment.quantizer, *treatment.format))
+        continue;
+      std::string methods, formats;
+      for (const Quantizer& row : kQuantizers) {
+        if (&row == &kQuantizers[0] || applies(row, *treatment.format))
+          methods += (methods.empty() ? "" : ", ") + std::string(row.name);
+      }
+      for (const WeightFormat* format : kWeightFormats) {
+        if (applies(*treatment.quantizer, *format))
+          formats += (formats.empty() ? "" : ", ") + std::string(format->name);
+      }
+      fail(where, to_text(treatment),
+           std::string(treatment.format->name) + " by " + methods + "; " +
+               std::string(treatment.quantizer->name) + " of " + formats);
+    }
+  }
+}
+
 std::string to_text(const Treatment& treatment) {
   std::string text(treatment.format->name);
   if (treatment.quantizer != &kQuantizers[0]) text += ':' + std::string(treatment.quantizer->name);

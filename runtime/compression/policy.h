@@ -128,6 +128,10 @@ class Policy {
   std::array<std::map<int, Treatment>, kLayerKindCount> layers_;  // that differ from their kind
 };
 
+// Throws std::runtime_error naming `where` if a method has nothing to do with its format, such as
+// hqq with bf16: those weights would be rounded to nearest.
+void check_methods(const Policy& policy, const std::string& where);
+
 // The shortest that parse_policy takes for the same policy.
 std::string to_text(const Policy& policy);
 Policy parse_policy(std::string_view text, const std::string& where);

@@ -17,6 +17,20 @@ constexpr int kMaxWidth = 1 << 24;
 constexpr int kMaxExperts = 1 << 12;
 constexpr int kMaxSequence = 1 << 30;
 
+// All but the token embeddings, with so many experts a layer.
+std::int64_t multiplied_with(const ModelShape& shape, int experts) {
+  std::int64_t count = 0;
+  for (const WeightInfo& info : kWeights) {
+    if (!info.present(shape)) continue;
+    if (info.weight == Weight::token_embedding && !shape.tied_output) continue;
+    const auto [rows, columns] = info.dims(shape);
+    const int used =
+        info.repeats == Repeats::per_expert ? shape.n_layers * experts : instances(info, shape);
+    count += std::int64_t{rows} * columns * used;
+  }
+  return count;
+}
+
 }  // namespace
 
 std::int64_t parameter_count(const ModelShape& shape) {
@@ -30,16 +44,11 @@ std::int64_t parameter_count(const ModelShape& shape) {
 }
 
 std::int64_t active_parameter_count(const ModelShape& shape) {
-  std::int64_t count = 0;
-  for (const WeightInfo& info : kWeights) {
-    if (!info.present(shape)) continue;
-    if (info.weight == Weight::token_embedding && !shape.tied_output) continue;
-    const auto [rows, columns] = info.dims(shape);
-    const int used = info.repeats == Repeats::per_expert ? shape.n_layers * shape.n_experts_used
-                                                         : instances(info, shape);
-    count += std::int64_t{rows} * columns * used;
-  }
-  return count;
+  return multiplied_with(shape, shape.n_experts_used);
+}
+
+std::int64_t multiplied_parameter_count(const ModelShape& shape) {
+  return multiplied_with(shape, shape.n_experts);
 }
 
 void check_shape(const ModelShape& shape, const std::string& where) {

@@ -40,6 +40,8 @@ std::int64_t parameter_count(const ModelShape& shape);
 // Of those, the ones that a token is multiplied with: all but the experts that it does not use and
 // the token embeddings (a tied output counts).
 std::int64_t active_parameter_count(const ModelShape& shape);
+// The same with all experts: what compressed sizes are counted against.
+std::int64_t multiplied_parameter_count(const ModelShape& shape);
 
 // Throws std::runtime_error "<where>: ..." unless all sizes are positive, bounded and consistent.
 void check_shape(const ModelShape& shape, const std::string& where);

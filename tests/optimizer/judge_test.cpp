@@ -103,6 +103,19 @@ TEST(JudgeTest, FloorsKeepBrokenConfigsOut) {
   EXPECT_NE(s.trials[2].violations[0].find("KL"), std::string::npos);
 }
 
+TEST(JudgeTest, FloorsThatAreNotSetHaveDefaults) {
+  const auto floors = [](const QualityFloors& set) {
+    return floors_of(Workload{.quality = {.floors = set}});
+  };
+  EXPECT_EQ(floors({}).max_kl_divergence, kDefaultMaxKl);
+  EXPECT_EQ(floors({}).max_drop, kDefaultMaxDrop);
+  EXPECT_EQ(floors({.max_kl_divergence = 0.1}).max_drop, kDefaultMaxDrop);
+  EXPECT_EQ(floors({.max_kl_divergence = 0.1}).max_kl_divergence, 0.1);
+  EXPECT_EQ(floors({.max_perplexity_ratio = 1.1}).max_kl_divergence, std::nullopt);
+  EXPECT_EQ(floors({.max_drop = 0.1}).max_kl_divergence, kDefaultMaxKl);
+  EXPECT_EQ(floors({.capabilities = {{"sort", {.max_drop = 0.1}}}}).max_drop, std::nullopt);
+}
+
 TEST(JudgeTest, ExplainsInfeasibility) {
   const Study s = study({trial(0, 4, 250, .001), trial(1, 2, 200, .001)});
   EXPECT_FALSE(s.feasible);

@@ -236,6 +236,21 @@ TEST_F(QualityPlanTest, QuestionsBeyondTheContextAreCounted) {
   EXPECT_EQ(p.too_long, 1);
   ASSERT_EQ(p.questions.size(), 1u);
   EXPECT_EQ(p.questions[0].item.answer, "2");
+  EXPECT_TRUE(p.unaskable.empty());
+}
+
+// What cannot be asked is neither lost nor undecided, unless the user demands it.
+TEST_F(QualityPlanTest, CapabilitiesBeyondTheContextAreNamed) {
+  const TemporaryFile eval(
+      "long.jsonl", "{\"prompt\": \"" + std::string(5'000, '7') + "\", \"answer\": \"7\"}\n");
+  Workload workload = three_evals();
+  workload.quality.evals.push_back({.file = eval.path(), .name = "long"});
+  const QualityPlan p = plan(workload);
+  ASSERT_EQ(p.unaskable.size(), 1u);
+  const std::string name = p.unaskable[0];
+  EXPECT_FALSE(plan_gate(workload, source_->shape(), tokenizer_, &chat_, p).contains(name));
+  workload.quality.floors.capabilities[name].max_drop = 0.1;
+  EXPECT_TRUE(plan_gate(workload, source_->shape(), tokenizer_, &chat_, p).contains(name));
 }
 
 // A workload that brings neither texts nor questions is measured on the built-in ones.

@@ -127,5 +127,23 @@ TEST(PolicyTest, ALayerBeyondTheModelIsRefused) {
   EXPECT_THROW(check_config(config, target), std::runtime_error);
 }
 
+TEST(PolicyTest, MethodsThatWouldBeIgnoredAreRefused) {
+  const auto complaint = [](const char* text) -> std::string {
+    try {
+      check_methods(parse_policy(text, "--weights"), "--weights");
+      return "";
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(complaint("linear=int4_g32:gptq,output=q4_k:clip,norms=bf16,qkv=q6_k"), "");
+  const std::string wrong = complaint("linear=int4_g32,down@1=q4_k:hqq");
+  EXPECT_NE(wrong.find("--weights: found \"q4_k:hqq\", allowed: q4_k by nearest, clip"),
+            std::string::npos)
+      << wrong;
+  EXPECT_NE(wrong.find("; hqq of "), std::string::npos) << wrong;
+  EXPECT_NE(complaint("linear=bf16:gptq"), "");
+}
+
 }  // namespace
 }  // namespace paretune

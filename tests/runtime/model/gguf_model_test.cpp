@@ -89,6 +89,7 @@ TEST(GgufModel, ActiveParametersLeaveOutWhatATokenSkips) {
   const ModelShape shape = tiny_experts();
   const std::int64_t experts = 2 * 3 * 3 * 12 * 8;  // layers, experts, matrices of 12 x 8
   EXPECT_EQ(active_parameter_count(shape), parameter_count(shape) - experts / 3 - 6 * 8);
+  EXPECT_EQ(multiplied_parameter_count(shape), parameter_count(shape) - 6 * 8);
   EXPECT_EQ(active_parameter_count(tiny_shape()), parameter_count(tiny_shape()) - 6 * 8);
 }
 
