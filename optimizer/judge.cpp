@@ -36,6 +36,10 @@ constexpr double kLikely = 0.8416;  // standard errors: one-sided 80 %
 void check_quality(std::vector<std::string>& violations, const Quality& q, const QualityFloors& f) {
   if (f.max_kl_divergence)
     at_most(violations, "KL divergence", q.kl_divergence, *f.max_kl_divergence);
+  const double limit = f.max_kl_divergence.value_or(kDefaultMaxKl);
+  if (q.kl_added_by_decoding - kLikely * q.kl_added_by_decoding_standard_error > limit)
+    at_most(violations, "KL divergence added by decoding", q.kl_added_by_decoding, limit);
+  if (!q.fault.empty()) violations.push_back("fault: " + q.fault);
   if (f.min_same_top1_fraction)
     at_least(violations, "same top-1", q.same_top1_fraction, *f.min_same_top1_fraction);
   if (f.max_perplexity_ratio)

@@ -11,9 +11,8 @@
 
 namespace paretune {
 
-// What a config may lose where the workload has no floor on text (KL in nats), or none on answers
-// (drop of each capability).
-inline constexpr double kDefaultMaxKl = 0.02;
+// What each capability may lose where the workload has no floor on answers; of text it is
+// kDefaultMaxKl (workload.h).
 inline constexpr double kDefaultMaxDrop = 0.01;
 
 // Fills objectives, feasible and violations of a trial that has its measurement.

@@ -106,6 +106,13 @@ struct Quality {
   double kl_standard_error = 0;  // clustered by document
   double kl_p99 = 0;
   double kl_p999 = 0;
+  // What tokens lose more when they are fed one at a time beside other texts, as answers are, than
+  // as prompts: mean over the same tokens. Whatever was rounded, it is about 0 where the kernels
+  // that decode compute the same as those that prefill.
+  double kl_added_by_decoding = 0;
+  double kl_added_by_decoding_standard_error = 0;
+  // Where more than the floor is lost: what other kernels, or none, would mend (fault.h), in words.
+  std::string fault;
   // Between two kernels of the same full-precision weights: what is not above it is rounding.
   double kl_noise_floor = 0;
   double same_top1_fraction = 1;

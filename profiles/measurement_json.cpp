@@ -68,12 +68,16 @@ static void fields(Is<Capability> auto& s, auto&& visit) {
 }
 
 static void fields(Is<Quality> auto& s, auto&& visit) {
-  auto& [kl_divergence, kl_standard_error, kl_p99, kl_p999, kl_noise_floor, same_top1_fraction,
+  auto& [kl_divergence, kl_standard_error, kl_p99, kl_p999, kl_added_by_decoding,
+         kl_added_by_decoding_standard_error, fault, kl_noise_floor, same_top1_fraction,
          same_top1_standard_error, perplexity, reference_perplexity, perplexity_ratio,
          perplexity_ratio_standard_error, tokens, documents, answers, same_answers_fraction,
          first_divergent_token, capabilities, accuracy, accuracy_standard_error] = s;
   visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error),
       visit("kl_p99", kl_p99), visit("kl_p999", kl_p999), visit("kl_noise_floor", kl_noise_floor);
+  visit("kl_added_by_decoding", kl_added_by_decoding);
+  visit("kl_added_by_decoding_standard_error", kl_added_by_decoding_standard_error);
+  visit("fault", fault);
   visit("answers", answers), visit("same_answers_fraction", same_answers_fraction);
   visit("first_divergent_token", first_divergent_token);
   visit("same_top1_fraction", same_top1_fraction);

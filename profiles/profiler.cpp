@@ -11,6 +11,7 @@
 
 #include "profiles/canary.h"
 #include "profiles/digest.h"
+#include "profiles/fault.h"
 #include "profiles/isolate.h"
 #include "profiles/measurement_json.h"
 #include "profiles/pace.h"
@@ -57,6 +58,9 @@ int rate_steps(const Workload& workload, const Target& target) {
                        mean_lengths(workload).all_tokens();
   return run_s > kLongRun * 60 * workload.budget.minutes ? 1 : 2;
 }
+
+// Of the budget, at most, for each look for a fault.
+constexpr double kFaultShare = 0.03, kLeastFaultSeconds = 5;
 
 // Opens the model for one config and answers one token: what a server does before it is ready.
 LoadedModel load_and_warm(std::unique_ptr<ModelSource> source, const DeployConfig& config,
@@ -255,6 +259,21 @@ ChildResult Profiler::pack(const DeployConfig& config) {
   return child;
 }
 
+std::optional<std::string> Profiler::fault_of(const DeployConfig& config, const Quality& quality) {
+  const double limit = workload_.quality.floors.max_kl_divergence.value_or(kDefaultMaxKl);
+  if (quality.kl_divergence <= limit || fault_checks_left_ == 0) return "";
+  --fault_checks_left_;
+  const double timeout_s =
+      std::clamp(kFaultShare * 60 * workload_.budget.minutes, kLeastFaultSeconds, 60.0);
+  const ChildResult child = run_isolated(
+      [&] {
+        return find_fault([this] { return open(); }, config, kernels_, &packs_, plan_, reference_);
+      },
+      timeout_s, stop_);
+  if (child.interrupted) return std::nullopt;
+  return child.outcome == Outcome::ok ? child.output : "";
+}
+
 Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                        bool fresh_quality, const MeasureSpeed& measure_speed) {
   if (std::optional<Measurement> found = store_.find(key)) {
@@ -301,7 +320,12 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   m.detail = child.detail;
   m.seconds = clock_.now() - begin;
   m.measured_at = clock_.utc();
-  if (m.outcome == Outcome::ok && !known_quality) store_.put_blob(memo, to_json(m.quality));
+  if (m.outcome == Outcome::ok && !known_quality) {
+    const std::optional<std::string> fault = fault_of(config, m.quality);
+    if (!fault) return {.interrupted = true};
+    m.quality.fault = *fault;
+    store_.put_blob(memo, to_json(m.quality));
+  }
   store_.put(key, m);
   price(m.speed, workload_.cost.usd_per_hour);
   return {.measurement = std::move(m)};

@@ -110,6 +110,9 @@ class Profiler {
                bool fresh_quality, const MeasureSpeed& measure_speed);
   // Leaves what a trial loads in the pack cache.
   ChildResult pack(const DeployConfig& config);
+  // Why more is lost than the workload allows (fault.h), of the first trials that do, as far as
+  // time allows; nullopt: interrupted.
+  std::optional<std::string> fault_of(const DeployConfig& config, const Quality& quality);
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
                                                       const QualityPlan& plan);
@@ -131,6 +134,7 @@ class Profiler {
   std::string calibration_key_;
   PackCache packs_;  // beside the store
   std::set<std::string> packed_;
+  int fault_checks_left_ = 3;
   std::string trace_hash_;  // of the rows that arrivals replay
   const Workload workload_;
   int rate_steps_ = 2;

@@ -45,6 +45,44 @@ void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDoc
                  });
 }
 
+constexpr int kDecodedTexts = 16, kDecodedTokens = 8, kMostContext = 64;
+
+// Fills kl_added_by_decoding. tokens: of all documents, as prompts. config: as deployed, whose
+// batch says how many decode beside each other.
+void compare_decoding(Scorer& scorer, const ModelShape& shape, const DeployConfig& config,
+                      const QualityPlan& plan, const QualityReference& reference,
+                      std::span<const TokenComparison> tokens, Quality& quality) {
+  std::vector<std::span<const int>> texts;
+  std::vector<std::size_t> first_rows;
+  std::size_t row = 0;
+  for (const QualityDocument& document : plan.documents) {
+    const std::size_t predicted = document.size() - 1;
+    if (predicted >= 2 * kDecodedTokens && int(texts.size()) < kDecodedTexts) {
+      texts.push_back(std::span(document).first(std::min<std::size_t>(predicted, kMostContext)));
+      first_rows.push_back(row);
+    }
+    row += predicted;
+  }
+  const std::size_t batch = std::size_t(std::clamp(config.max_batch_size, 1, kDecodedTexts));
+  texts.resize(std::min(texts.size(), batch));
+  if (texts.empty()) return;
+  std::vector<Cluster> added(texts.size(), Cluster{0, kDecodedTokens});
+  std::vector<float> logprobs(std::size_t(shape.vocab_size));
+  scorer.decode(texts, kDecodedTokens, [&](int text, int i, std::span<const float> logits) {
+    if (!log_softmax(logits, logprobs))
+      throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+    const std::size_t at = first_rows[std::size_t(text)] + std::size_t(i);
+    // The documents lie in memory whole: texts are their beginnings.
+    const int target = texts[std::size_t(text)].data()[i + 1];
+    added[std::size_t(text)].sum +=
+        compare_token(reference, at, logprobs, target).kl_divergence - tokens[at].kl_divergence;
+  });
+  const Mean mean = clustered_mean(added);
+  quality.kl_added_by_decoding = mean.value;
+  quality.kl_added_by_decoding_standard_error =
+      std::isfinite(mean.standard_error) ? mean.standard_error : std::abs(mean.value);
+}
+
 // Sum of the log-probabilities of each choice's tokens.
 std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
                                  std::span<const QualityChoice> choices) {
@@ -199,6 +237,7 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
     document_tokens.push_back(int(document.size()) - 1);
   Quality quality;
   summarize_text(tokens, document_tokens, quality);
+  compare_decoding(scorer, shape, config, plan, reference, tokens, quality);
   const std::vector<Answer> answers = answer_all(model, run, plan);
   compare_answers(answers, reference, quality);
   summarize_scores(plan, grade(model, plan, answers, scorer), scores_of(reference), quality);

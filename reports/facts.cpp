@@ -148,12 +148,8 @@ std::vector<std::string> limits_text(const Workload& workload) {
   if (workload.slo.attainment_fraction) {
     out.push_back(cat({"SLO attainment ≥ ", percent_text(*workload.slo.attainment_fraction)}));
   }
-  const QualityFloors& floors = workload.quality.floors;
-  if (floors == QualityFloors{}) {
-    out.push_back(
-        cat({"KL divergence ≤ ", number_text(kDefaultMaxKl), " and accuracy lost per capability ≤ ",
-             number_text(kDefaultMaxDrop), " (assumed, as the workload sets no quality floor)"}));
-  }
+  const QualityFloors& set = workload.quality.floors;
+  const QualityFloors floors = floors_of(workload);
   add_limit(out, "KL divergence ≤", floors.max_kl_divergence);
   add_limit(out, "same top-1 ≥", floors.min_same_top1_fraction);
   add_limit(out, "perplexity ratio ≤", floors.max_perplexity_ratio);
@@ -162,6 +158,12 @@ std::vector<std::string> limits_text(const Workload& workload) {
   for (const auto& [name, floor] : floors.capabilities) {
     add_limit(out, cat({name, " accuracy ≥"}), floor.min_accuracy);
     add_limit(out, cat({name, " accuracy lost ≤"}), floor.max_drop);
+  }
+  const bool text = floors.max_kl_divergence != set.max_kl_divergence,
+             answers = floors.max_drop != set.max_drop;
+  if (text || answers) {
+    out.push_back(cat({"the floor on ", text ? "KL divergence" : "", text && answers ? " and " : "",
+                       answers ? "accuracy lost" : "", " is assumed, as the workload sets none"}));
   }
   return out;
 }

@@ -55,6 +55,9 @@ struct CapabilityFloor {
 };
 
 // Each holds only when given.
+// The floor on text where the workload has none, nats.
+inline constexpr double kDefaultMaxKl = 0.02;
+
 struct QualityFloors {
   std::optional<double>
       max_kl_divergence;  // mean over tokens, nats, against the full-precision model

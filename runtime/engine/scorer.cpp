@@ -68,4 +68,54 @@ void Scorer::score(std::span<const int> tokens, int first,
   s.cached.assign(tokens.begin(), tokens.end());
 }
 
+void Scorer::decode(std::span<const std::span<const int>> texts, int decoded,
+                    const std::function<void(int, int, std::span<const float>)>& visit) {
+  State& s = *state_;
+  const ModelShape& shape = s.model.shape();
+  int pages = 0;
+  for (const std::span<const int> text : texts)
+    pages += s.kv.pages_for(static_cast<int>(text.size()));
+  if (pages == 0) return;
+  KvPool kv(shape, *s.config.kv_cache, s.config.kv_page_tokens, pages * s.config.kv_page_tokens);
+  std::vector<std::vector<std::vector<std::byte*>>> layer_pages(texts.size());
+  std::vector<std::vector<std::byte*>> windows;
+  std::vector<Segment> segments;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    assert(static_cast<int>(texts[i].size()) > decoded);
+    layer_pages[i].resize(static_cast<std::size_t>(shape.n_layers));
+    for (int page = 0; page < kv.pages_for(static_cast<int>(texts[i].size())); ++page) {
+      const KvPool::PageId id = kv.allocate();
+      for (int layer = 0; layer < shape.n_layers; ++layer)
+        layer_pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(id, layer));
+    }
+    windows.push_back(kv.open_window());
+  }
+  const auto segment = [&](std::size_t i, int past, int count, int logits_from) {
+    return Segment{
+        .tokens = texts[i].subspan(static_cast<std::size_t>(past), static_cast<std::size_t>(count)),
+        .past = past,
+        .logits_from = logits_from,
+        .layer_pages = layer_pages[i],
+        .layer_windows = windows[i]};
+  };
+  const auto prompt = [&](std::size_t i) { return static_cast<int>(texts[i].size()) - decoded; };
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (int past = 0; past < prompt(i); past += s.config.prefill_chunk) {
+      const int count = std::min(s.config.prefill_chunk, prompt(i) - past);
+      const Segment chunk = segment(i, past, count, count);
+      s.model.forward(std::span(&chunk, 1), Phase::prefill, s.pool, s.workspace);
+    }
+  }
+  const auto vocab = static_cast<std::size_t>(shape.vocab_size);
+  for (int step = 0; step < decoded; ++step) {
+    segments.clear();
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      segments.push_back(segment(i, prompt(i) + step, 1, 0));
+    const std::span<const float> logits =
+        s.model.forward(segments, Phase::decode, s.pool, s.workspace);
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      visit(static_cast<int>(i), prompt(i) + step, logits.subspan(i * vocab, vocab));
+  }
+}
+
 }  // namespace paretune

@@ -26,6 +26,12 @@ class Scorer {
   void score(std::span<const int> tokens, int first,
              const std::function<void(int, std::span<const float>)>& visit);
 
+  // Runs texts beside each other as answers are generated: all but the last `decoded` tokens of
+  // each as prompts, then those, one of each text a step. Calls visit(text, i, logits) after each
+  // of them. Every text is longer than `decoded` and fits the context.
+  void decode(std::span<const std::span<const int>> texts, int decoded,
+              const std::function<void(int, int, std::span<const float>)>& visit);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

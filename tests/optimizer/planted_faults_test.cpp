@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "optimizer/judge.h"
+#include "profiles/fault.h"
 #include "profiles/quality.h"
 #include "runtime/engine/loaded_model.h"
 #include "tests/profiles/demo_model.h"
@@ -92,6 +94,11 @@ class PlantedFaults : public testing::Test {
     for (Capability& c : quality.capabilities) capabilities.push_back({std::move(c), 2});
     return judge_gate(capabilities, {.every = 0.05});
   }
+  static std::string fault(const DeployConfig& config, const KernelTable& kernels = {},
+                           PackCache* packs = nullptr) {
+    return find_fault([] { return open_model(kDemoModel); }, config, kernels, packs, *plan,
+                      *reference);
+  }
   static std::string words(const Trial& trial) {
     std::string all;
     for (const std::string& violation : trial.violations) all += violation + "; ";
@@ -110,7 +117,10 @@ class PlantedFaults : public testing::Test {
 TEST_F(PlantedFaults, WhatIsSoundPasses) {
   const DeployConfig config = int4();
   const LoadedModel loaded = load_model(open_model(kDemoModel), config);
-  EXPECT_TRUE(judged(loaded, config).feasible) << words(judged(loaded, config));
+  const Trial trial = judged(loaded, config);
+  EXPECT_TRUE(trial.feasible) << words(trial);
+  EXPECT_LT(std::abs(trial.measurement.quality.kl_added_by_decoding), 1e-3);
+  EXPECT_EQ(fault(config), "");
   EXPECT_NE(gated(loaded, config).verdict, GateVerdict::failed);
 }
 
@@ -133,6 +143,30 @@ TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
   EXPECT_FALSE(trial.feasible);
   EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
   EXPECT_NE(gated(loaded, config).verdict, GateVerdict::passed);
+  EXPECT_EQ(fault(config, kernels).find("the matrix kernels: "), 0u) << fault(config, kernels);
+}
+
+// Prompts are read right, answers are generated wrong.
+TEST_F(PlantedFaults, AKernelThatDropsARowWhereItDecodes) {
+  DeployConfig config = int4();
+  config.max_batch_size = 16;
+  config.decode_kernel.name = "tuned";
+  healthy = &resolve_matmul("vnni", kInt4G32, Activations::int8);
+  MatmulVariant broken = *healthy;
+  broken.run = drop_a_row;
+  KernelTable kernels;
+  for (const Model::Product& p : Model::products(target->model)) {
+    kernels.add(
+        {.key =
+             {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k, .m = 1},
+         .plan = {.variant = &broken}});
+  }
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
+  const Trial trial = judged(loaded, config);
+  EXPECT_FALSE(trial.feasible);
+  EXPECT_NE(words(trial).find("KL divergence added by decoding"), std::string::npos)
+      << words(trial) << trial.measurement.quality.kl_added_by_decoding;
+  EXPECT_EQ(words(trial).find("KL divergence: "), std::string::npos) << words(trial);
 }
 
 TEST_F(PlantedFaults, ACompensationAppliedTwice) {
@@ -157,6 +191,16 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   const Trial trial = judged(loaded, config);
   EXPECT_FALSE(trial.feasible) << trial.measurement.quality.kl_divergence;
   EXPECT_NE(words(trial).find("KL divergence"), std::string::npos) << words(trial);
+  EXPECT_EQ(fault(config, kernels, &packs).find("the matrix kernels: "), 0u);
+}
+
+// What is lost to rounding alone has nobody to blame.
+TEST_F(PlantedFaults, FewBitsAreNoFault) {
+  DeployConfig config = int4();
+  config.weights = parse_policy("linear=int2_g32,output=f32", "test");
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config);
+  EXPECT_FALSE(judged(loaded, config).feasible);
+  EXPECT_EQ(fault(config), "");
 }
 
 TEST_F(PlantedFaults, AQuantizerWithAWrongZeroPoint) {
