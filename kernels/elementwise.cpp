@@ -44,9 +44,11 @@ void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines
   }
 }
 
-float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
-  float largest = 0;
-  for (const float v : x) largest = std::max(largest, std::fabs(v));
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes, float reach) {
+  float largest = reach;
+  if (reach == 0) {
+    for (const float v : x) largest = std::max(largest, std::fabs(v));
+  }
   const auto [scale, inverse] = SymmetricScale(largest);
   for (std::size_t i = 0; i < x.size(); ++i)
     codes[i] = static_cast<std::int8_t>(round_within(x[i] * inverse, -127, 127));
@@ -108,8 +110,8 @@ void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines
           std::span<const float> sines) {
   best().rope(vectors, head_dim, cosines, sines);
 }
-float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
-  return best().quantize_int8(x, codes);
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes, float reach) {
+  return best().quantize_int8(x, codes, reach);
 }
 float softmax(std::span<float> x) { return best().softmax(x); }
 float log_sum_exp(std::span<const float> x) { return best().log_sum_exp(x); }

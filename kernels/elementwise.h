@@ -24,8 +24,9 @@ void rope(std::span<float> vectors, int head_dim, std::span<const float> cosines
 
 // codes = x / scale, rounded to the nearest of -127 … 127 (ties to even); returns the scale,
 // largest |x| / 127, or 0 with codes of 0 where that is next to nothing. Further codes are 0. All
-// instruction sets give the same.
-float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes);
+// instruction sets give the same. reach: taken for the largest |x| where it is not 0; what lies
+// beyond is clipped.
+float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes, float reach = 0);
 
 // In place, returns log(sum(exp(x))). x: (n)
 float softmax(std::span<float> x);

@@ -134,10 +134,11 @@ PARETUNE_AVX2 int argmax(std::span<const float> x) {
   return 0;
 }
 
-PARETUNE_AVX2 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
+PARETUNE_AVX2 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes,
+                                  float reach) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
-  __m256 largest8 = _mm256_setzero_ps();
-  std::size_t i = 0;
+  __m256 largest8 = _mm256_set1_ps(reach);
+  std::size_t i = reach == 0 ? 0 : x.size();
   for (; i + 8 <= x.size(); i += 8)
     largest8 = _mm256_max_ps(_mm256_andnot_ps(sign, _mm256_loadu_ps(x.data() + i)), largest8);
   alignas(32) float each[8];

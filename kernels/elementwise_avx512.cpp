@@ -128,9 +128,10 @@ PARETUNE_AVX512 int argmax(std::span<const float> x) {
   return 0;
 }
 
-PARETUNE_AVX512 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes) {
-  __m512 largest16 = _mm512_setzero_ps();
-  for (std::size_t i = 0; i < x.size(); i += 16) {
+PARETUNE_AVX512 float quantize_int8(std::span<const float> x, std::span<std::int8_t> codes,
+                                    float reach) {
+  __m512 largest16 = _mm512_set1_ps(reach);
+  for (std::size_t i = 0; reach == 0 && i < x.size(); i += 16) {
     // The second operand is returned where the first is not a number.
     largest16 = _mm512_max_ps(
         _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(i, x.size()), x.data() + i)), largest16);

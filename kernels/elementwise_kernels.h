@@ -17,7 +17,7 @@ struct Elementwise {
   void (*silu_mul)(std::span<const float> gate, std::span<const float> up, std::span<float> out);
   void (*rope)(std::span<float> vectors, int head_dim, std::span<const float> cosines,
                std::span<const float> sines);
-  float (*quantize_int8)(std::span<const float> x, std::span<std::int8_t> codes);
+  float (*quantize_int8)(std::span<const float> x, std::span<std::int8_t> codes, float reach);
   float (*softmax)(std::span<float> x);
   float (*log_sum_exp)(std::span<const float> x);
   int (*argmax)(std::span<const float> x);

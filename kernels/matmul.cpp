@@ -33,9 +33,13 @@ constexpr MatmulVariant int8(std::string_view family, Isa needs, Run* run) {
   const auto row_bytes = [](int k) { return int8_row_bytes(k, kGroup<W>); };
   const auto prepare = [](const float* x, int, int k, int row_begin, int row_end,
                           std::byte* prepared) {
-    Quantize(x, k, row_begin, row_end, prepared, kGroup<W>);
+    Quantize(x, k, row_begin, row_end, prepared, kGroup<W>, 0);
   };
-  return {family, &W, Activations::int8, needs, bytes, row_bytes, prepare, run};
+  const auto prepare_static = [](const float* x, int k, int row_begin, int row_end, float reach,
+                                 std::byte* prepared) {
+    Quantize(x, k, row_begin, row_end, prepared, kGroup<W>, reach);
+  };
+  return {family, &W, Activations::int8, needs, bytes, row_bytes, prepare, run, prepare_static};
 }
 
 // What every format of integer codes has, but the reference.

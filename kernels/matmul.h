@@ -20,7 +20,8 @@ namespace paretune {
 // and packed files are packed again.
 inline constexpr int kKernelsVersion = 6;
 
-// What the kernel multiplies the weights with; int8 is dynamic, per token.
+// What the kernel multiplies the weights with; int8 is scaled per token, or all tokens alike
+// (prepare_static).
 enum class Activations { f32, bf16, int8 };
 
 // How a kernel walks through a product. No choice changes a bit of the result; a kernel ignores
@@ -45,6 +46,10 @@ struct MatmulVariant {
   // i * row_bytes, i a multiple of 16) and by columns (w.panels(begin, end)).
   void (*run)(const std::byte* prepared, int m, const PackedMatrix& w, const Walk& walk, float* y,
               std::size_t ldy);
+  // prepare of int8 where every row is scaled by `reach`, the largest |x| expected, and what lies
+  // beyond is clipped; nullptr: of other activations.
+  void (*prepare_static)(const float* x, int k, int row_begin, int row_end, float reach,
+                         std::byte* prepared) = nullptr;
 };
 
 // A row of y does not depend, to the bit, on m, on the other rows or on how panels are split;

@@ -55,7 +55,7 @@ void prepare_bf16_as_f32(const float* x, int m, int k, int row_begin, int row_en
                          std::byte* prepared);
 
 using PrepareInt8 = void(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
-                         int group);
+                         int group, float reach);
 PrepareInt8 prepare_int8_scalar, prepare_int8_avx2, prepare_int8_avx512;  // equal to the bit
 
 }  // namespace paretune

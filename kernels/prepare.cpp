@@ -56,14 +56,14 @@ void prepare_bf16_as_f32(const float* x, int, int k, int row_begin, int row_end,
 }
 
 void prepare_int8_scalar(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
-                         int group) {
+                         int group, float reach) {
   const Int8Rows rows(k, group);
   for (int i = row_begin; i < row_end; ++i) {
     const float* from = x + std::size_t(i) * k;
     std::byte* row = prepared + std::size_t(i) * rows.stride;
     auto* codes = reinterpret_cast<std::int8_t*>(row);
-    const float scale =
-        kElementwiseScalar.quantize_int8({from, std::size_t(k)}, {codes, std::size_t(rows.kp)});
+    const float scale = kElementwiseScalar.quantize_int8({from, std::size_t(k)},
+                                                         {codes, std::size_t(rows.kp)}, reach);
     for (int g = 0; g < rows.groups; ++g) {
       std::int32_t sum = 0;
       for (int j = g * rows.group; j < std::min((g + 1) * rows.group, rows.kp); ++j)

@@ -11,9 +11,9 @@ namespace paretune {
 namespace {
 
 PARETUNE_AVX512 void quantize_row_avx512(const float* x, int k, const Int8Rows& rows,
-                                         std::byte* row) {
+                                         std::byte* row, float reach) {
   const float scale = kElementwiseAvx512.quantize_int8(
-      {x, std::size_t(k)}, {reinterpret_cast<std::int8_t*>(row), std::size_t(rows.kp)});
+      {x, std::size_t(k)}, {reinterpret_cast<std::int8_t*>(row), std::size_t(rows.kp)}, reach);
   for (int g = 0; g < rows.groups; ++g) {
     __m256i sums = _mm256_setzero_si256();
     const int end = std::min((g + 1) * rows.group, rows.kp);
@@ -33,10 +33,10 @@ PARETUNE_AVX512 void quantize_row_avx512(const float* x, int k, const Int8Rows& 
   std::memcpy(row + rows.scale_at(), &scale, 4);
 }
 
-void quantize_row_avx2(const float* x, int k, const Int8Rows& rows, std::byte* row) {
+void quantize_row_avx2(const float* x, int k, const Int8Rows& rows, std::byte* row, float reach) {
   auto* const codes = reinterpret_cast<std::int8_t*>(row);
   const float scale =
-      kElementwiseAvx2.quantize_int8({x, std::size_t(k)}, {codes, std::size_t(rows.kp)});
+      kElementwiseAvx2.quantize_int8({x, std::size_t(k)}, {codes, std::size_t(rows.kp)}, reach);
   for (int g = 0; g < rows.groups; ++g) {
     std::int32_t negated = 0;
     const int end = std::min((g + 1) * rows.group, rows.kp);
@@ -49,18 +49,20 @@ void quantize_row_avx2(const float* x, int k, const Int8Rows& rows, std::byte* r
 }  // namespace
 
 void prepare_int8_avx512(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
-                         int group) {
+                         int group, float reach) {
   const Int8Rows rows(k, group);
   for (int i = row_begin; i < row_end; ++i) {
-    quantize_row_avx512(x + std::size_t(i) * k, k, rows, prepared + std::size_t(i) * rows.stride);
+    quantize_row_avx512(x + std::size_t(i) * k, k, rows, prepared + std::size_t(i) * rows.stride,
+                        reach);
   }
 }
 
 void prepare_int8_avx2(const float* x, int k, int row_begin, int row_end, std::byte* prepared,
-                       int group) {
+                       int group, float reach) {
   const Int8Rows rows(k, group);
   for (int i = row_begin; i < row_end; ++i) {
-    quantize_row_avx2(x + std::size_t(i) * k, k, rows, prepared + std::size_t(i) * rows.stride);
+    quantize_row_avx2(x + std::size_t(i) * k, k, rows, prepared + std::size_t(i) * rows.stride,
+                      reach);
   }
 }
 

@@ -16,9 +16,9 @@ namespace paretune {
 
 class PackCache;
 
-// Runs a sample of the plan's text by the config, then by other matrix kernels, by another attention
-// kernel and, where it has one, without its compensation. In words, which of these takes most of
-// the loss away, as "the matrix kernels: …"; "": none. packs: may be null.
+// Runs a sample of the plan's text by the config, then by other matrix kernels, by another
+// attention kernel and, where it has one, without its compensation. In words, which of these takes
+// most of the loss away, as "the matrix kernels: …"; "": none. packs: may be null.
 std::string find_fault(const std::function<std::unique_ptr<ModelSource>()>& open,
                        const DeployConfig& config, const KernelTable& kernels, PackCache* packs,
                        const QualityPlan& plan, const QualityReference& reference);

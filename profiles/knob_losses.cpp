@@ -53,6 +53,7 @@ std::vector<KnobLoss> lossy_values(const Target& target) {
                            [](const auto& smoothing) { return needs_statistics(smoothing.name); });
   for (const auto& smoothing : smoothings)
     values.push_back({std::string(kActivations), std::string(kCast), std::string(smoothing.name)});
+  values.push_back({std::string(kActivations), std::string(kStaticInt8), "smoothquant"});
   return values;
 }
 
@@ -89,8 +90,9 @@ std::optional<double> lost_beside_weights(const DeployConfig& config, const Kind
                                           std::span<const KnobLoss> losses) {
   double sum = 0;
   if (const double share = integer_share(config.weights, open);
-      config.activations.name == kCast && share > 0) {
-    const KnobLoss* loss = find(losses, kActivations, kCast, config.smoothing.name);
+      casts_to_int8(config.activations.name) && share > 0) {
+    const KnobLoss* loss =
+        find(losses, kActivations, config.activations.name, config.smoothing.name);
     if (!loss) return std::nullopt;
     sum += share * loss->kl_divergence;
   }

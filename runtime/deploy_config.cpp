@@ -90,6 +90,13 @@ constexpr std::array kConstraints{
     Constraint{"layers of a kind are named once",
                "a kind's treatment is the one that most of its layers have",
                [](DeployConfig& c, const Target& t) { name_most(c.weights, t.model.n_layers); }},
+    Constraint{"static scales need SmoothQuant",
+               "without it few inputs are much larger than all others, and one scale for all "
+               "tokens is theirs",
+               [](DeployConfig& c, const Target&) {
+                 if (c.activations.name == kStaticInt8 && c.smoothing.name != "smoothquant")
+                   c.activations.name = "int8";
+               }},
     Constraint{"activations need a partner",
                "a cast of activations acts only where weights of its kind exist: int8 with integer "
                "weights, bf16 with "
@@ -100,7 +107,7 @@ constexpr std::array kConstraints{
                    integer |= format->integer;
                    bf16 |= format == &kBf16;
                  }
-                 if (c.activations.name == "int8" && !integer) c.activations.name = "bf16";
+                 if (casts_to_int8(c.activations.name) && !integer) c.activations.name = "bf16";
                  if (c.activations.name == "bf16" && !bf16) c.activations.name = "f32";
                }},
     Constraint{"one name per prefill kernel",
@@ -168,7 +175,7 @@ std::string_view effect_name(Effect effect) {
 }
 
 Activations effective_activations(const DeployConfig& config, const WeightFormat& weights) {
-  if (config.activations.name == "int8" && weights.integer) return Activations::int8;
+  if (casts_to_int8(config.activations.name) && weights.integer) return Activations::int8;
   if (config.activations.name != "f32" && &weights == &kBf16) return Activations::bf16;
   return Activations::f32;
 }
@@ -289,7 +296,7 @@ void check_config(const DeployConfig& c, const Target& target) {
   at_most("kv_cache_tokens", c.kv_cache_tokens,
           (double(target.machine.memory_bytes) - windows) / token_bytes,
           "what this machine's memory holds of this model");
-  if (c.activations.name == "int8") {
+  if (casts_to_int8(c.activations.name)) {
     // Sums of int8 products stay exact in 32 bits (kernels/matmul.h).
     at_most("activations=int8 with a matrix of inputs",
             std::max({m.d_model, m.d_ff, m.n_heads * m.head_dim}), 1 << 17,

@@ -27,8 +27,11 @@ struct OneOf {
 };
 
 // What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where
-// weights are bf16; int8 does that too and quantizes per token where weights are integers.
-inline constexpr std::array<std::string_view, 3> kActivationCasts{"f32", "bf16", "int8"};
+// weights are bf16; int8 does that too and quantizes per token where weights are integers;
+// int8_static quantizes all tokens by the largest input that calibration saw, after SmoothQuant.
+inline constexpr std::string_view kStaticInt8 = "int8_static";
+inline constexpr std::array<std::string_view, 4> kActivationCasts{"f32", "bf16", "int8",
+                                                                  kStaticInt8};
 // tuned: for every product and number of rows the plan that the kernel tuner found fastest on this
 // machine (runtime/engine/kernel_table.h). The others: one family (kernels/matmul.h) throughout.
 inline constexpr std::array<std::string_view, 8> kMatmulKernels{
@@ -187,6 +190,10 @@ bool shards_rows(const DeployConfig& config, const ModelShape& model, int thread
 void check_config(const DeployConfig& config, const Target& target);
 
 // The activations that matrix products with these weights get under this config.
+// Whether the cast is to int8, dynamic or static.
+constexpr bool casts_to_int8(std::string_view activations) {
+  return activations == "int8" || activations == kStaticInt8;
+}
 Activations effective_activations(const DeployConfig& config, const WeightFormat& weights);
 
 }  // namespace paretune

@@ -18,6 +18,10 @@ PreparedSource as_packed(std::unique_ptr<ModelSource> source, DeployConfig confi
         source->path().string() + ": found the weights " + to_text(config.weights) +
         " and the smoothing " + std::string(config.smoothing.name) +
         " asked for, allowed: what was packed, " + recipe.weights + " and " + recipe.smoothing);
+  if (config.activations.name == kStaticInt8)
+    throw std::runtime_error(source->path().string() +
+                             ": found activations=int8_static, allowed: int8, as packed files do "
+                             "not hold what calibration saw of inputs");
   drop_neurons(config.weights);
   return {std::move(source), std::move(config), std::nullopt};
 }

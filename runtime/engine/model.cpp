@@ -74,6 +74,10 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
     }
     return values;
   };
+  const auto reach = [&](InputSite site, int layer) {
+    if (config_.activations.name != kStaticInt8 || !calibration) return 0.0f;
+    return std::ranges::max(calibration->statistics(site, layer).maxima);
+  };
   for (int i = 0; i < s.n_layers; ++i) {
     Layer& layer = layers_.emplace_back();
     layer.qkv = stacked({{Weight::attn_q, i}, {Weight::attn_k, i}, {Weight::attn_v, i}},
@@ -92,7 +96,11 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
     } else {
       layer.gate_up.push_back(paired(Weight::ffn_gate, Weight::ffn_up, i, gate_up));
       layer.down.push_back(stacked({{Weight::ffn_down, i}}, down));
+      layer.gate_up[0].reach = reach(InputSite::gate_up, i);
+      layer.down[0].reach = reach(InputSite::down, i);
     }
+    layer.qkv.reach = reach(InputSite::qkv, i);
+    layer.attention_output.reach = reach(InputSite::attention_output, i);
     layer.attention_norm = norm(Weight::attn_norm, i);
     layer.mlp_norm = norm(Weight::ffn_norm, i);
     if (s.qkv_bias) {
@@ -116,6 +124,7 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   }
   output_norm_ = norm(Weight::output_norm, 0);
   output_ = stacked({{Weight::output, 0}}, policy.at(LayerKind::output));
+  output_.reach = reach(InputSite::output, 0);
   if (const Treatment& embeddings = policy.at(LayerKind::embeddings); embeddings.format != &kF32) {
     embeddings_ = packer.stacked({{Weight::token_embedding, 0}}, embeddings);
   }

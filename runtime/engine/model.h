@@ -101,6 +101,7 @@ class Model {
     PackedWeights weights;           // that packed looks at
     std::vector<Matrix> low_rank;    // Bᵀ and A of its compensation, or nothing
     std::vector<MatmulPlans> plans;  // by Phase
+    float reach = 0;                 // of the inputs, where their scale is static; 0: it is not
 
     const MatmulPlan& plan(Phase phase, int m) const {
       return plans[static_cast<std::size_t>(phase)].at(m);

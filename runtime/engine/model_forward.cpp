@@ -181,8 +181,12 @@ void Model::prepare(const Matrix& matrix, Phase phase, const float* x, const Sha
   const int rows = shard.rows;
   const Team::Range mine = shard.team.share(rows);
   x += row_offset(shard.begin, matrix.packed.k);
-  matrix.plan(phase, rows)
-      .variant->prepare(x, rows, matrix.packed.k, mine.begin, mine.end, shard.prepared);
+  const MatmulVariant& variant = *matrix.plan(phase, rows).variant;
+  if (matrix.reach > 0 && variant.prepare_static) {
+    variant.prepare_static(x, matrix.packed.k, mine.begin, mine.end, matrix.reach, shard.prepared);
+  } else {
+    variant.prepare(x, rows, matrix.packed.k, mine.begin, mine.end, shard.prepared);
+  }
   if (!matrix.low_rank.empty()) {
     const Matrix &in = matrix.low_rank[0], &out = matrix.low_rank[1];
     const MatmulPlan& plan = in.plan(phase, rows);

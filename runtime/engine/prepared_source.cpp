@@ -11,7 +11,8 @@
 namespace paretune {
 
 bool needs_calibration(const DeployConfig& config) {
-  return config.weights.calibrated() || needs_statistics(config.smoothing.name);
+  return config.weights.calibrated() || needs_statistics(config.smoothing.name) ||
+         config.activations.name == kStaticInt8;
 }
 
 void drop_neurons(Policy& policy) {

@@ -53,7 +53,7 @@ TEST(Elementwise, QuantizeInt8IsTheSameToTheByteEverywhere) {
   FOR_EACH_VARIANT_AND_SIZE {
     const auto x = random_floats(n, 5);
     std::vector<std::int8_t> codes(static_cast<std::size_t>(n) + 5, std::int8_t{9});
-    const float scale = variant->quantize_int8(x, codes);
+    const float scale = variant->quantize_int8(x, codes, 0);
     float largest = 0;
     for (const float v : x) largest = std::max(largest, std::fabs(v));
     EXPECT_EQ(scale, largest / 127);
@@ -61,10 +61,25 @@ TEST(Elementwise, QuantizeInt8IsTheSameToTheByteEverywhere) {
       EXPECT_LE(std::fabs(codes[std::size_t(i)] * scale - x[std::size_t(i)]), 0.501f * scale);
     for (std::size_t i = std::size_t(n); i < codes.size(); ++i) EXPECT_EQ(codes[i], 0) << i;
     std::vector<std::int8_t> right(codes.size());
-    EXPECT_EQ(kElementwiseScalar.quantize_int8(x, right), scale);
+    EXPECT_EQ(kElementwiseScalar.quantize_int8(x, right, 0), scale);
     EXPECT_EQ(codes, right);
-    EXPECT_EQ(variant->quantize_int8(std::vector<float>(std::size_t(n)), codes), 0);
+    EXPECT_EQ(variant->quantize_int8(std::vector<float>(std::size_t(n)), codes, 0), 0);
     EXPECT_EQ(codes, std::vector<std::int8_t>(codes.size()));
+  }
+}
+
+TEST(Elementwise, QuantizeInt8WithinAReach) {
+  FOR_EACH_VARIANT_AND_SIZE {
+    const auto x = random_floats(n, 5);
+    constexpr float kReach = 0.4f;
+    std::vector<std::int8_t> codes(static_cast<std::size_t>(n) + 5, std::int8_t{9}), right = codes;
+    EXPECT_EQ(variant->quantize_int8(x, codes, kReach), kReach / 127);
+    for (int i = 0; i < n; ++i) {
+      const float clipped = std::clamp(x[std::size_t(i)], -kReach, kReach);
+      EXPECT_NEAR(codes[std::size_t(i)] * kReach / 127, clipped, 0.501f * kReach / 127);
+    }
+    kElementwiseScalar.quantize_int8(x, right, kReach);
+    EXPECT_EQ(codes, right);
   }
 }
 

@@ -187,6 +187,32 @@ TEST(Matmul, SplittingRowsAndPanelsChangesNothing) {
   }
 }
 
+// As dynamic where a row's largest number is the reach; elsewhere the scalar reference decides.
+TEST(Matmul, StaticScalesOfInt8) {
+  const int m = 5, n = 50, k = 192;
+  auto x = random_floats(m * k, 5);
+  constexpr float kReach = 0.6f;
+  for (float& v : std::span(x).first(k)) v = std::clamp(v, -kReach, kReach);
+  x[3] = kReach;
+  const auto weights = random_floats(n * k, 6);
+  for (const MatmulVariant* v : runnable()) {
+    EXPECT_EQ(v->prepare_static != nullptr, v->activations == Activations::int8) << name_of(*v);
+    if (!v->prepare_static) continue;
+    const PackedWeights w(*v->weights, n, k, weights);
+    const auto product = [&](const MatmulVariant& variant) {
+      GuardedBytes prepared(variant.prepared_bytes(m, k));
+      variant.prepare_static(x.data(), k, 0, m, kReach, prepared.data());
+      std::vector<float> y(std::size_t(m) * n);
+      variant.run(prepared.data(), m, w.matrix(), {}, y.data(), n);
+      return y;
+    };
+    const std::vector<float> y = product(*v), dynamic = multiply(*v, x, m, w.matrix());
+    EXPECT_EQ(y, product(resolve_matmul("scalar", *v->weights, Activations::int8)));
+    EXPECT_TRUE(std::equal(y.begin(), y.begin() + n, dynamic.begin())) << name_of(*v);
+    EXPECT_NE(y, dynamic) << name_of(*v);
+  }
+}
+
 TEST(Matmul, BlocksOfRowsChangeNothing) {
   const int m = 40, n = 50, k = 192;
   const auto x = random_floats(m * k, 5), weights = random_floats(n * k, 6);

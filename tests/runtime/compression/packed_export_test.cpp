@@ -80,6 +80,11 @@ TEST_F(PackedExportTest, OtherWeightsAreRefusedAndWhatIsDamagedIsNamed) {
               load_model(open_model(file_), config_of(target, "linear=int8", "none"));
             }).find("allowed: what was packed"),
             std::string::npos);
+  DeployConfig fixed = config;
+  fixed.activations.name = kStaticInt8;
+  EXPECT_NE(
+      refusal([&] { load_model(open_model(file_), fixed); }).find("found activations=int8_static"),
+      std::string::npos);
   EXPECT_NE(refusal([&] {
               export_packed(open_model(file_), config, file_, nullptr);
             }).find("found a packed file"),
