@@ -42,9 +42,18 @@ std::vector<Treatment> sensitivity_treatments(const Target& target) {
   for (const char* text : {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:quantease",
                            "int8", "nf4_g64:gptq", "bf16", "nf3_g64:gptq", "int3_g64:gptq:rank32",
                            "int3_g32:gptq", "int2_g32:gptq"}) {
-    const Treatment treatment = affordable(parse_treatment(text, "sensitivity_treatments"), target);
-    if (std::ranges::find(treatments, treatment) == treatments.end())
-      treatments.push_back(treatment);
+    const Treatment wanted = parse_treatment(text, "sensitivity_treatments");
+    const Treatment treatment = affordable(wanted, target);
+    const auto add = [&](const Treatment& one) {
+      if (std::ranges::find(treatments, one) == treatments.end()) treatments.push_back(one);
+    };
+    // What stands in for a method and sees no inputs may lose more than rounding to nearest.
+    if (treatment.quantizer != wanted.quantizer) {
+      Treatment nearest = treatment;
+      nearest.quantizer = &kQuantizers[0];
+      add(nearest);
+    }
+    add(treatment);
   }
   return treatments;
 }

@@ -56,7 +56,7 @@ tbody th { font-weight: 600; }
 .num { text-align: right; white-space: nowrap; }
 thead .num { white-space: normal; }
 small { display: block; font-size: .85em; font-weight: 400; color: var(--soft); }
-.long { min-width: 20em; }
+.long { min-width: 14em; }
 .num.muted, .num.muted small { white-space: normal; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
 th[aria-sort="ascending"] button::after { content: " ▲"; }

@@ -165,10 +165,14 @@ Table verification_table(const Study& study) {
       .caption = "Promised by the search, verified on fresh traffic",
       .columns = {{"Metric"}, {"Promised", true}, {"Verified", true}, {"Difference", true}}};
   for (const VerifiedMetric& metric : study.verification.metrics) {
+    const auto text = [&](double value) {
+      return metric.name.ends_with("_bytes") && value >= 0 ? bytes_text(std::uint64_t(value))
+                                                           : number_text(value);
+    };
     table.rows.push_back(
         {.cells = {{metric.name},
-                   {number_text(metric.promised)},
-                   {number_text(metric.verified)},
+                   {text(metric.promised)},
+                   {text(metric.verified)},
                    {metric.promised == 0 ? "–" : signed_percent_text(metric.difference())}}});
   }
   return table;

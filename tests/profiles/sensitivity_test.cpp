@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/profiles/demo_quality.h"
 
 namespace paretune {
@@ -26,6 +28,30 @@ TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
   const double whole = measure_quality(model, both, demo.plan, demo.reference).kl_divergence;
   EXPECT_GT(whole, 0.5 * (down + gate_up));
   EXPECT_LT(whole, 2 * (down + gate_up));
+}
+
+// HQQ sees no inputs: it may lose more than rounding to nearest.
+TEST(SensitivityTest, NearestIsMeasuredBesideWhatStandsInForAMethod) {
+  Target target{this_machine(), open_model(kDemo)->shape()};
+  const auto has = [&](const char* text) {
+    const std::vector<Treatment> all = sensitivity_treatments(target);
+    return std::ranges::find(all, parse_treatment(text, "test")) != all.end();
+  };
+  target.pack_seconds = 1e9;
+  EXPECT_TRUE(has("int4_g32:gptq"));
+  EXPECT_FALSE(has("int4_g32"));
+  target.machine.cores = 2;
+  target.model = {.n_layers = 22,  // the 1.1B shape
+                  .d_model = 2048,
+                  .n_heads = 32,
+                  .n_kv_heads = 4,
+                  .head_dim = 64,
+                  .d_ff = 5632,
+                  .vocab_size = 32000,
+                  .max_seq_len = 2048};
+  target.pack_seconds = 300;
+  EXPECT_TRUE(has("int4_g32:hqq"));
+  EXPECT_TRUE(has("int4_g32"));
 }
 
 TEST(SensitivityTest, JsonRoundTrip) {
