@@ -1,8 +1,10 @@
 #include "profiles/quality.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "runtime/engine/loaded_model.h"
@@ -155,16 +157,21 @@ TEST_F(QualityTest, StaticScalesOfActivations) {
   DeployConfig config = full();
   config.weights = parse_policy("all=int8", "test");
   config.smoothing.name = "smoothquant";
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("paretune_static_" + std::to_string(getpid()));
+  PackCache packs(folder, std::uint64_t(1) << 30);  // calibrated once
   const auto kl = [&](std::string_view activations) {
     config.activations.name = activations;
     EXPECT_EQ(canonical(config, *target).activations.name, activations);
-    return measured(config).kl_divergence;
+    const LoadedModel loaded = load_model(open_model(kDemoModel), config, {}, &packs);
+    return measure_text_sample(loaded, config, *plan, *reference, 1536).kl_divergence;
   };
   const double dynamic = kl("int8"), fixed = kl(kStaticInt8);
   EXPECT_GT(fixed, dynamic);
   EXPECT_LT(fixed, 0.02) << "dynamic: " << dynamic;
   config.smoothing.name = "none";
   EXPECT_EQ(canonical(config, *target).activations.name, "int8");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(QualityTest, RuinedModelShows) {
