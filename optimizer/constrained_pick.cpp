@@ -132,6 +132,8 @@ ConstrainedPick pick_by(const Study& study, std::span<const Requirement> require
     out.without.push_back({r.text, best_without(&r, own_limits)});
   if (own_limits) out.without.push_back({std::string(kOwnLimits), best_without(nullptr, false)});
   if (!out.trial) find_nearest(study, requirements, own_limits, out);
+  if (out.nearest && out.binding.empty())
+    out.binding = "the quality gate refused it; --without-limits takes it nonetheless";
   return out;
 }
 

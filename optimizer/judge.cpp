@@ -31,6 +31,9 @@ void at_least(std::vector<std::string>& violations, const std::string& what, dou
     violations.push_back(what + ": " + limit_number(found) + " < " + limit_number(limit));
 }
 
+// Explains another violation, so it has no weight of its own.
+constexpr std::string_view kFault = "fault: ";
+
 constexpr double kLikely = 0.8416;  // standard errors: one-sided 80 %
 
 void check_quality(std::vector<std::string>& violations, const Quality& q, const QualityFloors& f) {
@@ -39,7 +42,7 @@ void check_quality(std::vector<std::string>& violations, const Quality& q, const
   const double limit = f.max_kl_divergence.value_or(kDefaultMaxKl);
   if (q.kl_added_by_decoding - kLikely * q.kl_added_by_decoding_standard_error > limit)
     at_most(violations, "KL divergence added by decoding", q.kl_added_by_decoding, limit);
-  if (!q.fault.empty()) violations.push_back("fault: " + q.fault);
+  if (!q.fault.empty()) violations.push_back(std::string(kFault) + q.fault);
   if (f.min_same_top1_fraction)
     at_least(violations, "same top-1", q.same_top1_fraction, *f.min_same_top1_fraction);
   if (f.max_perplexity_ratio)
@@ -77,8 +80,9 @@ std::string limit_name(const std::string& violation) {
 // Sum of log excesses: how far a trial is from meeting everything.
 double distance(const Trial& trial) {
   double sum = 0;
-  for (const std::string& violation : trial.violations)
-    sum += std::log(std::max(1.0, excess(violation)));
+  for (const std::string& violation : trial.violations) {
+    if (!violation.starts_with(kFault)) sum += std::log(std::max(1.0, excess(violation)));
+  }
   return sum;
 }
 
@@ -107,7 +111,8 @@ std::optional<Pick> recommended(const Study& study, std::span<const int> sound) 
     if (gate && gate->verdict == GateVerdict::passed)
       return pick(id, "the cheapest that passed the quality gate; not launched again");
   }
-  if (trial_of(study, 0).feasible) return pick(0, "nothing cheaper passed the quality gate");
+  if (trial_of(study, 0).feasible && !fails_gate(study, 0))
+    return pick(0, "nothing cheaper passed the quality gate");
   return std::nullopt;
 }
 

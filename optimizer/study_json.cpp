@@ -131,9 +131,9 @@ static void fields(Is<SpaceSize> auto& s, auto&& visit) {
 }
 
 static void fields(Is<GateResult> auto& s, auto&& visit) {
-  auto& [verdict, capabilities, reason, looks] = s;
+  auto& [verdict, capabilities, reason, looks, unasked] = s;
   visit("verdict", verdict), visit("capabilities", capabilities), visit("reason", reason);
-  visit("looks", looks);
+  visit("looks", looks), visit("unasked", unasked);
 }
 
 static void fields(Is<GateTrial> auto& s, auto&& visit) {

@@ -108,7 +108,7 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   const MeanLengths mean = mean_lengths(study.workload);
   const RequestShape request{.input_tokens = mean.input_tokens,
                              .output_tokens = mean.output_tokens};
-  const double most = 4 * study.workload.quality.floors.max_kl_divergence.value_or(0.05);
+  const double most = 4 * floors_of(study.workload).max_kl_divergence.value_or(0.05);
   study.proposals =
       policy_front(study.sensitivity, target, study.kernels, request, kProposals, most);
   std::vector<Policy> known{default_config(target).weights};

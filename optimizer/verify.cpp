@@ -255,13 +255,16 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       return;
     }
     study.gates.push_back({id, *gate});
+    const std::string before = launched > 0 ? out.verdict + "; " : "";
     if (gate->verdict == GateVerdict::failed) {
-      out.verdict = "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
+      out.verdict =
+          before + "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;
       continue;
     }
     // The default is what one would have anyway.
     if (gate->verdict == GateVerdict::undecided && id != 0) {
-      out.verdict = "config " + std::to_string(id) + " is not let through: " + gate->reason;
+      out.verdict =
+          before + "config " + std::to_string(id) + " is not let through: " + gate->reason;
       continue;
     }
     ++launched;
@@ -317,6 +320,8 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
         if (!base_holds) out.verdict += "; the default does not meet the limits";
         if (gate->verdict == GateVerdict::undecided)
           out.verdict += "; its quality is " + gate->reason;
+        for (const std::string& name : gate->unasked)
+          out.verdict += "; " + name + " was not asked: no question fits the model's context";
         return;
       }
       // Where it missed the SLO the pairs were cut short and say little of its cost.

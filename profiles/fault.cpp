@@ -28,7 +28,9 @@ std::optional<DeployConfig> with_other_products(DeployConfig config, const Kerne
                                                ? kKernelFamilies[0]
                                                : config.prefill_kernel.name,
                                            *format, activations);
-      for (const KernelChoice& choice : kernels.choices()) used |= choice.plan.variant == other;
+      if (config.prefill_kernel.name == "tuned") {
+        for (const KernelChoice& choice : kernels.choices()) used |= choice.plan.variant == other;
+      }
       if (used) continue;
       config.prefill_kernel.name = config.decode_kernel.name = family;
       return config;

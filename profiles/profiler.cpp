@@ -259,10 +259,8 @@ ChildResult Profiler::pack(const DeployConfig& config) {
   return child;
 }
 
-std::optional<std::string> Profiler::fault_of(const DeployConfig& config, const Quality& quality) {
-  const double limit = workload_.quality.floors.max_kl_divergence.value_or(kDefaultMaxKl);
-  if (quality.kl_divergence <= limit || fault_checks_left_ == 0) return "";
-  --fault_checks_left_;
+std::string Profiler::fault_of(const DeployConfig& config, const Quality& quality) {
+  if (!takes_fault_check(quality)) return "";
   const double timeout_s =
       std::clamp(kFaultShare * 60 * workload_.budget.minutes, kLeastFaultSeconds, 60.0);
   const ChildResult child = run_isolated(
@@ -270,14 +268,19 @@ std::optional<std::string> Profiler::fault_of(const DeployConfig& config, const 
         return find_fault([this] { return open(); }, config, kernels_, &packs_, plan_, reference_);
       },
       timeout_s, stop_);
-  if (child.interrupted) return std::nullopt;
-  return child.outcome == Outcome::ok ? child.output : "";
+  return !child.interrupted && child.outcome == Outcome::ok ? child.output : "";
+}
+
+bool Profiler::takes_fault_check(const Quality& quality) {
+  const double limit = workload_.quality.floors.max_kl_divergence.value_or(kDefaultMaxKl);
+  return quality.kl_divergence > limit && fault_checks_left_-- > 0;
 }
 
 Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double timeout_s,
                        bool fresh_quality, const MeasureSpeed& measure_speed) {
   if (std::optional<Measurement> found = store_.find(key)) {
     price(found->speed, workload_.cost.usd_per_hour);
+    takes_fault_check(found->quality);  // as when it was measured
     return {.measurement = std::move(*found), .from_store = true};
   }
 
@@ -304,6 +307,8 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
     m.speed.canary_s = std::min(before_s, Canary(target_.machine.cores).seconds(clock_));
     m.quality = known_quality ? parse_quality(*known_quality, "the store's memo of qualities")
                               : measure_quality(model, config, plan_, reference_);
+    // Of these very kernels and this batch, so never from the memo.
+    measure_decoding(model, config, plan_, reference_, m.quality);
     return to_json(m);
   };
   // Not on the trial's time: what a start pays once is no property of the deployment.
@@ -321,10 +326,13 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   m.seconds = clock_.now() - begin;
   m.measured_at = clock_.utc();
   if (m.outcome == Outcome::ok && !known_quality) {
-    const std::optional<std::string> fault = fault_of(config, m.quality);
-    if (!fault) return {.interrupted = true};
-    m.quality.fault = *fault;
-    store_.put_blob(memo, to_json(m.quality));
+    m.quality.fault = fault_of(config, m.quality);
+    // A fault is the kernels', not that of all configs that round alike.
+    if (m.quality.fault.empty()) {
+      Quality kept = m.quality;
+      kept.kl_added_by_decoding = kept.kl_added_by_decoding_standard_error = 0;
+      store_.put_blob(memo, to_json(kept));
+    }
   }
   store_.put(key, m);
   price(m.speed, workload_.cost.usd_per_hour);

@@ -110,9 +110,10 @@ class Profiler {
                bool fresh_quality, const MeasureSpeed& measure_speed);
   // Leaves what a trial loads in the pack cache.
   ChildResult pack(const DeployConfig& config);
-  // Why more is lost than the workload allows (fault.h), of the first trials that do, as far as
-  // time allows; nullopt: interrupted.
-  std::optional<std::string> fault_of(const DeployConfig& config, const Quality& quality);
+  // Why more is lost than the workload allows (fault.h), of the first trials that lose more; "":
+  // nothing is at fault, or there was no time to tell.
+  std::string fault_of(const DeployConfig& config, const Quality& quality);
+  bool takes_fault_check(const Quality& quality);  // counts them
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
                                                       const QualityPlan& plan);

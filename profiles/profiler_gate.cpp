@@ -86,9 +86,13 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
         return all;
       },
       [&] { return clock_.now() <= deadline; });
+  if (!result) return result;
   for (const std::string& name : plan_.unaskable) {
-    if (result && margins.of(name))
-      result->reason += "; " + name + " was not asked: no question fits the model's context";
+    if (margins.of(name)) result->unasked.push_back(name);
+  }
+  if (result->capabilities.empty() && !result->unasked.empty()) {
+    result->verdict = GateVerdict::undecided;
+    result->reason = "the model's context holds no question of any capability";
   }
   return result;
 }

@@ -45,43 +45,7 @@ void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDoc
                  });
 }
 
-constexpr int kDecodedTexts = 16, kDecodedTokens = 8, kMostContext = 64;
-
-// Fills kl_added_by_decoding. tokens: of all documents, as prompts. config: as deployed, whose
-// batch says how many decode beside each other.
-void compare_decoding(Scorer& scorer, const ModelShape& shape, const DeployConfig& config,
-                      const QualityPlan& plan, const QualityReference& reference,
-                      std::span<const TokenComparison> tokens, Quality& quality) {
-  std::vector<std::span<const int>> texts;
-  std::vector<std::size_t> first_rows;
-  std::size_t row = 0;
-  for (const QualityDocument& document : plan.documents) {
-    const std::size_t predicted = document.size() - 1;
-    if (predicted >= 2 * kDecodedTokens && int(texts.size()) < kDecodedTexts) {
-      texts.push_back(std::span(document).first(std::min<std::size_t>(predicted, kMostContext)));
-      first_rows.push_back(row);
-    }
-    row += predicted;
-  }
-  const std::size_t batch = std::size_t(std::clamp(config.max_batch_size, 1, kDecodedTexts));
-  texts.resize(std::min(texts.size(), batch));
-  if (texts.empty()) return;
-  std::vector<Cluster> added(texts.size(), Cluster{0, kDecodedTokens});
-  std::vector<float> logprobs(std::size_t(shape.vocab_size));
-  scorer.decode(texts, kDecodedTokens, [&](int text, int i, std::span<const float> logits) {
-    if (!log_softmax(logits, logprobs))
-      throw std::runtime_error("the model's logits are not finite: this config breaks the model");
-    const std::size_t at = first_rows[std::size_t(text)] + std::size_t(i);
-    // The documents lie in memory whole: texts are their beginnings.
-    const int target = texts[std::size_t(text)].data()[i + 1];
-    added[std::size_t(text)].sum +=
-        compare_token(reference, at, logprobs, target).kl_divergence - tokens[at].kl_divergence;
-  });
-  const Mean mean = clustered_mean(added);
-  quality.kl_added_by_decoding = mean.value;
-  quality.kl_added_by_decoding_standard_error =
-      std::isfinite(mean.standard_error) ? mean.standard_error : std::abs(mean.value);
-}
+constexpr int kDecodedTexts = 16, kDecodedTokens = 8, kMostContext = 32;
 
 // Sum of the log-probabilities of each choice's tokens.
 std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
@@ -237,12 +201,55 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
     document_tokens.push_back(int(document.size()) - 1);
   Quality quality;
   summarize_text(tokens, document_tokens, quality);
-  compare_decoding(scorer, shape, config, plan, reference, tokens, quality);
   const std::vector<Answer> answers = answer_all(model, run, plan);
   compare_answers(answers, reference, quality);
   summarize_scores(plan, grade(model, plan, answers, scorer), scores_of(reference), quality);
   if (!reference.noise_floor.empty()) quality.kl_noise_floor = reference.noise_floor[0];
   return quality;
+}
+
+void measure_decoding(const LoadedModel& model, const DeployConfig& config, const QualityPlan& plan,
+                      const QualityReference& reference, Quality& quality) {
+  const ModelShape& shape = model.model->shape();
+  std::vector<std::span<const int>> texts;
+  std::vector<std::size_t> first_rows;
+  std::size_t row = 0;
+  for (const QualityDocument& document : plan.documents) {
+    const std::size_t predicted = document.size() - 1;
+    if (predicted >= 2 * kDecodedTokens && int(texts.size()) < kDecodedTexts) {
+      texts.push_back(std::span(document).first(std::min<std::size_t>(predicted, kMostContext)));
+      first_rows.push_back(row);
+    }
+    row += predicted;
+  }
+  if (texts.empty()) return;
+  std::vector<Cluster> added(texts.size(), Cluster{0, kDecodedTokens});
+  std::vector<float> logprobs(std::size_t(shape.vocab_size));
+  const auto add = [&](std::size_t text, int i, std::span<const float> logits, double sign) {
+    if (!log_softmax(logits, logprobs))
+      throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+    // A text is the beginning of its document, which goes on by one token at least.
+    const int target = texts[text].data()[i + 1];
+    added[text].sum +=
+        sign *
+        compare_token(reference, first_rows[text] + std::size_t(i), logprobs, target).kl_divergence;
+  };
+  Scorer scorer(*model.model, roomy(config, {}), *model.pool);
+  for (std::size_t t = 0; t < texts.size(); ++t) {
+    scorer.score(texts[t], int(texts[t].size()) - kDecodedTokens,
+                 [&](int i, std::span<const float> logits) { add(t, i, logits, -1); });
+  }
+  const std::size_t batch = std::size_t(std::clamp(config.max_batch_size, 1, kDecodedTexts));
+  for (std::size_t first = 0; first < texts.size(); first += batch) {
+    const auto group = std::span(texts).subspan(first, std::min(batch, texts.size() - first));
+    scorer.decode(group, kDecodedTokens, [&](int text, int i, std::span<const float> logits) {
+      add(first + std::size_t(text), i, logits, 1);
+    });
+  }
+  const Mean mean = clustered_mean(added);
+  quality.kl_added_by_decoding = mean.value;
+  quality.kl_added_by_decoding_standard_error =
+      std::isfinite(mean.standard_error) ? mean.standard_error : std::abs(mean.value);
 }
 
 std::vector<QuestionScore> score_questions(const LoadedModel& model, const DeployConfig& config,

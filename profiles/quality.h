@@ -36,6 +36,11 @@ QualityReference measure_reference(const LoadedModel& model, const DeployConfig&
 Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
                         const QualityPlan& plan, const QualityReference& reference);
 
+// Fills kl_added_by_decoding, which is of config's kernels and batch, on a few of the plan's texts.
+// Throws as above.
+void measure_decoding(const LoadedModel& model, const DeployConfig& config, const QualityPlan& plan,
+                      const QualityReference& reference, Quality& quality);
+
 // The text part alone, on documents spread over the plan that together predict about max_tokens.
 Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
                             const QualityPlan& plan, const QualityReference& reference,

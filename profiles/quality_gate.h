@@ -60,6 +60,8 @@ struct GateResult {
   std::vector<Capability> capabilities;  // each as of the look that decided it, or of the last
   std::string reason;                    // plain words
   int looks = 0;
+  // That have a margin, but no question that the model's context holds.
+  std::vector<std::string> unasked;
 };
 
 // Of one capability at a look: failed where even the least possible loss is above the margin,

@@ -250,10 +250,9 @@ class Planner {
     return by_capability;
   }
 
-  // Whether the context holds any question of the capability, those that no trial is asked too.
-  bool askable(const std::string& capability) const {
-    const auto all = candidates_of(false);
-    return std::ranges::any_of(all.at(capability), [&](const Candidate& candidate) {
+  // Whether the context holds any of them.
+  bool askable(const std::deque<Candidate>& candidates) const {
+    return std::ranges::any_of(candidates, [&](const Candidate& candidate) {
       return encode(candidate.item, candidate.as_chat).has_value();
     });
   }
@@ -261,6 +260,8 @@ class Planner {
   void plan_questions(QualityPlan& plan) const {
     std::map<std::string, std::deque<Candidate>> by_capability = candidates_of(true);
     std::map<std::string, std::vector<QualityQuestion>> chosen;
+    for (const auto& [name, candidates] : by_capability)
+      if (!askable(candidates)) plan.unaskable.push_back(name);
     int left = budget_.questions;
     while (left > 0 && !by_capability.empty())
       for (auto entry = by_capability.begin(); entry != by_capability.end();) {
@@ -276,8 +277,6 @@ class Planner {
           }
           candidates.pop_front();
         }
-        if (candidates.empty() && !chosen.contains(name) && !askable(name))
-          plan.unaskable.push_back(name);
         entry = candidates.empty() ? by_capability.erase(entry) : std::next(entry);
       }
     for (auto& [name, questions] : chosen)

@@ -159,9 +159,10 @@ Decision nothing_let_through(const Study& study) {
                    "Nothing to deploy: no config that meets your limits is proven to keep "
                    "its quality.",
                .mood = Mood::bad};
-  out.sentences = {cat({"The quality gate: ", study.verification.verdict, "."}),
-                   "The front below is as measured. `tune pick` writes a config of it nonetheless.",
-                   run_sentence(study)};
+  out.sentences = {
+      cat({"The quality gate: ", study.verification.verdict, "."}),
+      "The front below is as measured. `tune pick --without-limits` writes one of it nonetheless.",
+      run_sentence(study)};
   return out;
 }
 

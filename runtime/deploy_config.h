@@ -28,7 +28,8 @@ struct OneOf {
 
 // What activations may be cast to before they meet the weights: f32 never casts; bf16 casts where
 // weights are bf16; int8 does that too and quantizes per token where weights are integers;
-// int8_static quantizes all tokens by the largest input that calibration saw, after SmoothQuant.
+// int8_static quantizes all tokens by the largest input that calibration saw, after SmoothQuant
+// (but the output head's inputs per token).
 inline constexpr std::string_view kStaticInt8 = "int8_static";
 inline constexpr std::array<std::string_view, 4> kActivationCasts{"f32", "bf16", "int8",
                                                                   kStaticInt8};
@@ -189,11 +190,11 @@ bool shards_rows(const DeployConfig& config, const ModelShape& model, int thread
 // cannot hold the config (it came from a file or a flag). Slower than it need be is allowed.
 void check_config(const DeployConfig& config, const Target& target);
 
-// The activations that matrix products with these weights get under this config.
 // Whether the cast is to int8, dynamic or static.
 constexpr bool casts_to_int8(std::string_view activations) {
   return activations == "int8" || activations == kStaticInt8;
 }
+// The activations that matrix products with these weights get under this config.
 Activations effective_activations(const DeployConfig& config, const WeightFormat& weights);
 
 }  // namespace paretune

@@ -54,10 +54,10 @@ struct CapabilityFloor {
   bool operator==(const CapabilityFloor&) const = default;
 };
 
-// Each holds only when given.
 // The floor on text where the workload has none, nats.
 inline constexpr double kDefaultMaxKl = 0.02;
 
+// Each holds only when given.
 struct QualityFloors {
   std::optional<double>
       max_kl_divergence;  // mean over tokens, nats, against the full-precision model

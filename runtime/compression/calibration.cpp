@@ -136,6 +136,10 @@ std::size_t Calibration::index(InputSite site, int layer) const {
   return static_cast<std::size_t>(layer) * (kInputSites - 1) + static_cast<std::size_t>(site);
 }
 
+float Calibration::largest(InputSite site, int layer) const {
+  return std::ranges::max(sites_[index(site, layer)].maxima);
+}
+
 InputStatistics Calibration::statistics(InputSite site, int layer) const {
   const std::size_t i = index(site, layer);
   const Site& at = sites_[i];

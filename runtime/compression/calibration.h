@@ -57,6 +57,9 @@ class Calibration {
   // damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
 
+  // Of the site's inputs, by absolute value.
+  float largest(InputSite site, int layer) const;
+
   // Held in memory, files that are mapped aside.
   std::size_t memory_bytes() const;
 

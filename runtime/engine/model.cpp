@@ -74,9 +74,11 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
     }
     return values;
   };
+  // The output head's stay dynamic: its statistics are weighted by token (uncertainty.h), and so
+  // are their maxima.
   const auto reach = [&](InputSite site, int layer) {
     if (config_.activations.name != kStaticInt8 || !calibration) return 0.0f;
-    return std::ranges::max(calibration->statistics(site, layer).maxima);
+    return calibration->largest(site, layer);
   };
   for (int i = 0; i < s.n_layers; ++i) {
     Layer& layer = layers_.emplace_back();
@@ -124,7 +126,6 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   }
   output_norm_ = norm(Weight::output_norm, 0);
   output_ = stacked({{Weight::output, 0}}, policy.at(LayerKind::output));
-  output_.reach = reach(InputSite::output, 0);
   if (const Treatment& embeddings = policy.at(LayerKind::embeddings); embeddings.format != &kF32) {
     embeddings_ = packer.stacked({{Weight::token_embedding, 0}}, embeddings);
   }

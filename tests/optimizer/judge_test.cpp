@@ -74,6 +74,7 @@ TEST(JudgeTest, PicksPassTheGate) {
   gated({{1, failed}, {2, passed}});
   EXPECT_EQ(pick("recommended"), 2);
   gated({{1, undecided}, {2, failed}, {3, failed}, {0, failed}});
+  EXPECT_EQ(pick("recommended"), -1) << "not even the default";
   EXPECT_EQ(pick("fastest"), 1);
   EXPECT_EQ(pick("best_quality"), 1);
 

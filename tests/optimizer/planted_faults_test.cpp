@@ -83,6 +83,7 @@ class PlantedFaults : public testing::Test {
   static Trial judged(const LoadedModel& loaded, const DeployConfig& config) {
     Trial trial{.config = config};
     trial.measurement.quality = measure_quality(loaded, config, *plan, *reference);
+    measure_decoding(loaded, config, *plan, *reference, trial.measurement.quality);
     trial.measurement.speed.at_workload.meets_slo = true;
     judge_trial(trial, *workload);
     return trial;

@@ -150,7 +150,6 @@ class Spoiled : public ModelSource {
   float value_;
 };
 
-// Without its last norm the model says that every token is equally likely.
 // One scale for all tokens loses more than a scale each, but not much after SmoothQuant; without it
 // there are none.
 TEST_F(QualityTest, StaticScalesOfActivations) {
@@ -174,6 +173,7 @@ TEST_F(QualityTest, StaticScalesOfActivations) {
   std::filesystem::remove_all(folder);
 }
 
+// Without its last norm the model says that every token is equally likely.
 TEST_F(QualityTest, RuinedModelShows) {
   const LoadedModel ruined =
       load_model(std::make_unique<Spoiled>(Weight::output_norm, 0.0f), full());
