@@ -167,7 +167,7 @@ TEST_F(QualityTest, StaticScalesOfActivations) {
   };
   const double dynamic = kl("int8"), fixed = kl(kStaticInt8);
   EXPECT_GT(fixed, dynamic);
-  EXPECT_LT(fixed, 0.02) << "dynamic: " << dynamic;
+  EXPECT_LT(fixed, 0.005) << "dynamic: " << dynamic;
   config.smoothing.name = "none";
   EXPECT_EQ(canonical(config, *target).activations.name, "int8");
   std::filesystem::remove_all(folder);

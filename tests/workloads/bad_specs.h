@@ -128,8 +128,6 @@ inline constexpr std::array kBadSpecs{
     BadSpec{"/quality/evals/0/chat_template", "1", "$.quality.evals[0].chat_template", "1",
             "true or false"},
     BadSpec{"/quality/text", "\"t.txt\"", "$.quality.text", "\"t.txt\"", "an array"},
-    BadSpec{"/quality/text", "", "$.quality.floors.max_kl_divergence", "nothing to measure it on",
-            "quality.text", false},
     BadSpec{"/quality/evals", "", "$.quality.floors.capabilities", "nothing to measure it on",
             "quality.evals", false},
     BadSpec{"/quality/floors/min_accuracy", "80", "$.quality.floors.min_accuracy", "80",
