@@ -120,9 +120,7 @@ ConstrainedPick pick_by(const Study& study, std::span<const Requirement> require
                         const Preference& preference, bool own_limits) {
   const auto best_without = [&](const Requirement* left_out, bool limits) {
     return best_of(study, preference, [&](const Trial& trial) {
-      const GateResult* const gate = gate_of(study, trial.id);
-      if (limits && (!trial.feasible || (gate && gate->verdict == GateVerdict::failed)))
-        return false;
+      if (limits && (!trial.feasible || fails_gate(study, trial.id))) return false;
       return std::ranges::all_of(
           requirements, [&](const Requirement& r) { return &r == left_out || holds(r, trial); });
     });

@@ -86,11 +86,6 @@ double distance(const Trial& trial) {
   return sum;
 }
 
-bool fails_gate(const Study& study, int id) {
-  const GateResult* const gate = gate_of(study, id);
-  return gate && gate->verdict == GateVerdict::failed;
-}
-
 // sound: of the front, by cost, what the gate did not refuse.
 std::optional<Pick> recommended(const Study& study, std::span<const int> sound) {
   const auto pick = [](int id, std::string reason) {

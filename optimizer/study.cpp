@@ -25,6 +25,11 @@ const GateResult* gate_of(const Study& study, int id) {
   return gate == study.gates.end() ? nullptr : &gate->result;
 }
 
+bool fails_gate(const Study& study, int id) {
+  const GateResult* const gate = gate_of(study, id);
+  return gate && gate->verdict == GateVerdict::failed;
+}
+
 constexpr double kTelling = 0.5;  // a larger bound says nothing
 
 std::string regret_text(const Study& study) {

@@ -204,6 +204,7 @@ const Trial& trial_of(const Study& study, int id);  // one of its trials
 
 // What the quality gate found of a trial; nullptr: it was not tested.
 const GateResult* gate_of(const Study& study, int id);
+bool fails_gate(const Study& study, int id);
 
 // What its regret says, as a sentence; "": it has none.
 std::string regret_text(const Study& study);

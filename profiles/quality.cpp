@@ -30,7 +30,12 @@ DeployConfig roomy(DeployConfig config, const QualityPlan& plan) {
   return config;
 }
 
-// Calls visit(document, i, logprobs) for the prediction of token i of every document, i >= 1.
+void normalize(std::span<const float> logits, std::span<float> logprobs) {
+  if (!log_softmax(logits, logprobs))
+    throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+}
+
+// Calls visit(token, logprobs) for the prediction of every token of the documents but their first.
 template <class Visit>
 void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDocument> documents,
              Visit visit) {
@@ -38,9 +43,7 @@ void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDoc
   for (const QualityDocument& document : documents)
     scorer.score(std::span(document).first(document.size() - 1), 0,
                  [&](int i, std::span<const float> logits) {
-                   if (!log_softmax(logits, logprobs))
-                     throw std::runtime_error(
-                         "the model's logits are not finite: this config breaks the model");
+                   normalize(logits, logprobs);
                    visit(document[std::size_t(i) + 1], std::span<const float>(logprobs));
                  });
 }
@@ -56,8 +59,7 @@ std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
     double sum = 0;
     const auto known = std::span(choice.tokens).first(choice.tokens.size() - 1);
     scorer.score(known, choice.begin - 1, [&](int i, std::span<const float> logits) {
-      if (!log_softmax(logits, logprobs))
-        throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+      normalize(logits, logprobs);
       sum += logprobs[std::size_t(choice.tokens[std::size_t(i) + 1])];
     });
     sums.push_back(sum);
@@ -226,8 +228,7 @@ void measure_decoding(const LoadedModel& model, const DeployConfig& config, cons
   std::vector<Cluster> added(texts.size(), Cluster{0, kDecodedTokens});
   std::vector<float> logprobs(std::size_t(shape.vocab_size));
   const auto add = [&](std::size_t text, int i, std::span<const float> logits, double sign) {
-    if (!log_softmax(logits, logprobs))
-      throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+    normalize(logits, logprobs);
     // A text is the beginning of its document, which goes on by one token at least.
     const int target = texts[text].data()[i + 1];
     added[text].sum +=

@@ -8,9 +8,7 @@
 namespace paretune {
 
 std::vector<ProductUse> product_uses(const Policy& policy, const ModelShape& whole) {
-  ModelShape shape = whole;
-  if (const int removed = policy.at(LayerKind::gate_up).neurons; removed > 0)
-    shape.d_ff = neurons_left(whole.d_ff, removed);
+  const ModelShape shape = narrowed(whole, policy);
   std::vector<ProductUse> uses;
   const auto add = [&](const ProductUse& use) {
     const auto same = std::ranges::find_if(uses, [&](ProductUse other) {

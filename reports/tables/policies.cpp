@@ -19,12 +19,6 @@ const Sensitivity* find_sensitivity(const Study& study, LayerKind kind, const Tr
   return found == study.sensitivity.end() ? nullptr : &*found;
 }
 
-// The shape that is left where the policy removes neurons.
-ModelShape narrowed(ModelShape shape, const Policy& policy) {
-  shape.d_ff = neurons_left(shape.d_ff, policy.at(LayerKind::gate_up).neurons);
-  return shape;
-}
-
 // "gptq, wanda 30 %, rank 16"
 std::string methods_text(const Treatment& t) {
   std::vector<std::string> methods;

@@ -12,7 +12,7 @@
 
 #include "kernels/narrow_float.h"
 #include "runtime/compression/gguf_metadata.h"
-#include "runtime/compression/narrowing.h"
+#include "runtime/compression/gguf_plan.h"
 #include "runtime/compression/part_file.h"
 #include "runtime/compression/rounding_check.h"
 #include "runtime/engine/pack_cache.h"
@@ -34,73 +34,6 @@ std::uint64_t padded(std::uint64_t n) {
   return (n + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
 }
 
-const TensorType& type_called(std::string_view name) {
-  return *std::ranges::find(kTensorTypes, name, &TensorType::name);
-}
-
-// One tensor of the new file, and how to make its bytes.
-struct Planned {
-  std::string name;
-  std::vector<std::uint64_t> dims;  // slowest first
-  const TensorType* type;
-  Weight weight = Weight::output_norm;
-  int index = 0;  // of the (first) matrix that it holds, as ModelSource counts
-  int count = 1;  // matrices: all experts of a layer are one tensor
-  std::optional<Treatment> treatment = {};  // none: as the source has it
-  std::vector<float> values = {};           // of a tensor that is no weight
-
-  std::size_t k() const { return dims.back(); }
-  std::uint64_t size() const {
-    std::uint64_t n = 1;
-    for (const std::uint64_t dim : dims) n *= dim;
-    return n;
-  }
-  std::size_t row_bytes() const {
-    return k() / std::size_t(type->block_size) * std::size_t(type->block_bytes);
-  }
-  std::uint64_t bytes() const { return size() / k() * row_bytes(); }
-};
-
-// The file's format for a treatment's.
-const TensorType& type_of(const WeightFormat& format) {
-  if (&format == &kF32) return type_called("F32");
-  if (&format == &kBf16) return type_called("BF16");
-  std::string allowed = "f32, bf16";
-  for (const ExactRepack& repack : kExactRepacks) {
-    if (!repack.join) continue;
-    if (repack.format == &format) return type_called(repack.type);
-    append_name(allowed, repack.format->name);
-  }
-  refuse("weights", "the format " + std::string(format.name),
-         allowed + ", which GGUF types hold exactly");
-}
-
-void refuse_what_has_no_tensor(const std::string& name, const Treatment& treatment) {
-  if (treatment.rank > 0)
-    refuse(name, "a compensation of rank " + std::to_string(treatment.rank),
-           "no rank: GGUF holds one matrix for each weight");
-  if (treatment.outliers > 0)
-    refuse(name, std::to_string(treatment.outliers) + " outliers beside the codes",
-           "none: GGUF holds one matrix for each weight");
-  if (treatment.pruner && treatment.pruner->whole_rows)
-    refuse(name, "the pruner " + in_double_quotes(treatment.pruner->name),
-           "magnitude, gradual or wanda");
-}
-
-void refuse_rows_of(const std::string& name, int columns, const TensorType& type) {
-  if (columns % type.block_size != 0)
-    refuse(name, "rows of " + std::to_string(columns) + " values",
-           "multiples of " + std::to_string(type.block_size) + " for " + std::string(type.name));
-}
-
-// What becomes of a matrix, as Model has it packed.
-Treatment treatment_of(const Policy& policy, const WeightInfo& info, LayerKind kind, int layer) {
-  Treatment treatment = policy.at(kind, layer);
-  if (info.repeats == Repeats::per_expert) treatment.rank = treatment.outliers = 0;
-  if (kind == LayerKind::embeddings && treatment.format == &kF32) return {.format = &kF32};
-  return treatment;
-}
-
 class Exporter {
  public:
   Exporter(std::unique_ptr<ModelSource> source, const DeployConfig& config, PackCache* packs)
@@ -120,9 +53,9 @@ class Exporter {
     }
     if (config.smoothing.name != "none")
       recipe_ += ", smoothing " + std::string(config.smoothing.name);
-    check_policy(*source, config.weights);
+    check_gguf_policy(*source, config.weights);
     ready_ = prepare_source(std::move(source), config, packs);
-    plan();
+    planned_ = plan_gguf(ready_, gguf_ ? &*gguf_ : nullptr);
   }
 
   void write(std::ofstream& out) const {
@@ -134,7 +67,7 @@ class Exporter {
     head.number<std::uint64_t>(pairs.count());
     head.bytes(std::as_bytes(std::span(pairs.text())));
     std::uint64_t offset = 0;
-    for (const Planned& tensor : planned_) {
+    for (const PlannedTensor& tensor : planned_) {
       head.string(tensor.name);
       head.number<std::uint32_t>(static_cast<std::uint32_t>(tensor.dims.size()));
       for (auto dim = tensor.dims.rbegin(); dim != tensor.dims.rend(); ++dim)
@@ -145,7 +78,7 @@ class Exporter {
     }
     head.pad_to(padded(head.text().size()));
     out << head.text();
-    for (const Planned& tensor : planned_) {
+    for (const PlannedTensor& tensor : planned_) {
       const std::vector<std::byte> bytes = make(tensor);
       out.write(reinterpret_cast<const char*>(bytes.data()),
                 static_cast<std::streamsize>(bytes.size()));
@@ -155,7 +88,7 @@ class Exporter {
 
   double bits_per_weight() const {
     std::uint64_t bytes = 0, values = 0;
-    for (const Planned& tensor : planned_) {
+    for (const PlannedTensor& tensor : planned_) {
       bytes += tensor.bytes();
       values += tensor.size();
     }
@@ -165,22 +98,6 @@ class Exporter {
  private:
   const ModelSource& source() const { return *ready_.source; }
   const ModelShape& shape() const { return source().shape(); }
-
-  // Before anything slow: what has no place is told at once.
-  static void check_policy(const ModelSource& source, const Policy& policy) {
-    ModelShape shape = source.shape();
-    if (const int removed = policy.at(LayerKind::gate_up).neurons; removed > 0)
-      shape.d_ff = neurons_left(shape.d_ff, removed);
-    for (const WeightInfo& info : kWeights) {
-      const std::optional<LayerKind> kind = layer_kind(info.weight);
-      if (!kind || !info.matrix || !source.has_weight(info.weight)) continue;
-      for (int layer = 0; layer < (info.repeats == Repeats::once ? 1 : shape.n_layers); ++layer) {
-        const Treatment treatment = treatment_of(policy, info, *kind, layer);
-        refuse_what_has_no_tensor(gguf_name(info, layer), treatment);
-        refuse_rows_of(gguf_name(info, layer), info.dims(shape)[1], type_of(*treatment.format));
-      }
-    }
-  }
 
   GgufPairs metadata() const {
     GgufPairs pairs;
@@ -210,77 +127,6 @@ class Exporter {
     return key.starts_with("quantize.") || std::ranges::find(kKeys, key) != kKeys.end();
   }
 
-  void plan() {
-    for (const WeightInfo& info : kWeights) {
-      if (!source().has_weight(info.weight)) continue;
-      const int count = info.repeats == Repeats::per_expert ? shape().n_experts : 1;
-      for (int i = 0; i < instances(info, shape()); i += count) {
-        Planned tensor = planned(info, i, count);
-        if (info.weight == Weight::output && is_embedding(tensor)) continue;
-        planned_.push_back(std::move(tensor));
-      }
-    }
-    plan_rope_divisors();
-  }
-
-  // Whether a tied head's bytes are those of the embeddings, which then serve as it.
-  bool is_embedding(const Planned& head) const {
-    if (!shape().tied_output || ready_.config.smoothing.name == "hadamard") return false;
-    const Planned embeddings = planned(weight_info(Weight::token_embedding), 0, 1);
-    // Methods that know the inputs know those of the head alone.
-    return head.type == embeddings.type && head.treatment == embeddings.treatment &&
-           !(head.treatment && head.treatment->calibrated());
-  }
-
-  void plan_rope_divisors() {
-    Planned tensor{.name = "rope_freqs.weight", .type = &type_called("F32")};
-    if (!gguf_) {
-      tensor.values = rope_divisors(shape());
-    } else if (const auto found = gguf_->tensors().find(tensor.name);
-               found != gguf_->tensors().end()) {
-      tensor.values.resize(static_cast<std::size_t>(shape().head_dim) / 2);
-      found->second.type->to_float(found->second.data, tensor.values);
-    }
-    if (tensor.values.empty()) return;
-    if (!gguf_ && shape().architecture != "llama")
-      refuse(path_.string(), "RoPE stretched by more than one factor for " + shape().architecture,
-             "that of llama, the only architecture that GGUF readers divide frequencies for");
-    tensor.dims = {tensor.values.size()};
-    planned_.push_back(std::move(tensor));
-  }
-
-  // Of `count` matrices from `index` on, or of a vector.
-  Planned planned(const WeightInfo& info, int index, int count) const {
-    const int layer = index / count;
-    const auto [rows, columns] = info.dims(shape());
-    Planned tensor{.name = gguf_name(info, layer),
-                   .dims = {static_cast<std::uint64_t>(columns)},
-                   .type = &type_called("F32"),
-                   .weight = info.weight,
-                   .index = index,
-                   .count = count};
-    if (!info.matrix) return tensor;
-    tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(rows));
-    if (info.repeats == Repeats::per_expert)
-      tensor.dims.insert(tensor.dims.begin(), static_cast<std::uint64_t>(count));
-    const std::optional<LayerKind> kind = layer_kind(info.weight);
-    if (!kind) return tensor;  // routers, which are never rounded
-    const Treatment treatment = treatment_of(ready_.config.weights, info, *kind, layer);
-    const std::string found = source().source_format(info.weight, index);
-    if (treatment.format != &kF32 || treatment.pruner) {
-      tensor.type = &type_of(*treatment.format);
-      const bool there = found == tensor.type->name && found != "F32" && !treatment.pruner;
-      if (!there || count > 1) tensor.treatment = treatment;
-      return tensor;
-    }
-    // As the source has it.
-    for (int i = 1; i < count; ++i)
-      if (source().source_format(info.weight, index + i) != found) return tensor;
-    if (const TensorType& type = type_called(found); type.gguf_id != kNotInGguf)
-      tensor.type = &type;
-    return tensor;
-  }
-
   // The model's row that the file has at `row`: some architectures' files hold the rows of queries
   // and keys in the order of RoPE's pairs (2i, 2i+1).
   int model_row(Weight weight, int row) const {
@@ -290,7 +136,7 @@ class Exporter {
   }
 
   // Rows [row, row + count) of a matrix, as the file orders them.
-  std::vector<float> read(const Planned& tensor, int index, int row, int count) const {
+  std::vector<float> read(const PlannedTensor& tensor, int index, int row, int count) const {
     std::vector<float> values(static_cast<std::size_t>(count) * tensor.k());
     for (int i = 0; i < count; ++i) {
       const int at = model_row(tensor.weight, row + i);
@@ -302,7 +148,7 @@ class Exporter {
   }
 
   // Padded to where the next tensor begins.
-  std::vector<std::byte> make(const Planned& tensor) const {
+  std::vector<std::byte> make(const PlannedTensor& tensor) const {
     std::vector<std::byte> bytes(padded(tensor.bytes()));
     const auto put = [&](std::span<const float> values) {
       std::ranges::copy(std::as_bytes(values), bytes.begin());
@@ -320,7 +166,7 @@ class Exporter {
     return bytes;
   }
 
-  std::vector<float> vector_of(const Planned& tensor) const {
+  std::vector<float> vector_of(const PlannedTensor& tensor) const {
     std::vector<float> values(tensor.k()), ordered(tensor.k());
     source().read_rows(tensor.weight, tensor.index, 0, 1, values);
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -332,7 +178,7 @@ class Exporter {
     return ordered;
   }
 
-  void make_matrix(const Planned& tensor, int index, std::span<std::byte> bytes) const {
+  void make_matrix(const PlannedTensor& tensor, int index, std::span<std::byte> bytes) const {
     const int rows = source().weight_shape(tensor.weight)[0];
     const auto row_of = [&](int row) {
       return bytes.subspan(static_cast<std::size_t>(row) * tensor.row_bytes(), tensor.row_bytes());
@@ -416,7 +262,7 @@ class Exporter {
   std::optional<MappedFile> file_;  // of a GGUF file,
   std::optional<Gguf> gguf_;        // whose metadata are kept
   PreparedSource ready_;
-  std::vector<Planned> planned_;
+  std::vector<PlannedTensor> planned_;
   std::unique_ptr<ThreadPool> pool_ = std::make_unique<ThreadPool>(this_machine().physical_cores);
 };
 

@@ -97,6 +97,12 @@ int neurons_left(int d_ff, int removed_percent) {
       std::clamp<long>((left + kLine / 2) / kLine * kLine, std::min(kLine, d_ff), d_ff));
 }
 
+ModelShape narrowed(ModelShape shape, const Policy& policy) {
+  if (const int removed = policy.at(LayerKind::gate_up).neurons; removed > 0)
+    shape.d_ff = neurons_left(shape.d_ff, removed);
+  return shape;
+}
+
 std::unique_ptr<ModelSource> narrowed(std::unique_ptr<ModelSource> source, int removed_percent,
                                       const Calibration& calibration) {
   if (source->shape().n_experts > 0)

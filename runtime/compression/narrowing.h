@@ -6,12 +6,16 @@
 #include <memory>
 
 #include "runtime/compression/calibration.h"
+#include "runtime/compression/policy.h"
 #include "runtime/model/model_source.h"
 
 namespace paretune {
 
 // How many of d_ff stay: whole lines of 64.
 int neurons_left(int d_ff, int removed_percent);
+
+// The shape that is left where the policy removes neurons.
+ModelShape narrowed(ModelShape shape, const Policy& policy);
 
 // calibration: of the source. Throws std::runtime_error for models of experts.
 std::unique_ptr<ModelSource> narrowed(std::unique_ptr<ModelSource> source, int removed_percent,

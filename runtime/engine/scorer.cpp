@@ -8,6 +8,20 @@
 #include "runtime/engine/model.h"
 
 namespace paretune {
+namespace {
+
+using LayerPages = std::vector<std::vector<std::byte*>>;  // [layer][page]
+
+// Pages for so many tokens, with those that are there already.
+void hold(KvPool& kv, int tokens, LayerPages& layer_pages) {
+  while (static_cast<int>(layer_pages[0].size()) < kv.pages_for(tokens)) {
+    const KvPool::PageId page = kv.allocate();
+    for (std::size_t layer = 0; layer < layer_pages.size(); ++layer)
+      layer_pages[layer].push_back(kv.layer(page, static_cast<int>(layer)));
+  }
+}
+
+}  // namespace
 
 struct Scorer::State {
   const Model& model;
@@ -15,7 +29,7 @@ struct Scorer::State {
   ThreadPool& pool;
   KvPool kv;
   Workspace workspace;
-  std::vector<std::vector<std::byte*>> layer_pages;  // [layer][page], reused by every text
+  LayerPages layer_pages;  // reused by every text
   std::vector<std::byte*> layer_windows = kv.open_window();
   std::vector<int> cached;  // the tokens whose keys and values the pages hold
 };
@@ -37,12 +51,7 @@ void Scorer::score(std::span<const int> tokens, int first,
   State& s = *state_;
   const int n = static_cast<int>(tokens.size());
   assert(n <= s.model.shape().max_seq_len);
-  while (static_cast<int>(s.layer_pages[0].size()) < s.kv.pages_for(n)) {
-    const KvPool::PageId page = s.kv.allocate();
-    for (std::size_t layer = 0; layer < s.layer_pages.size(); ++layer) {
-      s.layer_pages[layer].push_back(s.kv.layer(page, static_cast<int>(layer)));
-    }
-  }
+  hold(s.kv, n, s.layer_pages);
   const auto vocab = static_cast<std::size_t>(s.model.shape().vocab_size);
   const auto shared = std::ranges::mismatch(s.cached, tokens).in2 - tokens.begin();
   const int begin = s.config.kv_cache->window > 0
@@ -77,17 +86,13 @@ void Scorer::decode(std::span<const std::span<const int>> texts, int decoded,
     pages += s.kv.pages_for(static_cast<int>(text.size()));
   if (pages == 0) return;
   KvPool kv(shape, *s.config.kv_cache, s.config.kv_page_tokens, pages * s.config.kv_page_tokens);
-  std::vector<std::vector<std::vector<std::byte*>>> layer_pages(texts.size());
+  std::vector<LayerPages> layer_pages(texts.size(),
+                                      LayerPages(static_cast<std::size_t>(shape.n_layers)));
   std::vector<std::vector<std::byte*>> windows;
   std::vector<Segment> segments;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     assert(static_cast<int>(texts[i].size()) > decoded);
-    layer_pages[i].resize(static_cast<std::size_t>(shape.n_layers));
-    for (int page = 0; page < kv.pages_for(static_cast<int>(texts[i].size())); ++page) {
-      const KvPool::PageId id = kv.allocate();
-      for (int layer = 0; layer < shape.n_layers; ++layer)
-        layer_pages[i][static_cast<std::size_t>(layer)].push_back(kv.layer(id, layer));
-    }
+    hold(kv, static_cast<int>(texts[i].size()), layer_pages[i]);
     windows.push_back(kv.open_window());
   }
   const auto segment = [&](std::size_t i, int past, int count, int logits_from) {

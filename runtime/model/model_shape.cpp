@@ -17,12 +17,12 @@ constexpr int kMaxWidth = 1 << 24;
 constexpr int kMaxExperts = 1 << 12;
 constexpr int kMaxSequence = 1 << 30;
 
-// All but the token embeddings, with so many experts a layer.
-std::int64_t multiplied_with(const ModelShape& shape, int experts) {
+// With so many experts a layer.
+std::int64_t count_with(const ModelShape& shape, int experts, bool embeddings) {
   std::int64_t count = 0;
   for (const WeightInfo& info : kWeights) {
     if (!info.present(shape)) continue;
-    if (info.weight == Weight::token_embedding && !shape.tied_output) continue;
+    if (info.weight == Weight::token_embedding && !embeddings) continue;
     const auto [rows, columns] = info.dims(shape);
     const int used =
         info.repeats == Repeats::per_expert ? shape.n_layers * experts : instances(info, shape);
@@ -34,21 +34,16 @@ std::int64_t multiplied_with(const ModelShape& shape, int experts) {
 }  // namespace
 
 std::int64_t parameter_count(const ModelShape& shape) {
-  std::int64_t count = 0;
-  for (const WeightInfo& info : kWeights) {
-    if (!info.present(shape)) continue;
-    const auto [rows, columns] = info.dims(shape);
-    count += std::int64_t{rows} * columns * instances(info, shape);
-  }
-  return count;
+  return count_with(shape, shape.n_experts, true);
 }
 
+// Tied embeddings are multiplied as the output head.
 std::int64_t active_parameter_count(const ModelShape& shape) {
-  return multiplied_with(shape, shape.n_experts_used);
+  return count_with(shape, shape.n_experts_used, shape.tied_output);
 }
 
 std::int64_t multiplied_parameter_count(const ModelShape& shape) {
-  return multiplied_with(shape, shape.n_experts);
+  return count_with(shape, shape.n_experts, shape.tied_output);
 }
 
 void check_shape(const ModelShape& shape, const std::string& where) {

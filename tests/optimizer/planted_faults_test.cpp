@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string_view>
 
 #include "optimizer/judge.h"
 #include "profiles/fault.h"
 #include "profiles/quality.h"
 #include "runtime/engine/loaded_model.h"
 #include "tests/profiles/demo_model.h"
+#include "tests/runtime/model/tiny_model.h"
 
 namespace paretune {
 namespace {
@@ -95,6 +98,27 @@ class PlantedFaults : public testing::Test {
     for (Capability& c : quality.capabilities) capabilities.push_back({std::move(c), 2});
     return judge_gate(capabilities, {.every = 0.05});
   }
+  // For every product of the kind (none: of the model): what the family runs, with `run` in its
+  // place. k: of the product's rows, where it is not the matrix itself.
+  static KernelTable plant(decltype(MatmulVariant::run) run, std::string_view family,
+                           const WeightFormat& format, Activations activations,
+                           std::optional<LayerKind> kind = {}, int k = 0) {
+    static MatmulVariant broken;  // tables point to it
+    healthy = &resolve_matmul(family, format, activations);
+    broken = *healthy;
+    broken.run = run;
+    KernelTable kernels;
+    for (const Model::Product& p : Model::products(target->model)) {
+      if (kind && p.kind != *kind) continue;
+      kernels.add({.key = {.weights = &format,
+                           .activations = activations,
+                           .n = p.n,
+                           .k = k > 0 ? k : p.k,
+                           .m = 1},
+                   .plan = {.variant = &broken}});
+    }
+    return kernels;
+  }
   static std::string fault(const DeployConfig& config, const KernelTable& kernels = {},
                            PackCache* packs = nullptr) {
     return find_fault([] { return open_model(kDemoModel); }, config, kernels, packs, *plan,
@@ -128,17 +152,8 @@ TEST_F(PlantedFaults, WhatIsSoundPasses) {
 TEST_F(PlantedFaults, AKernelThatDropsARowOfATile) {
   DeployConfig config = int4();
   config.prefill_kernel.name = "tuned";
-  healthy = &resolve_matmul("vnni", kInt4G32, Activations::int8);
-  MatmulVariant broken = *healthy;
-  broken.run = drop_a_row;
-  KernelTable kernels;
-  for (const Model::Product& p : Model::products(target->model)) {
-    if (p.kind != LayerKind::down) continue;
-    kernels.add(
-        {.key =
-             {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k, .m = 1},
-         .plan = {.variant = &broken}});
-  }
+  const KernelTable kernels =
+      plant(drop_a_row, "vnni", kInt4G32, Activations::int8, LayerKind::down);
   const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
   const Trial trial = judged(loaded, config);
   EXPECT_FALSE(trial.feasible);
@@ -152,17 +167,8 @@ TEST_F(PlantedFaults, AKernelThatDropsARowWhereItDecodes) {
   DeployConfig config = int4();
   config.max_batch_size = 16;
   config.decode_kernel.name = "tuned";
-  healthy = &resolve_matmul("vnni", kInt4G32, Activations::int8);
-  MatmulVariant broken = *healthy;
-  broken.run = drop_a_row;
-  KernelTable kernels;
-  for (const Model::Product& p : Model::products(target->model)) {
-    kernels.add(
-        {.key =
-             {.weights = &kInt4G32, .activations = Activations::int8, .n = p.n, .k = p.k, .m = 1},
-         .plan = {.variant = &broken}});
-  }
-  const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels);
+  const LoadedModel loaded = load_model(open_model(kDemoModel), config,
+                                        plant(drop_a_row, "vnni", kInt4G32, Activations::int8));
   const Trial trial = judged(loaded, config);
   EXPECT_FALSE(trial.feasible);
   EXPECT_NE(words(trial).find("KL divergence added by decoding"), std::string::npos)
@@ -175,19 +181,11 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   DeployConfig config = full_precision_config(*target);
   config.weights = parse_policy("linear=int2_g32:rank64,output=f32", "test");
   config.prefill_kernel.name = config.decode_kernel.name = "tuned";
-  PackCache packs(
-      std::filesystem::temp_directory_path() / ("paretune_faults_" + std::to_string(getpid())),
-      std::uint64_t(1) << 30);  // the calibration serves both
+  const TemporaryFolder folder;
+  PackCache packs(folder.path(), std::uint64_t(1) << 30);  // the calibration serves both
   const LoadedModel sound = load_model(open_model(kDemoModel), config, {}, &packs);
   EXPECT_TRUE(judged(sound, config).feasible) << words(judged(sound, config));
-  healthy = &resolve_matmul("avx512", kBf16, Activations::f32);
-  MatmulVariant broken = *healthy;
-  broken.run = run_twice;
-  KernelTable kernels;
-  for (const Model::Product& p : Model::products(target->model)) {
-    kernels.add(
-        {.key = {.weights = &kBf16, .n = p.n, .k = kRank, .m = 1}, .plan = {.variant = &broken}});
-  }
+  const KernelTable kernels = plant(run_twice, "avx512", kBf16, Activations::f32, {}, kRank);
   const LoadedModel loaded = load_model(open_model(kDemoModel), config, kernels, &packs);
   const Trial trial = judged(loaded, config);
   EXPECT_FALSE(trial.feasible) << trial.measurement.quality.kl_divergence;

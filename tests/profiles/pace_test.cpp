@@ -3,29 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "runtime/model/model_shape.h"
+#include "tests/profiles/large_target.h"
 
 namespace paretune {
 namespace {
 
-// The 1.1B shape on two cores.
-Target large() {
-  Target target;
-  target.machine.cores = 2;
-  target.model = {.n_layers = 22,
-                  .d_model = 2048,
-                  .n_heads = 32,
-                  .n_kv_heads = 4,
-                  .head_dim = 64,
-                  .d_ff = 5632,
-                  .vocab_size = 32000,
-                  .max_seq_len = 2048};
-  return target;
-}
-
 Treatment treatment(const char* text) { return parse_treatment(text, "test"); }
 
 TEST(Pace, IsOfTheRightOrder) {
-  const Target target = large();
+  const Target target = large_target();
   EXPECT_NEAR(assumed_reference_token_seconds(target), 0.04, 0.02);
   EXPECT_LT(assumed_served_token_seconds(target), assumed_reference_token_seconds(target));
   EXPECT_NEAR(assumed_pack_seconds(treatment("int4_g32:gptq"), target), 660, 330);
@@ -34,7 +20,7 @@ TEST(Pace, IsOfTheRightOrder) {
 }
 
 TEST(Pace, DearMethodsGiveWayToCheaperOnes) {
-  Target target = large();
+  Target target = large_target();
   const auto afforded = [&](const char* text, double seconds) {
     target.pack_seconds = seconds;
     return to_text(affordable(treatment(text), target));

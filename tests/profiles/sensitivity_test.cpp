@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/profiles/demo_quality.h"
+#include "tests/profiles/large_target.h"
 
 namespace paretune {
 namespace {
@@ -40,15 +41,7 @@ TEST(SensitivityTest, NearestIsMeasuredBesideWhatStandsInForAMethod) {
   target.pack_seconds = 1e9;
   EXPECT_TRUE(has("int4_g32:gptq"));
   EXPECT_FALSE(has("int4_g32"));
-  target.machine.cores = 2;
-  target.model = {.n_layers = 22,  // the 1.1B shape
-                  .d_model = 2048,
-                  .n_heads = 32,
-                  .n_kv_heads = 4,
-                  .head_dim = 64,
-                  .d_ff = 5632,
-                  .vocab_size = 32000,
-                  .max_seq_len = 2048};
+  target = large_target();
   target.pack_seconds = 300;
   EXPECT_TRUE(has("int4_g32:hqq"));
   EXPECT_TRUE(has("int4_g32"));
