@@ -66,8 +66,8 @@ TEST(GradualPruning, LosesLessThanMagnitudeAtOnce) {
     const LoadedModel model = load_model(open_model(kDemo), config, {}, &packs);
     return squared_distance(all_logits(*model.model, config, *model.pool, prompt), expected);
   };
-  EXPECT_LT(error("linear=int4_g32:gptq:gradual50,output=f32"),
-            0.7 * error("linear=int4_g32:gptq:magnitude50,output=f32"));
+  EXPECT_LT(error("attention=f32,output=f32,mlp=int4_g32:gptq:gradual50"),
+            0.7 * error("attention=f32,output=f32,mlp=int4_g32:gptq:magnitude50"));
 }
 
 }  // namespace
