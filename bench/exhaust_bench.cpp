@@ -240,9 +240,10 @@ class Exhaustion {
       const std::string key = std::string(layer_kind_info(kind).name) + '=' + to_text(treatment);
       const auto [entry, is_new] = sensitivities_.try_emplace(key, 0);
       if (is_new)
-        entry->second = measure_sensitivity(open_model(workload_.model_path), target_, kind,
-                                            treatment, plan_, reference_, 1500, &packs_)
-                            .kl_divergence;
+        entry->second =
+            measure_sensitivity([this] { return open_model(workload_.model_path); }, target_, kind,
+                                treatment, plan_, reference_, 1500, &packs_)
+                .kl_divergence;
       sum += entry->second;
     }
     return sum;

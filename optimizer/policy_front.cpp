@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <map>
 
+#include "runtime/compression/narrowing.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
@@ -17,17 +18,23 @@ class Costs {
   Costs(const Target& target, const KernelTable& kernels, const RequestShape& request)
       : target_(target), kernels_(kernels), request_(request) {}
 
-  // Of the kind's products for one request, those of a compensation included.
-  double seconds(LayerKind kind, const Treatment& treatment) const {
+  // Of the kind's products under the policy for one request, those of a compensation included.
+  double seconds(LayerKind kind, const Policy& policy) const {
+    const Treatment& treatment = policy.at(kind);
     const WeightFormat& format = *treatment.format;
     const ModelShape& s = target_.model;
+    const auto whole = Model::products(s), left = Model::products(narrowed(s, policy));
     double sum = 0;
-    for (const Model::Product& p : Model::products(s)) {
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      const Model::Product& p = left[i];
       if (p.kind != kind) continue;
       constexpr int kChunk = 512;
       const double side = side_seconds(treatment, p);
-      const double prefill = p.every_row ? (product(format, p, kChunk) + side) / kChunk : 0;
-      const double decode = (product(format, p, request_.batch) + side) / request_.batch;
+      // Where neurons were removed, what is left of a product that was timed whole.
+      const double part = double(p.n) * p.k / (double(whole[i].n) * whole[i].k);
+      const auto of_rows = [&](int m) { return (part * product(format, whole[i], m) + side) / m; };
+      const double prefill = p.every_row ? of_rows(kChunk) : 0;
+      const double decode = of_rows(request_.batch);
       const double layers = p.every_row ? s.n_layers : 1;
       const bool expert =
           s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
@@ -66,47 +73,34 @@ class Costs {
   const RequestShape& request_;
 };
 
-struct Option {
-  const Sensitivity* sensitivity;
-  double kl, seconds;
-  std::uint64_t bytes;
-};
-
 // A compensation costs time and bytes on every token: it is worth them only where the divergence
-// falls by more than the standard error of the fall, taken as if the two were independent.
-bool pays(const Sensitivity& s, std::span<const Sensitivity> sensitivities) {
-  if (s.treatment.rank == 0) return true;
-  Treatment bare = s.treatment;
-  bare.rank = 0;
-  const auto without = std::ranges::find_if(sensitivities, [&](const Sensitivity& other) {
-    return other.kind == s.kind && other.treatment == bare;
-  });
-  return without != sensitivities.end() &&
-         without->kl_divergence - s.kl_divergence >
-             std::hypot(s.kl_standard_error, without->kl_standard_error);
+// falls by more than the standard error of the fall.
+bool pays(const Sensitivity& s) {
+  return s.treatment.rank == 0 || s.kl_saved > s.kl_saved_standard_error;
 }
 
-std::vector<Option> options_of(LayerKind kind, std::span<const Sensitivity> sensitivities,
-                               const Target& target, const Costs& costs) {
-  std::vector<Option> options;
+std::vector<const Sensitivity*> options_of(LayerKind kind,
+                                           std::span<const Sensitivity> sensitivities) {
+  std::vector<const Sensitivity*> options;
   for (const Sensitivity& s : sensitivities) {
-    if (s.kind != kind || !pays(s, sensitivities)) continue;
-    options.push_back({&s, s.kl_divergence, costs.seconds(kind, s.treatment),
-                       weight_bytes(target.model, kind, s.treatment)});
+    if (s.kind == kind && pays(s)) options.push_back(&s);
   }
   return options;
 }
 
-// Sorted by divergence; each faster than all before it.
-void keep_front(std::vector<PolicyPrediction>& points) {
+// Sorted by divergence; each faster than all before it that are of its group.
+template <class Group>
+void keep_front(std::vector<PolicyPrediction>& points, Group group) {
   std::ranges::sort(points, [](const PolicyPrediction& a, const PolicyPrediction& b) {
     return a.kl_divergence != b.kl_divergence ? a.kl_divergence < b.kl_divergence
                                               : a.seconds < b.seconds;
   });
-  double fastest = std::numeric_limits<double>::infinity();
+  std::map<int, double> fastest;  // by group
   std::erase_if(points, [&](const PolicyPrediction& point) {
-    if (point.seconds >= fastest) return true;
-    fastest = point.seconds;
+    const auto [found, is_first] = fastest.try_emplace(group(point.policy), point.seconds);
+    if (is_first) return false;
+    if (point.seconds >= found->second) return true;
+    found->second = point.seconds;
     return false;
   });
 }
@@ -142,9 +136,8 @@ std::optional<PolicyPrediction> predict(const Policy& policy,
   const Costs costs(target, kernels, request);
   PolicyPrediction sum{.policy = policy, .kl_divergence = *kl};
   for (const LayerKind kind : kAllKinds) {
-    const Treatment treatment = policy.treatments(kind)[0];
-    sum.seconds += costs.seconds(kind, treatment);
-    sum.weight_bytes += weight_bytes(target.model, kind, treatment);
+    sum.seconds += costs.seconds(kind, policy);
+    sum.weight_bytes += weight_bytes(narrowed(target.model, policy), kind, policy.at(kind));
   }
   return sum;
 }
@@ -154,31 +147,33 @@ std::vector<PolicyPrediction> policy_front(std::span<const Sensitivity> sensitiv
                                            const RequestShape& request, int count,
                                            double max_kl_divergence) {
   const Costs costs(target, kernels, request);
+  const auto add = [&](PolicyPrediction& point, LayerKind kind) {
+    point.seconds += costs.seconds(kind, point.policy);
+    point.weight_bytes +=
+        weight_bytes(narrowed(target.model, point.policy), kind, point.policy.at(kind));
+  };
   std::vector<PolicyPrediction> front(1);
   for (const LayerKind kind : kAllKinds) {
-    const std::vector<Option> options = options_of(kind, sensitivities, target, costs);
+    const std::vector<const Sensitivity*> options = options_of(kind, sensitivities);
     if (options.empty()) {  // not open: the same for all
-      const Treatment treatment = Policy().at(kind);
-      for (PolicyPrediction& point : front) {
-        point.seconds += costs.seconds(kind, treatment);
-        point.weight_bytes += weight_bytes(target.model, kind, treatment);
-      }
+      for (PolicyPrediction& point : front) add(point, kind);
       continue;
     }
     std::vector<PolicyPrediction> next;
     for (const PolicyPrediction& point : front) {
-      for (const Option& option : options) {
+      for (const Sensitivity* option : options) {
         PolicyPrediction sum = point;
-        sum.policy.set(kind, option.sensitivity->treatment);
-        sum.kl_divergence += option.kl;
-        sum.seconds += option.seconds;
-        sum.weight_bytes += option.bytes;
+        sum.policy.set(kind, option->treatment);
+        sum.kl_divergence += option->kl_divergence;
+        add(sum, kind);
         if (sum.kl_divergence <= max_kl_divergence) next.push_back(std::move(sum));
       }
     }
-    keep_front(next);
+    // With fewer neurons down is faster too, which comes after gate_up.
+    keep_front(next, [](const Policy& policy) { return policy.at(LayerKind::gate_up).neurons; });
     front = std::move(next);
   }
+  keep_front(front, [](const Policy&) { return 0; });
   if (static_cast<int>(front.size()) > count && count > 1) {
     // Divergences span orders of magnitude: evenly by their logarithms.
     const auto place = [](const PolicyPrediction& point) {

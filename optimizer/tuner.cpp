@@ -27,7 +27,7 @@ namespace {
 // What comes after the search, and of the budget at most. A config of the front is measured again
 // under two loads; verification takes kVerificationRuns at one. The quality gate takes so many
 // trials' time, as it asks more questions than a trial.
-constexpr double kGateTrials = 2.5;
+constexpr double kGateTrials = 1.5;
 constexpr double kConfirmationShare = 0.1, kGateShare = 0.15, kMostVerificationShare = 0.25;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume

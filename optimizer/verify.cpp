@@ -80,9 +80,12 @@ class Verifier {
   std::optional<Trial> run(const Trial& trial, double level, int block, bool candidate) {
     if (stop_.load()) return std::nullopt;
     const bool all = block == kOwnLoadBlock && candidate;
+    const double begin = clock_.now();
     const Profiled profiled = profiler_.verify(trial.config, rated_, level, seed(block), timeout_s_,
                                                {.own_load = all, .fresh_quality = all});
     if (profiled.interrupted) return std::nullopt;
+    seconds_ += clock_.now() - begin;
+    ++runs_;
     Trial again{.id = trial.id, .config = trial.config, .measurement = profiled.measurement};
     judge_trial(again, rated_);
     return again;
@@ -99,7 +102,7 @@ class Verifier {
       if (block >= kFewestBlocks) {
         const Estimate ratio = cost_ratio_of(a, b);
         if (candidate.id == base.id || ratio.high < kPrecise * ratio.low) break;
-        if (clock_.now() > deadline_) break;
+        if (!time_for(2)) break;
       }
       std::optional<Trial> first, second;
       if (candidate.id == base.id) {
@@ -120,7 +123,7 @@ class Verifier {
   }
 
   double lower(double level, const Trial& missed) const {
-    return level_after_miss(level, missed.measurement.speed.at_max_rate, clock_.now() > deadline_,
+    return level_after_miss(level, missed.measurement.speed.at_max_rate, !time_for(kFewestRuns),
                             rated_);
   }
 
@@ -165,17 +168,26 @@ class Verifier {
   }
 
  private:
+  // By the runs so far.
+  bool time_for(int runs) const {
+    return clock_.now() + runs * (runs_ > 0 ? seconds_ / runs_ : 0) <= deadline_;
+  }
+
+  // The least that makes an answer: both in every block, the candidate at the workload's own load.
+  static constexpr int kFewestRuns = 2 * kFewestBlocks + 1;
   // What is compared afterwards needs its time too, at the workload's own load as well, and perhaps
   // again at a lower level.
-  static constexpr int kRunsAfter = 2 * kFewestBlocks + 1 + 2 * kFewestBlocks;
-  // The least that makes an answer, and a rate raised once.
-  static constexpr int kFewestRunsAfter = 2 * kFewestBlocks + 1 + 2;
+  static constexpr int kRunsAfter = kFewestRuns + 2 * kFewestBlocks;
+  // And a rate raised once.
+  static constexpr int kFewestRunsAfter = kFewestRuns + 2;
 
   Study& study_;
   const Workload& rated_;
   Profiler& profiler_;
   Clock& clock_;
   double timeout_s_, deadline_;
+  double seconds_ = 0;  // of the runs so far
+  int runs_ = 0;
   const std::atomic<bool>& stop_;
 };
 
@@ -247,13 +259,15 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
     if (launched >= kCandidates && id != 0) continue;
     observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
     const double gate_begin = clock.now();
-    const std::optional<GateResult> gate =
+    std::optional<GateResult> gate =
         profiler.gate(candidate.config, margins, candidate.measurement.quality.kl_p999, gate_s);
     gate_s = std::max(0.0, gate_s - (clock.now() - gate_begin));
     if (!gate) {
       out.verdict = "not verified: interrupted";
       return;
     }
+    if (const auto limit = floors_of(study.workload).max_kl_divergence)
+      hold_to_text(*gate, candidate.measurement.quality, *limit);
     study.gates.push_back({id, *gate});
     const std::string before = launched > 0 ? out.verdict + "; " : "";
     if (gate->verdict == GateVerdict::failed) {

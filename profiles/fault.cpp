@@ -77,7 +77,7 @@ std::string find_fault(const std::function<std::unique_ptr<ModelSource>()>& open
                        const QualityPlan& plan, const QualityReference& reference) {
   const auto lost_by = [&](const DeployConfig& one) {
     const LoadedModel model = load_model(open(), one, kernels, packs);
-    return measure_text_sample(model, one, plan, reference, kTokens).kl_divergence;
+    return mean_kl(sample_text(model, one, plan, reference, kTokens)).value;
   };
   const double lost = lost_by(config);
   for (const Suspect& suspect : kSuspects) {

@@ -1,7 +1,7 @@
 #include "profiles/knob_losses.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include "profiles/field_json.h"
 #include "profiles/quality.h"
@@ -63,19 +63,20 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
                            PackCache* packs) {
   const auto sample = [&](const DeployConfig& config) {
     const DeployConfig run = canonical(config, target);
-    return measure_text_sample(load_model(open(), run, {}, packs), run, plan, reference, tokens);
+    return sample_text(load_model(open(), run, {}, packs), run, plan, reference, tokens);
   };
   DeployConfig config = full_precision_config(target);
-  Quality before;
+  std::optional<TextSample> before;
   if (loss.knob == kActivations) {
     for (const LayerKind kind : target.open_layers) config.weights.set(kind, {&kInt8});
     before = sample(config);
     set_knob(config, "smoothing", loss.smoothing, "knob losses");
   }
   set_knob(config, loss.knob, loss.value, "knob losses");
-  const Quality after = sample(config);
-  loss.kl_divergence = std::max(0.0, after.kl_divergence - before.kl_divergence);
-  loss.kl_standard_error = std::hypot(after.kl_standard_error, before.kl_standard_error);
+  const TextSample after = sample(config);
+  const Mean added = before ? kl_saved(after, *before) : mean_kl(after);
+  loss.kl_divergence = std::max(0.0, added.value);
+  loss.kl_standard_error = added.standard_error;
   return loss;
 }
 

@@ -36,9 +36,11 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   }
   for (const Treatment& treatment : sensitivity_treatments(target)) {
     for (const LayerKind kind : target.open_layers) {
-      if (std::ranges::find(kAllKinds, kind) == kAllKinds.end()) continue;  // always as they are
+      if (std::ranges::find(kAllKinds, kind) == kAllKinds.end() ||  // always as they are
+          !suits(treatment, kind, target.model))
+        continue;
       const auto measure = [&task, kind, treatment, tokens] {
-        return to_json(measure_sensitivity(task.model(), task.target, kind, treatment, task.plan,
+        return to_json(measure_sensitivity(task.model, task.target, kind, treatment, task.plan,
                                            task.reference, tokens, task.packs));
       };
       treatments.push_back(

@@ -88,20 +88,22 @@ std::string used_kernels(const KernelTable& kernels, const DeployConfig& config,
   return plans.empty() ? "" : to_json(KernelTable(std::move(plans)));
 }
 
-// KL divergence of the reference to the same weights, run by other kernels.
-double noise_floor(const std::filesystem::path& path, DeployConfig config, const QualityPlan& plan,
-                   const QualityReference& reference) {
+// KL divergence of the reference to the same weights, run by other kernels; nullopt: there are
+// none.
+std::optional<double> noise_floor(const std::filesystem::path& path, DeployConfig config,
+                                  const QualityPlan& plan, const QualityReference& reference) {
   const std::size_t tokens = std::min<std::size_t>(1500, plan.predicted_tokens() / 2);
-  const std::string_view used = config.prefill_kernel.name;
+  const auto kernel = [](std::string_view family) {
+    return &resolve_matmul(family, kF32, Activations::f32);
+  };
+  // Ours add in the same order whatever their width.
   for (const std::string_view family : {"openblas", "avx2", "scalar"}) {
-    if (&resolve_matmul(family, kF32, Activations::f32) ==
-        &resolve_matmul(used, kF32, Activations::f32))
-      continue;
+    if (kernel(family) == kernel(config.prefill_kernel.name)) continue;
     config.prefill_kernel.name = config.decode_kernel.name = family;
-    break;
+    const LoadedModel model = load_model(open_model(path), config);
+    return mean_kl(sample_text(model, config, plan, reference, tokens)).value;
   }
-  const LoadedModel model = load_model(open_model(path), config);
-  return measure_text_sample(model, config, plan, reference, tokens).kl_divergence;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -176,7 +178,8 @@ bool Profiler::prepare_reference() {
         const DeployConfig config = full_precision_config(target_);
         const LoadedModel model = load_model(open(), config);
         QualityReference reference = measure_reference(model, config, plan_);
-        reference.noise_floor.push_back(noise_floor(model_path_, config, plan_, reference));
+        if (const auto floor = noise_floor(model_path_, config, plan_, reference))
+          reference.noise_floor.push_back(*floor);
         save_reference(reference, file);
         return std::string("saved");
       },

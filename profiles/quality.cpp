@@ -97,6 +97,17 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
   return answers;
 }
 
+std::vector<Cluster> kl_by_document(const TextSample& sample) {
+  std::vector<Cluster> documents;
+  std::size_t i = 0;
+  for (const int tokens : sample.document_tokens) {
+    Cluster& document = documents.emplace_back(Cluster{0, double(tokens)});
+    for (const std::size_t end = i + std::size_t(tokens); i < end; ++i)
+      document.sum += sample.tokens[i].kl_divergence;
+  }
+  return documents;
+}
+
 std::vector<double> softmax(std::vector<double> logprobs) {
   const double most = std::ranges::max(logprobs);
   double sum = 0;
@@ -260,9 +271,9 @@ std::vector<QuestionScore> score_questions(const LoadedModel& model, const Deplo
   return grade(model, plan, answer_all(model, run, plan), scorer);
 }
 
-Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
-                            const QualityPlan& plan, const QualityReference& reference,
-                            std::size_t max_tokens) {
+TextSample sample_text(const LoadedModel& model, const DeployConfig& config,
+                       const QualityPlan& plan, const QualityReference& reference,
+                       std::size_t max_tokens) {
   const std::size_t all = plan.predicted_tokens();
   std::vector<QualityDocument> documents;
   std::vector<std::size_t> first_row;
@@ -278,19 +289,26 @@ Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config
   }
   const DeployConfig run = roomy(config, {});
   Scorer scorer(*model.model, run, *model.pool);
-  std::vector<TokenComparison> tokens;
-  std::vector<int> document_tokens;
+  TextSample sample;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     std::size_t row = first_row[i];
     predict(scorer, model.model->shape(), std::span(documents).subspan(i, 1),
             [&](int target, std::span<const float> logprobs) {
-              tokens.push_back(compare_token(reference, row++, logprobs, target));
+              sample.tokens.push_back(compare_token(reference, row++, logprobs, target));
             });
-    document_tokens.push_back(int(documents[i].size()) - 1);
+    sample.document_tokens.push_back(int(documents[i].size()) - 1);
   }
-  Quality quality;
-  summarize_text(tokens, document_tokens, quality);
-  return quality;
+  return sample;
+}
+
+Mean mean_kl(const TextSample& sample) { return clustered_mean(kl_by_document(sample)); }
+
+Mean kl_saved(const TextSample& before, const TextSample& after) {
+  assert(before.document_tokens == after.document_tokens);
+  std::vector<Cluster> saved = kl_by_document(before);
+  const std::vector<Cluster> left = kl_by_document(after);
+  for (std::size_t i = 0; i < saved.size(); ++i) saved[i].sum -= left[i].sum;
+  return clustered_mean(saved);
 }
 
 std::string quality_signature(const DeployConfig& config) {

@@ -16,6 +16,8 @@
 #include "profiles/quality_plan.h"
 #include "profiles/quality_reference.h"
 #include "profiles/question_scores.h"
+#include "profiles/statistics.h"
+#include "profiles/text_comparison.h"
 #include "runtime/deploy_config.h"
 
 namespace paretune {
@@ -41,10 +43,18 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
 void measure_decoding(const LoadedModel& model, const DeployConfig& config, const QualityPlan& plan,
                       const QualityReference& reference, Quality& quality);
 
-// The text part alone, on documents spread over the plan that together predict about max_tokens.
-Quality measure_text_sample(const LoadedModel& model, const DeployConfig& config,
-                            const QualityPlan& plan, const QualityReference& reference,
-                            std::size_t max_tokens);
+// Documents spread over the plan that together predict about max_tokens, the same ones for every
+// config: two samples are compared pair by pair.
+struct TextSample {
+  std::vector<TokenComparison> tokens;  // document after document
+  std::vector<int> document_tokens;
+};
+TextSample sample_text(const LoadedModel& model, const DeployConfig& config,
+                       const QualityPlan& plan, const QualityReference& reference,
+                       std::size_t max_tokens);
+Mean mean_kl(const TextSample& sample);
+// How much less the second loses than the first, of the same documents.
+Mean kl_saved(const TextSample& before, const TextSample& after);
 
 // By question of the plan.
 std::vector<QuestionScore> score_questions(const LoadedModel& model, const DeployConfig& config,

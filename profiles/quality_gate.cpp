@@ -164,6 +164,18 @@ std::optional<GateResult> run_gate(
   return judged(capabilities, margins);
 }
 
+void hold_to_text(GateResult& result, const Quality& quality, double max_kl_divergence) {
+  const double most = quality.kl_divergence + kOneSided95 * quality.kl_standard_error;
+  if (result.verdict != GateVerdict::passed || most <= max_kl_divergence) return;
+  result.verdict = GateVerdict::undecided;
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "the KL divergence of the text may be up to %.2g, allowed: %.2g; that takes more "
+                "text or a larger max_kl_divergence",
+                most, max_kl_divergence);
+  result.reason = text;
+}
+
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins) {
   GateResult result{.verdict = GateVerdict::passed};
   for (const GateCapability& c : capabilities) {

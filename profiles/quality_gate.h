@@ -77,6 +77,10 @@ struct GateCapability {
 };
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins);
 
+// What passed stays so only if the mean KL divergence of the text is at most the limit, one-sided
+// 95 %, and not only in the sample: undecided else.
+void hold_to_text(GateResult& result, const Quality& quality, double max_kl_divergence);
+
 // Of a plan's questions.
 struct GateScores {
   std::vector<QuestionScore> reference, now;

@@ -26,9 +26,10 @@ static void read_leaf(const FieldJson& json, const std::string& where, Treatment
 }
 
 static void fields(Is<Sensitivity> auto& s, auto&& visit) {
-  auto& [kind, treatment, kl_divergence, kl_standard_error] = s;
+  auto& [kind, treatment, kl_divergence, kl_standard_error, kl_saved, kl_saved_standard_error] = s;
   visit("kind", kind), visit("treatment", treatment);
   visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error);
+  visit("kl_saved", kl_saved), visit("kl_saved_standard_error", kl_saved_standard_error);
 }
 
 std::size_t loss_tokens(const Target& target, double budget_s) {
@@ -39,9 +40,10 @@ std::size_t loss_tokens(const Target& target, double budget_s) {
 
 std::vector<Treatment> sensitivity_treatments(const Target& target) {
   std::vector<Treatment> treatments;
-  for (const char* text : {"int8:gptq", "int4_g32:gptq", "int4_g128:gptq", "int3_g64:quantease",
-                           "int8", "nf4_g64:gptq", "bf16", "nf3_g64:gptq", "int3_g64:gptq:rank32",
-                           "int3_g32:gptq", "int2_g32:gptq"}) {
+  for (const char* text :
+       {"int8:gptq", "int4_g32:gptq", "int8:neurons10", "int4_g128:gptq", "int3_g64:quantease",
+        "int8", "nf4_g64:gptq", "bf16", "nf3_g64:gptq", "int3_g64:gptq:rank32",
+        "int4_g64:gptq:outliers8", "int3_g32:gptq", "int2_g32:gptq"}) {
     const Treatment wanted = parse_treatment(text, "sensitivity_treatments");
     const Treatment treatment = affordable(wanted, target);
     const auto add = [&](const Treatment& one) {
@@ -58,19 +60,34 @@ std::vector<Treatment> sensitivity_treatments(const Target& target) {
   return treatments;
 }
 
-Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
-                                LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
-                                const QualityReference& reference, std::size_t tokens,
-                                PackCache* packs) {
-  DeployConfig config = full_precision_config(target);
-  config.weights.set(kind, treatment);
-  const LoadedModel loaded = load_model(std::move(model), config, {}, packs);
-  const Quality quality =
-      measure_text_sample(loaded, canonical(config, target), plan, reference, tokens);
-  return {.kind = kind,
-          .treatment = treatment,
-          .kl_divergence = quality.kl_divergence,
-          .kl_standard_error = quality.kl_standard_error};
+bool suits(const Treatment& treatment, LayerKind kind, const ModelShape& shape) {
+  return treatment.neurons == 0 || (kind == LayerKind::gate_up && shape.n_experts == 0);
+}
+
+Sensitivity measure_sensitivity(const std::function<std::unique_ptr<ModelSource>()>& open,
+                                const Target& target, LayerKind kind, const Treatment& treatment,
+                                const QualityPlan& plan, const QualityReference& reference,
+                                std::size_t tokens, PackCache* packs) {
+  const auto sample = [&](const Treatment& one) {
+    DeployConfig config = full_precision_config(target);
+    config.weights.set(kind, one);
+    const LoadedModel loaded = load_model(open(), config, {}, packs);
+    return sample_text(loaded, canonical(config, target), plan, reference, tokens);
+  };
+  const TextSample lost = sample(treatment);
+  const Mean kl = mean_kl(lost);
+  Sensitivity sensitivity{.kind = kind,
+                          .treatment = treatment,
+                          .kl_divergence = kl.value,
+                          .kl_standard_error = kl.standard_error};
+  if (treatment.rank > 0) {
+    Treatment bare = treatment;
+    bare.rank = 0;
+    const Mean saved = kl_saved(sample(bare), lost);
+    sensitivity.kl_saved = saved.value;
+    sensitivity.kl_saved_standard_error = saved.standard_error;
+  }
+  return sensitivity;
 }
 
 std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment) {

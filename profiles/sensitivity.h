@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ struct Sensitivity {
   Treatment treatment;
   double kl_divergence = 0;  // mean over the sample's tokens, nats
   double kl_standard_error = 0;
+  // How much less is lost than without the compensation, of the same documents; 0: there is none.
+  double kl_saved = 0, kl_saved_standard_error = 0;
   bool operator==(const Sensitivity&) const = default;
 };
 
@@ -34,13 +37,15 @@ std::size_t loss_tokens(const Target& target, double budget_s);
 // Treatments worth measuring, those first that a short budget should not miss; each as the target
 // affords it.
 std::vector<Treatment> sensitivity_treatments(const Target& target);
+// Whether a kind of layer can have it: neurons are those of a dense MLP.
+bool suits(const Treatment& treatment, LayerKind kind, const ModelShape& shape);
 
 // Of one kind under one treatment, on about so many tokens. reference: of the plan. Throws
 // std::runtime_error where the treatment leaves no finite logits.
-Sensitivity measure_sensitivity(std::unique_ptr<ModelSource> model, const Target& target,
-                                LayerKind kind, const Treatment& treatment, const QualityPlan& plan,
-                                const QualityReference& reference, std::size_t tokens,
-                                PackCache* packs);
+Sensitivity measure_sensitivity(const std::function<std::unique_ptr<ModelSource>()>& open,
+                                const Target& target, LayerKind kind, const Treatment& treatment,
+                                const QualityPlan& plan, const QualityReference& reference,
+                                std::size_t tokens, PackCache* packs);
 
 // Bytes that the kind's matrices take, of all layers and experts, compensation included.
 std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment);

@@ -2,6 +2,7 @@
 // that are not finite (the open end of an interval) are null.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "optimizer/prediction_accuracy.h"
 #include "reports/estimate_json.h"
@@ -41,9 +42,9 @@ Json latency(const LoadRun& run) {
   return out;
 }
 
-Json capabilities(const Quality& quality) {
+Json capabilities(std::span<const Capability> capabilities) {
   Json out = Json::array();
-  for (const Capability& c : quality.capabilities) {
+  for (const Capability& c : capabilities) {
     out.push_back({{"name", c.name},
                    {"items", c.items},
                    {"accuracy", c.accuracy},
@@ -87,7 +88,7 @@ Json front_point(const Study& study, const Trial& trial) {
           {"searched", std::move(searched)},
           {"metrics", metrics_of(trial)},
           {"latency", latency(trial.measurement.speed.at_workload)},
-          {"capabilities", capabilities(trial.measurement.quality)},
+          {"capabilities", capabilities(trial.measurement.quality.capabilities)},
           {"measured_at", trial.measurement.measured_at}};
 }
 
@@ -108,6 +109,19 @@ Json picks_of(const Study& study) {
                    {"reason", pick.reason},
                    {"config", Json::parse(to_json(trial->config))},
                    {"metrics", ran(*trial) ? metrics_of(*trial) : Json::object()}});
+  }
+  return out;
+}
+
+Json gates_of(const Study& study) {
+  Json out = Json::array();
+  for (const auto& [trial, gate] : study.gates) {
+    out.push_back({{"trial", trial},
+                   {"verdict", verdict_name(gate.verdict)},
+                   {"reason", gate.reason},
+                   {"looks", gate.looks},
+                   {"not_asked", gate.unasked},
+                   {"capabilities", capabilities(gate.capabilities)}});
   }
   return out;
 }
@@ -286,6 +300,7 @@ std::string front_json(const Study& study) {
       {"objectives", objectives_of(study)},
       {"front", front_of(study)},
       {"picks", picks_of(study)},
+      {"quality_gate", gates_of(study)},
       {"ties", tie_rows(study)},
       {"limits", limits_of(study)},
       {"knob_effects", effects_of(study)},

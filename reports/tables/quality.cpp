@@ -134,14 +134,21 @@ Table gate_table(const Study& study) {
                           {"Probability lost, points", true},
                           {"At worst", true}}};
   for (const GateTrial& gate : study.gates) {
+    const Cell verdict{std::string(verdict_name(gate.result.verdict)),
+                       gate.result.verdict == GateVerdict::failed   ? Mood::bad
+                       : gate.result.verdict == GateVerdict::passed ? Mood::good
+                                                                    : Mood::plain};
+    for (const std::string& name : gate.result.unasked) {
+      Row row{.cells = {{std::to_string(gate.trial)}, verdict, {name + " (not asked: too long)"}},
+              .trial = gate.trial};
+      row.cells.resize(table.columns.size(), {"–"});
+      table.rows.push_back(std::move(row));
+    }
     for (const Capability& c : gate.result.capabilities) {
       const LossRange loss = accuracy_loss(c);
       table.rows.push_back(
           {.cells = {{std::to_string(gate.trial)},
-                     {std::string(verdict_name(gate.result.verdict)),
-                      gate.result.verdict == GateVerdict::failed   ? Mood::bad
-                      : gate.result.verdict == GateVerdict::passed ? Mood::good
-                                                                   : Mood::plain},
+                     verdict,
                      {c.name},
                      {count_text(c.items)},
                      {number_text(100 * (c.reference_accuracy - c.accuracy))},

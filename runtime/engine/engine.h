@@ -26,7 +26,7 @@ struct EngineStats {
   std::uint64_t prefix_cache_hits = 0;     // of those, found
   std::uint64_t generated_tokens = 0;
   std::size_t kv_bytes = 0;           // allocated for the cache
-  std::size_t kv_capacity_bytes = 0;  // of all its pages
+  std::size_t kv_capacity_bytes = 0;  // with all its pages
 };
 
 class Engine {

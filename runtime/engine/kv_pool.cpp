@@ -36,7 +36,7 @@ std::byte* KvPool::new_page_memory() {
     slabs_.emplace_back(slab_pages_ * page_bytes_);
     pages_left_ = slab_pages_;
   }
-  allocated_bytes_ += page_bytes_;
+  page_memory_bytes_ += page_bytes_;
   return slabs_.back().data() + (slab_pages_ - pages_left_--) * page_bytes_;
 }
 
@@ -129,7 +129,7 @@ std::vector<std::byte*> KvPool::open_window() {
   if (window_layer_bytes_ == 0) return {};
   if (free_windows_.empty()) {
     windows_.emplace_back(window_layer_bytes_ * static_cast<std::size_t>(n_layers_));
-    allocated_bytes_ += windows_.back().size();
+    window_bytes_ += windows_.back().size();
     free_windows_.push_back(windows_.back().data());
   }
   std::vector<std::byte*> layers(static_cast<std::size_t>(n_layers_));

@@ -30,8 +30,9 @@ class KvPool {
   int pages() const { return static_cast<int>(pages_.size()); }
   int pages_for(int tokens) const { return (tokens + page_tokens_ - 1) / page_tokens_; }
   int available() const { return available_; }  // pages that allocate() can still give
-  std::size_t allocated_bytes() const { return allocated_bytes_; }  // of pages ever given
-  std::size_t capacity_bytes() const { return pages_.size() * page_bytes_; }
+  // Of pages and windows ever given, and with all pages.
+  std::size_t allocated_bytes() const { return page_memory_bytes_ + window_bytes_; }
+  std::size_t capacity_bytes() const { return pages_.size() * page_bytes_ + window_bytes_; }
 
   // A page of one's own, evicting a cached prefix if need be. available() must be > 0.
   PageId allocate();
@@ -72,7 +73,7 @@ class KvPool {
   std::size_t page_bytes_;
   std::size_t window_layer_bytes_;
   int available_;
-  std::size_t allocated_bytes_ = 0;
+  std::size_t page_memory_bytes_ = 0, window_bytes_ = 0;
   std::vector<Page> pages_;
   std::vector<PageId> free_;
   std::vector<AlignedBuffer> slabs_;  // each of many pages, for huge pages

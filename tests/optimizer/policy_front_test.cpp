@@ -93,17 +93,43 @@ TEST(PolicyFront, LeavesWhatIsNotOpenAndWhatLosesTooMuch) {
 // An adapter is proposed only where the divergence falls by more than its standard error.
 TEST(PolicyFront, CompensationsMustPay) {
   const std::vector<LayerKind> kinds{LayerKind::down};
-  const auto front = [&](double kl_with_rank) {
+  const auto front = [&](double saved) {
     const std::vector<Sensitivity> all{
         {LayerKind::down, parse_treatment("bf16", "t"), 1e-7, 1e-8},
         {LayerKind::down, parse_treatment("int3_g64:gptq", "t"), 1e-3, 1e-4},
-        {LayerKind::down, parse_treatment("int3_g64:gptq:rank4", "t"), kl_with_rank, 1e-4}};
+        {LayerKind::down, parse_treatment("int3_g64:gptq:rank4", "t"), 1e-3 - saved, 1e-4, saved,
+         2e-5}};
     return policy_front(all, target(), {}, kRequest, 10, 1);
   };
-  EXPECT_EQ(front(0.9e-3).size(), 2u);
-  ASSERT_EQ(front(0.5e-3).size(), 3u);
-  EXPECT_EQ(front(0.5e-3)[1].policy.at(LayerKind::down).rank, 4);
-  EXPECT_GT(front(0.5e-3)[1].seconds, front(0.5e-3)[2].seconds);
+  EXPECT_EQ(front(1e-5).size(), 2u);
+  ASSERT_EQ(front(4e-5).size(), 3u);
+  EXPECT_EQ(front(4e-5)[1].policy.at(LayerKind::down).rank, 4);
+  EXPECT_GT(front(4e-5)[1].seconds, front(4e-5)[2].seconds);
+}
+
+// What goes from gate and up goes from down as well: that is seen though down is chosen later.
+TEST(PolicyFront, RemovedNeuronsMakeDownFasterToo) {
+  const std::vector<Sensitivity> all{
+      {LayerKind::gate_up, parse_treatment("int8", "t"), 1e-4, 0},
+      {LayerKind::gate_up, parse_treatment("int4_g32", "t"), 2e-4, 0},  // the fastest gate_up
+      {LayerKind::gate_up, parse_treatment("int8:neurons25", "t"), 3e-4, 0},
+      {LayerKind::down, parse_treatment("bf16", "t"), 0, 0}};
+  KernelTable kernels;
+  const auto time = [&](const WeightFormat& format, int n, int k, double seconds) {
+    for (const int m : {8, 512})
+      kernels.add({.key = {.weights = &format, .n = n, .k = k, .m = m}, .tuned_s = seconds * m});
+  };
+  time(kInt8, 1536, 256, 4e-5);
+  time(kInt4G32, 1536, 256, 2.9e-5);
+  time(kBf16, 256, 768, 4e-5);
+  const auto front = policy_front(all, target(), kernels, kRequest, 10, 1);
+  ASSERT_EQ(front.size(), 3u);
+  EXPECT_EQ(front[2].policy.at(LayerKind::gate_up).neurons, 25);
+  EXPECT_LT(front[2].weight_bytes, front[0].weight_bytes);
+  const auto whole = predict(front[2].policy, all, target(), kernels, kRequest);
+  ASSERT_TRUE(whole);
+  EXPECT_DOUBLE_EQ(whole->seconds, front[2].seconds);
+  EXPECT_EQ(whole->weight_bytes, front[2].weight_bytes);
 }
 
 // Where the tuner timed products, its times decide; where not, bytes.

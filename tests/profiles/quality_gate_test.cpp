@@ -79,6 +79,19 @@ TEST(QualityGate, OneFailureFailsAndIsNamed) {
   EXPECT_NE(open.reason.find("(68 where no answer changes)"), std::string::npos) << open.reason;
 }
 
+// What the sample's mean keeps, its upper end may not.
+TEST(QualityGate, TheTextsLossIsHeldToItsUpperEnd) {
+  const auto verdict = [](double kl, double standard_error, GateVerdict before) {
+    GateResult result{.verdict = before, .reason = "before"};
+    hold_to_text(result, {.kl_divergence = kl, .kl_standard_error = standard_error}, 0.02);
+    EXPECT_EQ(result.reason == "before", result.verdict == before);
+    return result.verdict;
+  };
+  EXPECT_EQ(verdict(0.018, 0.001, GateVerdict::passed), GateVerdict::passed);
+  EXPECT_EQ(verdict(0.018, 0.002, GateVerdict::passed), GateVerdict::undecided);
+  EXPECT_EQ(verdict(0.018, 0.002, GateVerdict::failed), GateVerdict::failed);
+}
+
 // A config exactly at the margin must not pass more often than one time in twenty, however often
 // one looks.
 TEST(QualityGate, AtTheMarginItPassesRarely) {

@@ -163,7 +163,7 @@ TEST_F(QualityTest, StaticScalesOfActivations) {
     config.activations.name = activations;
     EXPECT_EQ(canonical(config, *target).activations.name, activations);
     const LoadedModel loaded = load_model(open_model(kDemoModel), config, {}, &packs);
-    return measure_text_sample(loaded, config, *plan, *reference, 1536).kl_divergence;
+    return mean_kl(sample_text(loaded, config, *plan, *reference, 1536)).value;
   };
   const double dynamic = kl("int8"), fixed = kl(kStaticInt8);
   EXPECT_GT(fixed, dynamic);

@@ -13,7 +13,7 @@ namespace {
 TEST(SensitivityTest, KindsAddUpAndMoreBitsLoseLess) {
   const DemoQuality demo(3000);
   const auto kl = [&](LayerKind kind, const char* treatment) {
-    return measure_sensitivity(open_model(kDemo), demo.target, kind,
+    return measure_sensitivity([] { return open_model(kDemo); }, demo.target, kind,
                                parse_treatment(treatment, "test"), demo.plan, demo.reference, 1500,
                                nullptr)
         .kl_divergence;

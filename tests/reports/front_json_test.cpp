@@ -21,6 +21,24 @@ TEST(FrontJson, HasExactlyTheKeysOfItsSchema) {
   }
 }
 
+TEST(FrontJson, HoldsWhatTheQualityGateFound) {
+  Study study = sample_study();
+  study.gates.push_back({2,
+                         {.verdict = GateVerdict::undecided,
+                          .capabilities = {{.name = "sort", .items = 50}},
+                          .reason = "not proven",
+                          .looks = 4,
+                          .unasked = {"long_recall"}}});
+  const json schema = read_json("reports/front.schema.json");
+  const json front = json::parse(front_json(study));
+  EXPECT_EQ(schema_error(schema, schema, front), "");
+  const json& gate = front["quality_gate"][0];
+  EXPECT_EQ(gate["verdict"], "undecided");
+  EXPECT_EQ(gate["not_asked"], json({"long_recall"}));
+  EXPECT_EQ(gate["capabilities"][0]["items"], 50);
+  EXPECT_NE(report_markdown(study).find("long\\_recall (not asked"), std::string::npos);
+}
+
 TEST(FrontJson, SchemaRefusesAnotherKeyAndAMissingOne) {
   const json schema = read_json("reports/front.schema.json");
   json front = json::parse(front_json(sample_study()));

@@ -89,6 +89,8 @@ TEST(KvPoolTest, WindowsAreOfTheirOwnerAloneAndUsedAgain) {
   EXPECT_EQ(p.open_window(), a);
   EXPECT_EQ(p.allocated_bytes(), static_cast<std::size_t>(4 * layer));
   EXPECT_EQ(p.available(), 2);
+  p.allocate(), p.allocate();
+  EXPECT_EQ(p.allocated_bytes(), p.capacity_bytes());
   EXPECT_TRUE(pool(16).open_window().empty());
 }
 
