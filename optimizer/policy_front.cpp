@@ -29,15 +29,18 @@ class Costs {
       const Model::Product& p = left[i];
       if (p.kind != kind) continue;
       constexpr int kChunk = 512;
-      const double side = side_seconds(treatment, p);
-      // Where neurons were removed, what is left of a product that was timed whole.
+      const bool expert =
+          s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
+      const double side = expert ? 0 : side_seconds(treatment, p);
+      // Where neurons were removed, what is left of a product that was timed whole; its kernel is
+      // not tuned for that.
       const double part = double(p.n) * p.k / (double(whole[i].n) * whole[i].k);
-      const auto of_rows = [&](int m) { return (part * product(format, whole[i], m) + side) / m; };
+      const auto of_rows = [&](int m) {
+        return (part * product(format, whole[i], m, part < 1) + side) / m;
+      };
       const double prefill = p.every_row ? of_rows(kChunk) : 0;
       const double decode = of_rows(request_.batch);
       const double layers = p.every_row ? s.n_layers : 1;
-      const bool expert =
-          s.n_experts > 0 && (kind == LayerKind::gate_up || kind == LayerKind::down);
       sum += layers * (expert ? s.n_experts_used : 1) *
              (prefill * request_.input_tokens + decode * request_.output_tokens);
     }
@@ -53,18 +56,22 @@ class Costs {
            kAssumedBytesPerS;
   }
 
-  // Of m rows, from the nearest size that was tuned.
-  double product(const WeightFormat& format, const Model::Product& p, int m) const {
+  static double seconds_of(const KernelChoice& choice, bool untuned) {
+    return untuned ? choice.default_s : choice.tuned_s;
+  }
+
+  // Of m rows, from the nearest size that was timed.
+  double product(const WeightFormat& format, const Model::Product& p, int m, bool untuned) const {
     const KernelChoice* nearest = nullptr;
     const auto distance = [&](const KernelChoice& choice) {
       return std::fabs(std::log2(double(choice.key.m) / m));
     };
     for (const KernelChoice& choice : kernels_.choices()) {
       if (choice.key.weights != &format || choice.key.n != p.n || choice.key.k != p.k) continue;
-      if (choice.tuned_s > 0 && (!nearest || distance(choice) < distance(*nearest)))
+      if (seconds_of(choice, untuned) > 0 && (!nearest || distance(choice) < distance(*nearest)))
         nearest = &choice;
     }
-    if (nearest) return nearest->tuned_s * m / nearest->key.m;
+    if (nearest) return seconds_of(*nearest, untuned) * m / nearest->key.m;
     return double(format.packed_bytes(p.n, p.k)) / kAssumedBytesPerS;
   }
 

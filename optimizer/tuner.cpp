@@ -9,6 +9,7 @@
 #include "optimizer/config_space.h"
 #include "optimizer/confirm.h"
 #include "optimizer/drift.h"
+#include "optimizer/expected.h"
 #include "optimizer/judge.h"
 #include "optimizer/prior.h"
 #include "optimizer/start_order.h"
@@ -256,8 +257,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
                     kMostVerificationShare * budget_s) +
            std::min(kGateTrials * trials.mean_seconds(), kGateShare * budget_s);
   };
+  // Then another trial tells more than what is known of the default measured again.
+  const auto only_the_default = [&] { return cheapest(study, 1).empty(); };
   const auto out_of_budget = [&] {
-    const double again = double(study.front.size() + 1) * trials.fresh_seconds(2);
+    const double again =
+        only_the_default() ? 0 : double(study.front.size() + 1) * trials.fresh_seconds(2);
     const double reserve =
         trials.mean_seconds() + verification_s() + std::min(again, kConfirmationShare * budget_s);
     if (workload.budget.trials &&
@@ -315,7 +319,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
   if (const std::optional<Regret> regret = strategy->regret()) study.regret = regret->share;
-  if (study.feasible && !interrupted) {
+  if (study.feasible && !interrupted && !only_the_default()) {
     const double left_s = budget_s - trials.spent() - verification_s();
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
                            std::min(left_s, kConfirmationShare * budget_s), observer, stop);

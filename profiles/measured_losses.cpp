@@ -37,7 +37,7 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   for (const Treatment& treatment : sensitivity_treatments(target)) {
     for (const LayerKind kind : target.open_layers) {
       if (std::ranges::find(kAllKinds, kind) == kAllKinds.end() ||  // always as they are
-          !suits(treatment, kind, target.model))
+          !suits(treatment, kind, target))
         continue;
       const auto measure = [&task, kind, treatment, tokens] {
         return to_json(measure_sensitivity(task.model, task.target, kind, treatment, task.plan,

@@ -30,9 +30,9 @@ struct MeasuredLosses {
   std::vector<Sensitivity> weights;
 };
 
-// Of each of lossy_values(), and of each open kind of layer under each of sensitivity_treatments();
-// what does not fit into about budget_s is left out, for good (measured_lines.h). nullopt:
-// interrupted. The calling process must have no other threads.
+// Of each of lossy_values(), and of each open kind of layer under each of sensitivity_treatments()
+// that suits it; what does not fit into about budget_s is left out, for good (measured_lines.h).
+// nullopt: interrupted. The calling process must have no other threads.
 std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store, Clock& clock,
                                               double budget_s, const std::atomic<bool>& stop);
 

@@ -35,7 +35,7 @@ double assumed_pack_seconds(const Treatment& treatment, const Target& target) {
     const double weights = double(p.n) * p.k * (p.every_row ? target.model.n_layers : 1) *
                            (expert ? std::max(target.model.n_experts, 1) : 1);
     core_seconds += weights * (nearest ? kNearestPerWeight : kSearchPerWeight);
-    if (treatment.calibrated() || treatment.rank > 0)
+    if ((!nearest && treatment.quantizer->calibrated) || treatment.rank > 0)
       core_seconds += weights * p.k * kCalibratedPerWeightAndInput;
   }
   return core_seconds / std::max(target.machine.cores, 1);

@@ -164,16 +164,16 @@ std::optional<GateResult> run_gate(
   return judged(capabilities, margins);
 }
 
-void hold_to_text(GateResult& result, const Quality& quality, double max_kl_divergence) {
-  const double most = quality.kl_divergence + kOneSided95 * quality.kl_standard_error;
-  if (result.verdict != GateVerdict::passed || most <= max_kl_divergence) return;
-  result.verdict = GateVerdict::undecided;
+std::optional<std::string> unproven_text(const Quality& quality, double max_kl_divergence) {
+  const double error = std::isfinite(quality.kl_standard_error) ? quality.kl_standard_error : 0,
+               most = quality.kl_divergence + kOneSided95 * error;
+  if (most <= max_kl_divergence) return std::nullopt;
   char text[160];
   std::snprintf(text, sizeof text,
                 "the KL divergence of the text may be up to %.2g, allowed: %.2g; that takes more "
                 "text or a larger max_kl_divergence",
                 most, max_kl_divergence);
-  result.reason = text;
+  return text;
 }
 
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins) {

@@ -1,6 +1,9 @@
 // Whether a config may be shipped: non-inferior to full precision in every capability, by a margin
 // that the user sets, on questions that the search never used.
 //
+// The text's KL divergence must be within its limit not only as found but at its upper end
+// (unproven_text).
+//
 // Flips of right and wrong refuse; either of two proofs lets pass: that the probability of the
 // right answer fell by no more than the margin, or that accuracy did. The first moves before
 // answers flip and needs far fewer questions; how far an unasked one's may fall is taken from the
@@ -77,9 +80,10 @@ struct GateCapability {
 };
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins);
 
-// What passed stays so only if the mean KL divergence of the text is at most the limit, one-sided
-// 95 %, and not only in the sample: undecided else.
-void hold_to_text(GateResult& result, const Quality& quality, double max_kl_divergence);
+// In words, what is not proven of the text: that its mean KL divergence is at most the limit,
+// one-sided 95 %, and not only in the sample; nullopt: it is. Of one document, which tells nothing
+// of its error, the sample decides.
+std::optional<std::string> unproven_text(const Quality& quality, double max_kl_divergence);
 
 // Of a plan's questions.
 struct GateScores {

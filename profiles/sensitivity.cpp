@@ -60,8 +60,15 @@ std::vector<Treatment> sensitivity_treatments(const Target& target) {
   return treatments;
 }
 
-bool suits(const Treatment& treatment, LayerKind kind, const ModelShape& shape) {
-  return treatment.neurons == 0 || (kind == LayerKind::gate_up && shape.n_experts == 0);
+bool suits(const Treatment& treatment, LayerKind kind, const Target& target) {
+  const auto open = [&](LayerKind one) {
+    return std::ranges::find(target.open_layers, one) != target.open_layers.end();
+  };
+  const bool mlp = kind == LayerKind::gate_up || kind == LayerKind::down,
+             experts = mlp && target.model.n_experts > 0;
+  if (!open(kind) || (experts && treatment.side_columns() > 0)) return false;
+  return treatment.neurons == 0 ||
+         (kind == LayerKind::gate_up && !experts && open(LayerKind::down));
 }
 
 Sensitivity measure_sensitivity(const std::function<std::unique_ptr<ModelSource>()>& open,

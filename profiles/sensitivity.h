@@ -37,8 +37,9 @@ std::size_t loss_tokens(const Target& target, double budget_s);
 // Treatments worth measuring, those first that a short budget should not miss; each as the target
 // affords it.
 std::vector<Treatment> sensitivity_treatments(const Target& target);
-// Whether a kind of layer can have it: neurons are those of a dense MLP.
-bool suits(const Treatment& treatment, LayerKind kind, const ModelShape& shape);
+// Whether an open kind of layer can have it: neurons go from gate_up and from down, of a dense MLP;
+// experts have neither outliers nor a compensation.
+bool suits(const Treatment& treatment, LayerKind kind, const Target& target);
 
 // Of one kind under one treatment, on about so many tokens. reference: of the plan. Throws
 // std::runtime_error where the treatment leaves no finite logits.

@@ -138,12 +138,14 @@ Table gate_table(const Study& study) {
                        gate.result.verdict == GateVerdict::failed   ? Mood::bad
                        : gate.result.verdict == GateVerdict::passed ? Mood::good
                                                                     : Mood::plain};
-    for (const std::string& name : gate.result.unasked) {
-      Row row{.cells = {{std::to_string(gate.trial)}, verdict, {name + " (not asked: too long)"}},
+    const auto note = [&](std::string text) {
+      Row row{.cells = {{std::to_string(gate.trial)}, verdict, {std::move(text)}},
               .trial = gate.trial};
       row.cells.resize(table.columns.size(), {"–"});
       table.rows.push_back(std::move(row));
-    }
+    };
+    if (gate.result.capabilities.empty()) note("none: " + gate.result.reason);
+    for (const std::string& name : gate.result.unasked) note(name + " (not asked: too long)");
     for (const Capability& c : gate.result.capabilities) {
       const LossRange loss = accuracy_loss(c);
       table.rows.push_back(

@@ -18,12 +18,6 @@
 #include "runtime/engine/thread_pool.h"
 
 namespace paretune {
-namespace {
-
-constexpr int kStatisticsVersion = 5;  // raised when the statistics change
-
-}  // namespace
-
 std::optional<InputSite> input_site(Weight weight) {
   switch (weight) {
     case Weight::attn_q:
@@ -95,15 +89,14 @@ struct Calibration::Divided {
 };
 
 Calibration::Calibration(const ModelShape& shape)
-    : divided_(std::make_shared<Divided>()),
+    : n_experts_(shape.n_experts),
+      divided_(std::make_shared<Divided>()),
       mapped_(std::make_shared<std::atomic<std::size_t>>(0)) {
   const auto layers = static_cast<std::size_t>(shape.n_layers);
   std::vector<InputSite> by_width;
   for (int i = 0; i < kInputSites; ++i) {
     const auto kind = static_cast<InputSite>(i);
-    const bool seen =
-        shape.n_experts == 0 || (kind != InputSite::gate_up && kind != InputSite::down);
-    if (seen) by_width.push_back(kind);
+    if (n_experts_ == 0 || kind != InputSite::down) by_width.push_back(kind);
   }
   std::ranges::stable_sort(by_width, {}, [&](InputSite s) { return input_width(shape, s); });
   std::size_t bytes = 0;
@@ -134,6 +127,13 @@ Calibration::Calibration(const ModelShape& shape)
 std::size_t Calibration::index(InputSite site, int layer) const {
   if (site == InputSite::output) return sites_.size() - 1;
   return static_cast<std::size_t>(layer) * (kInputSites - 1) + static_cast<std::size_t>(site);
+}
+
+std::optional<InputStatistics> Calibration::inputs_of(Weight weight, int index) const {
+  if (weight == Weight::expert_gate || weight == Weight::expert_up)
+    return statistics(InputSite::gate_up, index / n_experts_);
+  const std::optional<InputSite> site = input_site(weight);
+  return site ? std::optional(statistics(*site, index)) : std::nullopt;
 }
 
 float Calibration::largest(InputSite site, int layer) const {

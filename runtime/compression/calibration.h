@@ -24,10 +24,13 @@ namespace paretune {
 class PackCache;
 class Team;
 
+inline constexpr int kStatisticsVersion = 6;  // raised when the statistics change
+
 // Whose input: matrices that read the same rows share it.
 enum class InputSite { qkv, attention_output, gate_up, down, output };
 inline constexpr int kInputSites = 5;
-// nullopt: no statistics are gathered of it (experts see too few rows each).
+// nullopt: of experts' and other weights. Those of experts' gate and up are their layer's gate_up:
+// what all tokens give to all experts, as each sees few of them (Calibration::inputs_of).
 std::optional<InputSite> input_site(Weight weight);
 std::vector<Weight> readers(InputSite site);
 int input_width(const ModelShape& shape, InputSite site);
@@ -56,6 +59,10 @@ class Calibration {
   // asked for; the rest as long as this is. Throws std::runtime_error where the cache's file was
   // damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
+
+  // The same by the matrix that reads them, its index as ModelSource counts; nullopt: none are
+  // gathered (experts' down, routers, embeddings).
+  std::optional<InputStatistics> inputs_of(Weight weight, int index) const;
 
   // Of the site's inputs, by absolute value.
   float largest(InputSite site, int layer) const;
@@ -88,6 +95,7 @@ class Calibration {
   std::size_t index(InputSite site, int layer) const;
   std::size_t layer_of(std::size_t index) const { return index / (kInputSites - 1); }
 
+  int n_experts_ = 0;
   std::vector<Site> sites_;                            // (layers, 4), then output
   std::vector<std::shared_ptr<LayerMoments>> layers_;  // (layers), then that of output
   struct Divided;

@@ -181,6 +181,8 @@ class Propagation {
   }
 
   bool has_moments(InputSite site, int layer) const {
+    const bool mlp = site == InputSite::gate_up || site == InputSite::down;
+    if (mlp && model_->shape().n_experts > 0) return false;  // a token's experts may change
     return !calibration_.statistics(site, layer).second_moments.empty();
   }
 

@@ -193,10 +193,9 @@ class Exporter {
       return;
     }
     const WeightFormat& format = *treatment.format;
-    const std::optional<InputSite> site = input_site(tensor.weight);
     std::optional<InputStatistics> statistics;
-    if (ready_.calibration && site && tensor.treatment)
-      statistics = ready_.calibration->statistics(*site, index);
+    if (ready_.calibration && tensor.treatment)
+      statistics = ready_.calibration->inputs_of(tensor.weight, index);
     const InputStatistics* const known = statistics ? &*statistics : nullptr;
     const bool method = applies(*treatment.quantizer, format);
     const auto quantizer = method          ? treatment.quantizer->make(format, known)

@@ -102,7 +102,8 @@ class GradualModel final : public DerivedSource {
   }
 
   std::string key(const Place& at, int step) const {
-    return PackCache::key({"gradual", std::to_string(kKernelsVersion), hash_, before_, policy_,
+    return PackCache::key({"gradual", std::to_string(kKernelsVersion),
+                           std::to_string(kStatisticsVersion), hash_, before_, policy_,
                            std::string(weight_info(at.first).name), std::to_string(at.second),
                            std::to_string(step)});
   }
@@ -118,10 +119,9 @@ class GradualModel final : public DerivedSource {
     const auto [n, k] = weight_shape(at.first);
     const auto columns = static_cast<std::size_t>(k);
     std::optional<ColumnSweep> sweep;  // none: nothing is made good
-    if (const std::optional<InputSite> site = input_site(at.first)) {
-      const InputStatistics statistics = calibration.statistics(*site, at.second);
-      if (!statistics.second_moments.empty()) sweep.emplace(statistics);
-    }
+    if (const auto inputs = calibration.inputs_of(at.first, at.second);
+        inputs && !inputs->second_moments.empty())
+      sweep.emplace(*inputs);
     Matrix to{.percent = from.percent, .own = std::vector<float>(row_offset(n, k)), .file = {}};
     constexpr int kStep = static_cast<int>(ColumnSweep::kRowsAtOnce);
     pool.run(pool.size(), [&](Team& team) {

@@ -77,13 +77,13 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
   set_knob(config, "weights", weights, "--weights");
   set_knob(config, "smoothing", smoothing, "--smoothing");
   check_methods(config.weights, "--weights");
-  if (target.model.n_experts > 0 && (config.weights.at(LayerKind::gate_up).calibrated() ||
-                                     config.weights.at(LayerKind::down).calibrated() ||
-                                     config.weights.at(LayerKind::gate_up).side_columns() > 0 ||
-                                     config.weights.at(LayerKind::down).side_columns() > 0)) {
+  const Treatment &gate_up = config.weights.at(LayerKind::gate_up),
+                  &down = config.weights.at(LayerKind::down);
+  if (target.model.n_experts > 0 &&
+      (down.calibrated() || gate_up.side_columns() > 0 || down.side_columns() > 0)) {
     std::fputs(
-        "compress: note: experts are not calibrated: their weights are rounded by what their "
-        "method can do without (gptq: clip), with no outliers and no compensation\n",
+        "compress: note: experts' down projections are not calibrated: they are rounded by what "
+        "their method can do without (gptq: clip); no expert has outliers or a compensation\n",
         stderr);
   }
   if (!texts.empty()) {

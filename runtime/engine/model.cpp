@@ -64,7 +64,7 @@ Model::Model(const ModelSource& source, const DeployConfig& config, ThreadPool& 
   };
   const auto paired = [&](Weight gate, Weight up, int index, Treatment treatment) {
     if (gate == Weight::expert_gate)
-      treatment.rank = treatment.outliers = 0;  // experts see too few tokens to learn from
+      treatment.rank = treatment.outliers = 0;  // experts have no side products
     return planned(packer.in_turns({gate, index}, {up, index}, kPairPanels, treatment), kernels);
   };
   const auto norm = [&](Weight weight, int layer) {

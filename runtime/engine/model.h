@@ -145,7 +145,7 @@ class Model {
   void embed(int token, std::span<float> out) const;
   void run_layer(int index, Phase phase, std::span<const Segment> segments, Workspace& w,
                  const Shard& shard) const;
-  void run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const;
+  void run_experts(int index, Phase phase, Workspace& w, Team& team) const;
   std::size_t expert_prepared_bytes(const Matrix& matrix, Phase phase, int assignments) const;
   KvPages cache_layout() const;  // all but where it lies
   void plan_attention(std::span<const Segment> segments, int threads, Workspace& w) const;

@@ -31,8 +31,9 @@ std::size_t Model::expert_prepared_bytes(const Matrix& matrix, Phase phase, int 
                          assignments, shape().n_experts);
 }
 
-void Model::run_experts(const Layer& layer, Phase phase, Workspace& w, Team& team) const {
+void Model::run_experts(int index, Phase phase, Workspace& w, Team& team) const {
   const ModelShape& s = shape();
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const int rows = static_cast<int>(w.row_segment.size());
   const Team::Range mine = team.share(rows);
   float* const scratch = w.scratch[static_cast<std::size_t>(team.rank())].data();
@@ -45,6 +46,7 @@ void Model::run_experts(const Layer& layer, Phase phase, Workspace& w, Team& tea
   }
   router.variant->prepare(w.y.data(), rows, s.d_model, mine.begin, mine.end, w.prepared.data());
   team.barrier();
+  if (w.observer) w.observer->observe(InputSite::gate_up, index, rows, w.y.data(), team);
   multiply_blocks(
       router, w.prepared.data(), rows, layer.router.packed, 1, team, scratch,
       [&](const MatmulBlock& block) { copy_block(block, w.router_logits.data(), s.n_experts); });

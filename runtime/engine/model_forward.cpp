@@ -280,7 +280,7 @@ void Model::run_layer(int index, Phase phase, std::span<const Segment> segments,
   product(layer.attention_output, 1, add_to_x);
 
   if (s.n_experts > 0) {
-    run_experts(layer, phase, w, shard.team);
+    run_experts(index, phase, w, shard.team);
     return;
   }
   norm_and_prepare(layer.mlp_norm, layer.gate_up[0]);

@@ -220,15 +220,15 @@ std::string WeightPacker::cache_key(const Job& job, std::string_view part) const
   }
   Treatment treatment = job.treatment;
   if (part == "codes") treatment.rank = 0;  // whatever compensates them
-  return PackCache::key({std::to_string(kKernelsVersion), to_text(treatment), std::string(part),
-                         std::to_string(job.n), std::to_string(job.k), model_hash_, rows});
+  return PackCache::key({std::to_string(kKernelsVersion), to_text(treatment),
+                         treatment.calibrated() ? std::to_string(kStatisticsVersion) : "",
+                         std::string(part), std::to_string(job.n), std::to_string(job.k),
+                         model_hash_, rows});
 }
 
 std::optional<InputStatistics> WeightPacker::statistics_of(const Job& job) const {
   const auto [weight, index] = job.runs[0].part;  // the runs of a matrix read the same inputs
-  const std::optional<InputSite> site = input_site(weight);
-  if (!calibration_ || !site) return std::nullopt;
-  return calibration_->statistics(*site, index);
+  return calibration_ ? calibration_->inputs_of(weight, index) : std::nullopt;
 }
 
 std::vector<float> WeightPacker::read(const Job& job, const Run& run, int from, int to,

@@ -29,6 +29,7 @@ TEST(Pace, DearMethodsGiveWayToCheaperOnes) {
   EXPECT_EQ(afforded("int4_g32:gptq", 300), "int4_g32:hqq");
   EXPECT_EQ(afforded("int4_g32:gptq", 20), "int4_g32");
   EXPECT_EQ(afforded("int3_g64:gptq:rank32", 300), "int3_g64:hqq");
+  EXPECT_EQ(afforded("int4_g64:gptq:outliers8", 300), "int4_g64:hqq:outliers8");
   EXPECT_EQ(afforded("bf16", 0), "bf16");
 }
 

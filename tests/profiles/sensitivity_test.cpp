@@ -47,6 +47,22 @@ TEST(SensitivityTest, NearestIsMeasuredBesideWhatStandsInForAMethod) {
   EXPECT_TRUE(has("int4_g32"));
 }
 
+TEST(SensitivityTest, NeuronsGoFromAnOpenDenseMlpAndExpertsHaveNoSideProducts) {
+  Target target = large_target();
+  const Treatment narrow = parse_treatment("int8:neurons10", "test"),
+                  outliers = parse_treatment("int4_g64:gptq:outliers8", "test");
+  target.open_layers = {LayerKind::gate_up};
+  EXPECT_FALSE(suits(narrow, LayerKind::gate_up, target));  // down would change as well
+  target.open_layers.push_back(LayerKind::down);
+  EXPECT_TRUE(suits(narrow, LayerKind::gate_up, target));
+  EXPECT_FALSE(suits(narrow, LayerKind::down, target));
+  EXPECT_TRUE(suits(outliers, LayerKind::down, target));
+  EXPECT_FALSE(suits(outliers, LayerKind::qkv, target));  // not open
+  target.model.n_experts = 4;
+  EXPECT_FALSE(suits(narrow, LayerKind::gate_up, target));
+  EXPECT_FALSE(suits(outliers, LayerKind::down, target));
+}
+
 TEST(SensitivityTest, JsonRoundTrip) {
   const Sensitivity s{LayerKind::gate_up, parse_treatment("int3_g64:gptq", "test"), 0.0123456789,
                       4.5e-6};

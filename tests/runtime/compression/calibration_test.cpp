@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/engine/pack_cache.h"
+#include "tests/runtime/engine/demo_model.h"
 #include "tests/runtime/model/synthetic_model.h"
 
 namespace paretune {
@@ -125,10 +126,41 @@ TEST_F(CalibrationTest, LostFilesAreMadeAgain) {
   }
 }
 
-TEST_F(CalibrationTest, ExpertsHaveNoneOfTheirOwn) {
-  const Calibration calibration = calibrate(*SyntheticModel("tiny-moe").open(), nullptr);
-  EXPECT_FALSE(input_site(Weight::expert_gate).has_value());
-  EXPECT_GT(calibration.statistics(InputSite::qkv, 1).mean_squares[0], 0);
+TEST_F(CalibrationTest, ExpertsShareThoseOfTheirLayer) {
+  const auto source = SyntheticModel("tiny-moe").open();
+  const int experts = source->shape().n_experts;
+  const Calibration calibration = calibrate(*source, nullptr);
+  const InputStatistics layer = calibration.statistics(InputSite::gate_up, 1);
+  EXPECT_GT(layer.mean_squares[0], 0);
+  EXPECT_FALSE(layer.second_moments.empty());
+  for (const Weight weight : {Weight::expert_gate, Weight::expert_up}) {
+    const auto inputs = calibration.inputs_of(weight, 2 * experts - 1);  // layer 1's last
+    ASSERT_TRUE(inputs);
+    EXPECT_EQ(inputs->second_moments.data(), layer.second_moments.data());
+  }
+  EXPECT_FALSE(calibration.inputs_of(Weight::expert_down, 0));
+  EXPECT_FALSE(calibration.inputs_of(Weight::ffn_router, 0));
+  EXPECT_EQ(calibration.inputs_of(Weight::attn_q, 1)->k, source->shape().d_model);
+}
+
+// Methods that look at inputs do better than those that do not.
+TEST_F(CalibrationTest, ExpertsAreRoundedByTheirInputs) {
+  const SyntheticModel experts("tiny-moe");
+  DeployConfig config = exact_config({this_machine(), experts.open()->shape()});
+  std::vector<int> prompt = golden_prompt();
+  for (int& token : prompt) token %= experts.open()->shape().vocab_size;
+  const auto logits = [&](const char* weights) {
+    config.weights = parse_policy(weights, "test");
+    const LoadedModel model = load_model(experts.open(), config);
+    return all_logits(*model.model, config, *model.pool, prompt);
+  };
+  const auto exact = logits("all=f32");
+  const auto lost = [&](const char* method) {
+    return squared_distance(logits(("all=f32,gate_up=int3_g32:" + std::string(method)).c_str()),
+                            exact);
+  };
+  EXPECT_LT(lost("quantease"), 0.95 * lost("clip"));
+  EXPECT_LT(lost("gptq"), lost("nearest"));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ TEST_F(GgufExport, HoldsErrorsMadeGoodAndScalesMovedToTheBit) {
 
 TEST_F(GgufExport, HoldsExpertsToTheBit) {
   const SyntheticModel experts("tiny-moe");
-  const char* const made = "attention=q4_0:gptq,mlp=q4_0:clip,output=int8_g32";
+  const char* const made = "attention=q4_0:gptq,gate_up=q4_0:gptq,down=q4_0:clip,output=int8_g32";
   write(experts.file(), made, to("m.gguf"));
   EXPECT_EQ(logits(to("m.gguf"), "linear=q4_0,output=int8_g32"), logits(experts.file(), made));
 }
