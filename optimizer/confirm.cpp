@@ -7,6 +7,7 @@
 #include "optimizer/drift.h"
 #include "optimizer/expected.h"
 #include "optimizer/judge.h"
+#include "optimizer/trials.h"
 #include "profiles/rate_search.h"
 #include "profiles/speed.h"
 
@@ -91,7 +92,7 @@ bool confirm(Study& study, const Workload& rated, Profiler& profiler, Clock& clo
   double last_s = 0;
   while (Trial* const trial = next(study)) {
     const double begin = clock.now();
-    if (last_s > 0 && begin + last_s > deadline) break;
+    if (begin + std::max(last_s, fresh_run_seconds(*trial, rated, 2)) > deadline) break;
     observer.phase("measuring config " + std::to_string(trial->id) +
                    " of the front again, on fresh requests");
     std::optional<Measurement> fresh;

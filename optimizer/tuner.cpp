@@ -30,6 +30,7 @@ namespace {
 // trials' time, as it asks more questions than a trial.
 constexpr double kGateTrials = 1.5;
 constexpr double kConfirmationShare = 0.1, kGateShare = 0.15, kMostVerificationShare = 0.25;
+constexpr double kLeastVerificationPart = 0.7;
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -257,13 +258,15 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
                     kMostVerificationShare * budget_s) +
            std::min(kGateTrials * trials.mean_seconds(), kGateShare * budget_s);
   };
-  // Then another trial tells more than what is known of the default measured again.
+  // Then another trial tells more than what is known of the default measured again, and is worth a
+  // shorter verification.
   const auto only_the_default = [&] { return cheapest(study, 1).empty(); };
   const auto out_of_budget = [&] {
-    const double again =
-        only_the_default() ? 0 : double(study.front.size() + 1) * trials.fresh_seconds(2);
-    const double reserve =
-        trials.mean_seconds() + verification_s() + std::min(again, kConfirmationShare * budget_s);
+    const double again = double(study.front.size() + 1) * trials.fresh_seconds(2);
+    const double after = only_the_default()
+                             ? kLeastVerificationPart * verification_s()
+                             : verification_s() + std::min(again, kConfirmationShare * budget_s);
+    const double reserve = trials.mean_seconds() + after;
     if (workload.budget.trials &&
         static_cast<int>(study.trials.size()) >= *workload.budget.trials) {
       study.stop_reason =
