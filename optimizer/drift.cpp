@@ -8,6 +8,23 @@ namespace {
 
 // Most canaries of one steady machine differ by less (bench/trust_results.md).
 constexpr double kSteady = 1.08;
+// Of the cores' time, taken by the host: what an idle host takes is far below this.
+constexpr double kTaken = 0.03;
+
+// "": next to nothing.
+std::string stolen_text(const Study& study) {
+  double most = 0;
+  for (const Trial& trial : study.trials) {
+    const Speed& speed = trial.measurement.speed;
+    most = std::max({most, speed.at_workload.steal_fraction, speed.at_max_rate.steal_fraction});
+  }
+  if (most < kTaken) return "";
+  char text[120];
+  std::snprintf(text, sizeof text,
+                "the machine's host gave up to %.0f %% of the cores' time to others during runs",
+                100 * most);
+  return text;
+}
 
 }  // namespace
 
@@ -33,13 +50,14 @@ std::string drift_text(const Study& study) {
   const double middle = ratios[ratios.size() / 2];
   const auto n_trials =
       std::ranges::count_if(ratios, [&](double ratio) { return slowdown(ratio, middle) != 1; });
-  if (n_trials == 0) return "";
+  const std::string stolen = stolen_text(study);
+  if (n_trials == 0) return stolen;
   char text[240];
   std::snprintf(text, sizeof text,
                 "the machine was not steady: beside %d of %zu trials the same work took %.2f to "
                 "%.2f times as long as usual; the search allowed for it",
                 int(n_trials), ratios.size(), ratios.front() / middle, ratios.back() / middle);
-  return text;
+  return stolen.empty() ? text : std::string(text) + "; " + stolen;
 }
 
 }  // namespace paretune

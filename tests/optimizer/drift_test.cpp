@@ -42,5 +42,18 @@ TEST(Drift, IsToldOfWhereItMatters) {
   EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos) << drift_text(study);
 }
 
+TEST(Drift, WhatTheHostTookIsTold) {
+  Study study;
+  study.trials = {trial(0, 10, 20, 0.020), trial(1, 5, 10, 0.020)};
+  study.trials[1].measurement.speed.at_workload.steal_fraction = 0.01;
+  EXPECT_EQ(drift_text(study), "");
+  study.trials[1].measurement.speed.at_max_rate.steal_fraction = 0.116;
+  EXPECT_EQ(drift_text(study),
+            "the machine's host gave up to 12 % of the cores' time to others during runs");
+  study.trials.push_back(trial(2, 8, 16, 0.040));
+  EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos);
+  EXPECT_NE(drift_text(study).find("; the machine's host gave up to 12 %"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace paretune
