@@ -1,4 +1,6 @@
 // The profiler's part in the quality gate: scores of questions, each measured once.
+#include <algorithm>
+#include <span>
 #include <stdexcept>
 
 #include "profiles/digest.h"
@@ -11,44 +13,64 @@
 namespace paretune {
 namespace {
 
-// Questions that a slow model answers in about kPartSeconds at a time, in their order. Each part
-// loads both models.
-std::vector<QualityPlan> parts_of(const QualityPlan& plan, const Target& target) {
-  constexpr double kPartSeconds = 30;
-  const double token_seconds = assumed_reference_token_seconds(target);
-  std::vector<QualityPlan> parts(1);
-  double seconds = 0;
-  for (const QualityQuestion& question : plan.questions) {
-    if (seconds > kPartSeconds) parts.emplace_back(), seconds = 0;
-    parts.back().questions.push_back(question);
-    seconds += token_seconds * double(question.prompt.size());
-  }
-  return parts;
+double assumed_seconds(std::span<const QualityQuestion> questions, const Target& target) {
+  double tokens = 0;
+  for (const QualityQuestion& question : questions) tokens += double(question.prompt.size());
+  return tokens * assumed_reference_token_seconds(target);
+}
+
+// The first of these questions: all where they are answered in so many seconds, else about half as
+// many as are, so that the clock is looked at before it is too late. Each part loads both models,
+// and answers are generated beside each other: few large parts take the least time.
+std::span<const QualityQuestion> next_part(std::span<const QualityQuestion> questions,
+                                           const Target& target, double seconds) {
+  constexpr double kLeastSeconds = 30;
+  if (assumed_seconds(questions, target) <= seconds) return questions;
+  std::size_t n = 0;
+  while (n < questions.size() &&
+         assumed_seconds(questions.first(n), target) < std::max(kLeastSeconds, seconds / 2))
+    ++n;
+  return questions.first(n);
 }
 
 }  // namespace
 
 std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig& config,
                                                               const QualityPlan& plan) {
-  if (plan.questions.empty()) return std::vector<QuestionScore>();
-  const std::string memo =
-      digest({"scores", model_key(), quality_signature(config), plan.hash(), build_});
-  std::optional<std::string> text = store_.find_blob(memo);
-  if (!text) {
-    const ChildResult child = run_isolated(
-        [&] {
-          const LoadedModel model = load_model(open(), config, kernels_, &packs_);
-          return to_text(score_questions(model, config, plan));
-        },
-        1e9, stop_);
-    if (child.interrupted) return std::nullopt;
-    if (child.outcome != Outcome::ok) throw std::runtime_error("quality gate: " + child.detail);
-    text = child.output;
-    store_.put_blob(memo, *text);
+  std::vector<std::string> memos;
+  std::vector<QuestionScore> scores(plan.questions.size());
+  QualityPlan unknown;
+  std::vector<std::size_t> asked;
+  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+    QualityPlan one;
+    one.questions.push_back(plan.questions[i]);
+    memos.push_back(digest({"score", model_key(), quality_signature(config), one.hash(), build_}));
+    const std::vector<QuestionScore> known = parse_scores(store_.find_blob(memos[i]).value_or(""));
+    if (known.size() == 1) {
+      scores[i] = known[0];
+    } else {
+      asked.push_back(i);
+      unknown.questions.push_back(plan.questions[i]);
+    }
   }
-  std::vector<QuestionScore> scores = parse_scores(*text);
-  if (scores.size() != plan.questions.size())
-    throw std::runtime_error("quality gate: the store's memo of scores is damaged");
+  if (asked.empty()) return scores;
+  const ChildResult child = run_isolated(
+      [&] {
+        const LoadedModel model = load_model(open(), config, kernels_, &packs_);
+        return to_text(score_questions(model, config, unknown));
+      },
+      1e9, stop_);
+  if (child.interrupted) return std::nullopt;
+  if (child.outcome != Outcome::ok) throw std::runtime_error("quality gate: " + child.detail);
+  const std::vector<QuestionScore> answers = parse_scores(child.output);
+  if (answers.size() != asked.size())
+    throw std::runtime_error("quality gate: a question has no score");
+  std::vector<Store::Blob> kept;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    scores[asked[i]] = answers[i];
+    kept.emplace_back(memos[asked[i]], to_text({&answers[i], 1}));
+  }
+  store_.put_blobs(kept);
   return scores;
 }
 
@@ -61,27 +83,37 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
         plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
   }
   // Where there is no time to prove even that nothing changed, another config may use it.
-  double least_s = 0;
+  double least_s = 0, first_s = 0;
   for (const auto& [name, questions] : gate_questions_) {
     const std::optional<double> margin = margins.of(name);
     if (!margin || questions.empty()) continue;
-    const int n = fewest_gate_questions(*margin, kl_p999);
-    least_s +=
-        n * double(questions.front().prompt.size()) * assumed_reference_token_seconds(target_);
+    const double seconds = assumed_seconds(std::span(questions).first(1), target_);
+    least_s += seconds * fewest_gate_questions(*margin, kl_p999);
+    first_s += seconds * gate_questions(*margin, 0);
   }
   const bool hopeless = least_s > budget_s;
-  const double deadline = clock_.now() + (hopeless ? -1 : budget_s);
+  const double begin = clock_.now(), deadline = begin + (hopeless ? -1 : budget_s);
+  double assumed = 0;  // of what was asked
   std::optional<GateResult> result = run_gate(
-      gate_questions_, margins, kl_p999,
+      gate_questions_, margins, kl_p999, first_s > budget_s,
       [&](const QualityPlan& plan) -> std::optional<GateScores> {
         GateScores all;
-        for (const QualityPlan& part : parts_of(plan, target_)) {
-          if (hopeless || (!all.now.empty() && clock_.now() > deadline)) break;
+        std::span<const QualityQuestion> left = plan.questions;
+        while (!left.empty() && !hopeless) {
+          const double now_s = clock_.now();
+          if (!all.now.empty() && now_s > deadline) break;
+          const double pace = assumed > 0 ? (now_s - begin) / assumed : 1;
+          const std::span<const QualityQuestion> questions =
+              next_part(left, target_, std::max(deadline - now_s, 0.0) / pace);
+          QualityPlan part;
+          part.questions.assign(questions.begin(), questions.end());
           const auto reference = scores_of(full_precision_config(target_), part);
           const auto now = reference ? scores_of(config, part) : std::nullopt;
           if (!now) return std::nullopt;
           all.reference.insert(all.reference.end(), reference->begin(), reference->end());
           all.now.insert(all.now.end(), now->begin(), now->end());
+          assumed += assumed_seconds(questions, target_);
+          left = left.subspan(questions.size());
         }
         return all;
       },

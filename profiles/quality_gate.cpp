@@ -116,13 +116,21 @@ GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMa
 
 std::optional<GateResult> run_gate(
     const std::map<std::string, std::vector<QualityQuestion>>& questions,
-    const GateMargins& margins, double kl_p999,
+    const GateMargins& margins, double kl_p999, bool brief,
     const std::function<std::optional<GateScores>(const QualityPlan&)>& ask,
     const std::function<bool()>& in_time) {
   std::map<std::string, Asked> capabilities;
   for (const auto& [name, fresh] : questions) {
-    if (margins.of(name)) capabilities.emplace(name, name);
+    if (!margins.of(name)) continue;
+    Asked& asked = capabilities.emplace(name, name).first->second;
+    asked.several = std::min(
+        {fresh.size(), kSeveral, static_cast<std::size_t>(gate_questions(*margins.of(name), 0))});
   }
+  const auto asked_by = [&](double margin, int look) {
+    if (!brief || look > 1) return gate_questions(margin, look);
+    const int first = gate_questions(margin, 0);
+    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999));
+  };
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
     // In turns: where time ends, each capability was asked about as much.
@@ -131,8 +139,7 @@ std::optional<GateResult> run_gate(
       if (asked.decided) continue;
       const std::vector<QualityQuestion>& fresh = questions.at(name);
       const std::size_t to =
-          std::min(fresh.size(), static_cast<std::size_t>(gate_questions(*margins.of(name), look)));
-      if (look == 0) asked.several = std::min(to, kSeveral);
+          std::min(fresh.size(), static_cast<std::size_t>(asked_by(*margins.of(name), look)));
       for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
         wanted.emplace_back(i, &fresh[i]);
     }

@@ -258,6 +258,14 @@ void Store::put_blob(std::string_view key, std::string_view text) {
   state_->run("INSERT OR REPLACE INTO blob VALUES(?,?)", {key, text});
 }
 
+void Store::put_blobs(std::span<const Blob> blobs) {
+  const std::lock_guard lock(state_->mutex);
+  state_->transaction("IMMEDIATE", [&] {
+    for (const auto& [key, text] : blobs)
+      state_->run("INSERT OR REPLACE INTO blob VALUES(?,?)", {key, text});
+  });
+}
+
 namespace {
 
 constexpr std::string_view kStudyColumns =

@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "profiles/digest.h"
@@ -74,6 +75,8 @@ class Store {
   // Texts by a key of the caller's: digest({...}).
   std::optional<std::string> find_blob(std::string_view key) const;
   void put_blob(std::string_view key, std::string_view text);
+  using Blob = std::pair<std::string, std::string>;  // key, text
+  void put_blobs(std::span<const Blob> blobs);       // all or none, much faster than one by one
 
   // row replaces that of its id; of the trials, the first `kept` stay as they are and `trials`
   // follow. row.trials is their number together.

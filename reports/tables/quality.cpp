@@ -170,8 +170,10 @@ Table gate_table(const Study& study) {
 Table capability_front_table(const Study& study) {
   Table table{
       .caption =
-          "Accuracy along the front, from the least to the most divergence; marked "
-          "where a capability lost more than a standard error, of answers or of their probability",
+          "Accuracy along the front, from the least to the most divergence, and below it the "
+          "points "
+          "lost against full precision ± standard error of the paired answers; marked where a "
+          "capability lost more than a standard error, or its answers' probability more than two",
       .columns = {{"Trial", true}, {"KL divergence", true}}};
   std::vector<const Trial*> trials = front_trials(study);
   std::ranges::stable_sort(
@@ -184,7 +186,9 @@ Table capability_front_table(const Study& study) {
     Row row{.cells = {{std::to_string(trial->id)}, {number_text(q.kl_divergence)}},
             .trial = trial->id};
     for (const Capability& c : q.capabilities) {
-      row.cells.push_back({number_text(c.accuracy), lost(c) ? Mood::bad : Mood::plain});
+      row.cells.push_back({.text = number_text(c.accuracy),
+                           .mood = lost(c) ? Mood::bad : Mood::plain,
+                           .note = plus_minus_text(100 * c.drop, 100 * c.drop_standard_error)});
     }
     row.cells.resize(table.columns.size(), {"–"});
     table.rows.push_back(std::move(row));

@@ -89,26 +89,27 @@ struct Calibration::Divided {
 };
 
 Calibration::Calibration(const ModelShape& shape)
-    : n_experts_(shape.n_experts),
+    : n_experts_(static_cast<std::size_t>(shape.n_experts)),
+      sites_per_layer_(kInputSites - 2 + std::max<std::size_t>(n_experts_, 1)),
       divided_(std::make_shared<Divided>()),
       mapped_(std::make_shared<std::atomic<std::size_t>>(0)) {
   const auto layers = static_cast<std::size_t>(shape.n_layers);
   std::vector<InputSite> by_width;
-  for (int i = 0; i < kInputSites; ++i) {
-    const auto kind = static_cast<InputSite>(i);
-    if (n_experts_ == 0 || kind != InputSite::down) by_width.push_back(kind);
-  }
+  for (int i = 0; i < kInputSites; ++i) by_width.push_back(static_cast<InputSite>(i));
   std::ranges::stable_sort(by_width, {}, [&](InputSite s) { return input_width(shape, s); });
   std::size_t bytes = 0;
   bool whole[kInputSites] = {};
   for (const InputSite kind : by_width) {
     const auto k = static_cast<std::size_t>(input_width(shape, kind));
-    bytes += k * k * sizeof(float) * (kind == InputSite::output ? 1 : layers);
+    bytes += k * k * sizeof(float) * (kind == InputSite::output ? 1 : layers) *
+             (kind == InputSite::down ? sites_per_layer_ - std::size_t(InputSite::down) : 1);
     whole[static_cast<int>(kind)] = bytes <= kMostMomentBytes;
   }
-  for (std::size_t i = 0; i <= layers * (kInputSites - 1); ++i) {
-    const bool last = i == layers * (kInputSites - 1);
-    const InputSite kind = last ? InputSite::output : static_cast<InputSite>(i % (kInputSites - 1));
+  for (std::size_t i = 0; i <= layers * sites_per_layer_; ++i) {
+    const InputSite kind =
+        i == layers * sites_per_layer_
+            ? InputSite::output
+            : std::min(static_cast<InputSite>(i % sites_per_layer_), InputSite::down);
     const std::size_t layer = layer_of(i);
     if (layer == layers_.size()) layers_.push_back(std::make_shared<LayerMoments>());
     LayerMoments& of_layer = *layers_[layer];
@@ -126,12 +127,19 @@ Calibration::Calibration(const ModelShape& shape)
 
 std::size_t Calibration::index(InputSite site, int layer) const {
   if (site == InputSite::output) return sites_.size() - 1;
-  return static_cast<std::size_t>(layer) * (kInputSites - 1) + static_cast<std::size_t>(site);
+  const auto at = static_cast<std::size_t>(layer), first = static_cast<std::size_t>(site);
+  if (site == InputSite::down && n_experts_ > 0)
+    return at / n_experts_ * sites_per_layer_ + first + at % n_experts_;
+  return at * sites_per_layer_ + first;
 }
 
 std::optional<InputStatistics> Calibration::inputs_of(Weight weight, int index) const {
   if (weight == Weight::expert_gate || weight == Weight::expert_up)
-    return statistics(InputSite::gate_up, index / n_experts_);
+    return statistics(InputSite::gate_up, index / static_cast<int>(n_experts_));
+  if (weight == Weight::expert_down) {
+    if (largest(InputSite::down, index) == 0) return std::nullopt;
+    return statistics(InputSite::down, index);
+  }
   const std::optional<InputSite> site = input_site(weight);
   return site ? std::optional(statistics(*site, index)) : std::nullopt;
 }
@@ -204,7 +212,7 @@ void Calibration::replace(InputSite site, int layer, std::vector<float> second_m
 Calibration Calibration::of_layer(int layer) const {
   Calibration one = *this;
   const auto sites = sites_.begin() + std::ptrdiff_t(index(InputSite::qkv, layer));
-  one.sites_.assign(sites, sites + kInputSites - 1);
+  one.sites_.assign(sites, sites + std::ptrdiff_t(sites_per_layer_));
   one.sites_.push_back(sites_.back());
   one.layers_ = {layers_[static_cast<std::size_t>(layer)], layers_.back()};
   one.divided_ = std::make_shared<Divided>();

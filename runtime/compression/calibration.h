@@ -24,18 +24,19 @@ namespace paretune {
 class PackCache;
 class Team;
 
-inline constexpr int kStatisticsVersion = 6;  // raised when the statistics change
+inline constexpr int kStatisticsVersion = 7;  // raised when the statistics change
 
 // Whose input: matrices that read the same rows share it.
 enum class InputSite { qkv, attention_output, gate_up, down, output };
 inline constexpr int kInputSites = 5;
-// nullopt: of experts' and other weights. Those of experts' gate and up are their layer's gate_up:
-// what all tokens give to all experts, as each sees few of them (Calibration::inputs_of).
+// nullopt: of experts' and other weights (Calibration::inputs_of). Experts' gate and up read their
+// layer's gate_up: what all tokens give to all experts, as each sees few of them.
 std::optional<InputSite> input_site(Weight weight);
 std::vector<Weight> readers(InputSite site);
 int input_width(const ModelShape& shape, InputSite site);
 
-// Takes in rows x (rows, width) of one site and layer (0 for output). Called by every thread of the
+// Takes in rows x (rows, width) of one site and layer (0 for output); of experts' down: of the
+// expert as ModelSource counts, none for those that no token chose. Called by every thread of the
 // team, which have a barrier before x changes.
 class InputObserver {
  public:
@@ -55,13 +56,13 @@ class Calibration {
 
   explicit Calibration(const ModelShape& shape);
 
-  // Second moments are valid until those of another layer, or divided ones of another site, are
-  // asked for; the rest as long as this is. Throws std::runtime_error where the cache's file was
-  // damaged meanwhile.
+  // layer: as InputObserver counts. Second moments are valid until those of another layer, or
+  // divided ones of another site, are asked for; the rest as long as this is. Throws
+  // std::runtime_error where the cache's file was damaged meanwhile.
   InputStatistics statistics(InputSite site, int layer) const;
 
-  // The same by the matrix that reads them, its index as ModelSource counts; nullopt: none are
-  // gathered (experts' down, routers, embeddings).
+  // The same by the matrix that reads them, its index as ModelSource counts; nullopt: none were
+  // gathered (routers, embeddings, down of an expert that no token chose).
   std::optional<InputStatistics> inputs_of(Weight weight, int index) const;
 
   // Of the site's inputs, by absolute value.
@@ -93,10 +94,11 @@ class Calibration {
   struct LayerMoments;
   Site& site(InputSite site, int layer) { return sites_[index(site, layer)]; }
   std::size_t index(InputSite site, int layer) const;
-  std::size_t layer_of(std::size_t index) const { return index / (kInputSites - 1); }
+  std::size_t layer_of(std::size_t index) const { return index / sites_per_layer_; }
 
-  int n_experts_ = 0;
-  std::vector<Site> sites_;                            // (layers, 4), then output
+  std::size_t n_experts_ = 0;                          // 0: dense
+  std::size_t sites_per_layer_ = 0;                    // down last: that of each expert
+  std::vector<Site> sites_;                            // (layers, sites_per_layer_), then output
   std::vector<std::shared_ptr<LayerMoments>> layers_;  // (layers), then that of output
   struct Divided;
   std::shared_ptr<Divided> divided_;                  // the moments last asked for

@@ -63,13 +63,14 @@ class CorrectedModel final : public DerivedSource {
   std::map<std::pair<Weight, int>, std::vector<float>> corrected_;
 };
 
-// Keeps what a layer's matrices are given: (tokens, width) each.
+// Keeps what a layer's matrices are given: (tokens, width) each, but for experts' down.
 class Inputs final : public InputObserver {
  public:
   explicit Inputs(const ModelShape& shape) : shape_(shape) {}
   std::span<float> of(InputSite site) { return values_[static_cast<std::size_t>(site)]; }
 
   void observe(InputSite site, int, int rows, const float* x, Team& team) override {
+    if (shape_.n_experts > 0 && site == InputSite::down) return;
     const auto width = static_cast<std::size_t>(input_width(shape_, site));
     std::vector<float>& values = values_[static_cast<std::size_t>(site)];
     if (team.rank() == 0) values.resize(static_cast<std::size_t>(rows) * width);

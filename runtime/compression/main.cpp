@@ -79,12 +79,8 @@ ExportedModel compress(std::string model, const std::string& weights, const std:
   check_methods(config.weights, "--weights");
   const Treatment &gate_up = config.weights.at(LayerKind::gate_up),
                   &down = config.weights.at(LayerKind::down);
-  if (target.model.n_experts > 0 &&
-      (down.calibrated() || gate_up.side_columns() > 0 || down.side_columns() > 0)) {
-    std::fputs(
-        "compress: note: experts' down projections are not calibrated: they are rounded by what "
-        "their method can do without (gptq: clip); no expert has outliers or a compensation\n",
-        stderr);
+  if (target.model.n_experts > 0 && (gate_up.side_columns() > 0 || down.side_columns() > 0)) {
+    std::fputs("compress: note: experts have no outliers and no compensation\n", stderr);
   }
   if (!texts.empty()) {
     TokenSequences sequences =

@@ -99,6 +99,13 @@ void Model::run_experts(int index, Phase phase, Workspace& w, Team& team) const 
   multiply(layer.gate_up, w.gathered, 2 * kPairPanels, [&](int begin, const MatmulBlock& block) {
     silu_mul_block(block, row_of(w.hidden, begin, s.d_ff).data(), s.d_ff);
   });
+  for (int e = 0; w.observer && e < s.n_experts; ++e) {
+    const int begin = routing.begins[static_cast<std::size_t>(e)],
+              count = routing.begins[static_cast<std::size_t>(e) + 1] - begin;
+    if (count > 0)
+      w.observer->observe(InputSite::down, index * s.n_experts + e, count,
+                          row_of(w.hidden, begin, s.d_ff).data(), team);
+  }
   // The gathered rows are read: the experts' answers take their place.
   multiply(layer.down, w.hidden, 1, [&](int begin, const MatmulBlock& block) {
     copy_block(block, row_of(w.gathered, begin, s.d_model).data(), s.d_model);

@@ -135,7 +135,7 @@ class RunGate : public testing::Test {
 
   std::optional<GateResult> run(double margin, const Score& reference, const Score& now) {
     return run_gate(
-        questions_, {.every = margin}, 0.02,
+        questions_, {.every = margin}, 0.02, brief_,
         [&](const QualityPlan& plan) -> std::optional<GateScores> {
           GateScores scores;
           for (const QualityQuestion& question : plan.questions) {
@@ -154,7 +154,7 @@ class RunGate : public testing::Test {
 
   std::map<std::string, std::vector<QualityQuestion>> questions_;
   std::map<std::string, int> asked_;
-  bool interrupted_ = false;
+  bool interrupted_ = false, brief_ = false;
   int looks_ = 0, most_looks_ = kGateLooks;
   int n_asked_ = 0, most_asked_ = 1'000'000;
 };
@@ -203,6 +203,27 @@ TEST_F(RunGate, OnlyWhatIsOpenIsAskedOn) {
   EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
   EXPECT_EQ(asked_["copy"], gate_questions(0.05, 0));
   EXPECT_EQ(asked_["sort"], gate_questions(0.05, 2));
+}
+
+TEST_F(RunGate, WhereTimeIsShortTheFirstLookAsksWhatCanJustPass) {
+  add("copy", 400);
+  add("sort", 400);
+  brief_ = true;
+  const auto now = [](const EvalItem& item) {
+    return item.capability == "copy" ? QuestionScore{1, {0.9}} : QuestionScore{1, {0.87}};
+  };
+  const std::optional<GateResult> result = run(
+      0.05,
+      [](const EvalItem&) {
+        return QuestionScore{1, {0.9}};
+      },
+      now);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  EXPECT_EQ(asked_["copy"], fewest_gate_questions(0.05, 0.02));
+  EXPECT_EQ(asked_["sort"], gate_questions(0.05, 0));
+  EXPECT_LT(asked_["copy"], asked_["sort"]);
+  EXPECT_EQ(result->looks, 2);
 }
 
 TEST_F(RunGate, WhatThereWasNoTimeToAskIsNotProven) {

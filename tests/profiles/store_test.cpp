@@ -69,6 +69,7 @@ TEST_F(StoreTest, GivesBackWhatWasPut) {
     store.put(sample_key(), m);
     store.put_blob("a", std::string("zero \0 byte", 11));
     store.put_blob("empty", "");
+    store.put_blobs(std::vector<Store::Blob>{{"c", "1"}, {"d", "2"}, {"c", "3"}});
   }
   Store store(file_);
   ASSERT_TRUE(store.find(sample_key()));
@@ -76,6 +77,8 @@ TEST_F(StoreTest, GivesBackWhatWasPut) {
   EXPECT_EQ(store.find_blob("a"), std::string("zero \0 byte", 11));
   EXPECT_EQ(store.find_blob("empty"), "");
   EXPECT_EQ(store.find_blob("b"), std::nullopt);
+  EXPECT_EQ(store.find_blob("c"), "3");
+  EXPECT_EQ(store.find_blob("d"), "2");
 }
 
 TEST_F(StoreTest, StudyIsKeptWithItsTrials) {
