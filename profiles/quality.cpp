@@ -72,13 +72,18 @@ struct Answer {
   std::vector<std::int32_t> tokens;
 };
 
+// Of an answer whose score is settled: enough to see where it parts from full precision's.
+constexpr std::size_t kLeastAnswerTokens = 16;
+
 // What the model says to each question that wants its own words; nothing for the others. Greedy,
-// all in one batched run.
+// all in one batched run. A model may ramble on until it is stopped: once the score is settled,
+// nobody waits for the rest.
 std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& config,
                                const QualityPlan& plan) {
   Engine engine(model_runner(*model.model, *model.pool), config);
   std::vector<StreamDecoder> decoders(plan.questions.size(), StreamDecoder(*model.tokenizer));
   std::vector<Answer> answers(plan.questions.size());
+  std::vector<bool> cut(plan.questions.size());
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     if (!plan.questions[i].item.grader->score) continue;
     Request request{.id = i, .prompt = plan.questions[i].prompt};
@@ -90,9 +95,15 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
   while (!engine.idle())
     for (const TokenEvent& event : engine.step()) {
       const std::size_t i = std::size_t(event.request_id);
+      if (cut[i]) continue;
       answers[i].tokens.push_back(event.token);
       if (event.finish != FinishReason::stop) answers[i].text += decoders[i].push(event.token);
       if (event.finish != FinishReason::none) answers[i].text += decoders[i].finish();
+      const EvalItem& item = plan.questions[i].item;
+      cut[i] = event.finish == FinishReason::none && item.grader->settled &&
+               answers[i].tokens.size() >= kLeastAnswerTokens &&
+               item.grader->settled(item, answers[i].text);
+      if (cut[i]) engine.cancel(event.request_id);
     }
   return answers;
 }

@@ -316,6 +316,7 @@ std::string QualityPlan::hash() const {
     if (question.answer)
       choices +=
           digest({bytes_of(question.answer->tokens), std::to_string(question.answer->begin)});
+    if (!item.document.empty()) choices += digest({"document", item.document});
     all += digest({item.capability, item.answer, item.command, std::to_string(item.correct_choice),
                    std::to_string(item.tolerance), item.grader->name, bytes_of(question.prompt),
                    std::to_string(question.max_tokens), choices});

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <sstream>
+#include <string>
 
 #include "profiles/statistics.h"
 
@@ -18,6 +20,23 @@ struct Drops {
   std::vector<double> scores;
   std::vector<double> likelihoods;
   double reference_likelihood = 0;  // sum
+  std::vector<double> now;          // scores
+  std::vector<int> documents;       // of the scores
+};
+
+// Numbers for the documents of a plan's questions.
+class Documents {
+ public:
+  int of(const EvalItem& item) {
+    if (item.document.empty()) return n_++;
+    const auto [found, is_new] = known_.try_emplace(item.document, n_);
+    n_ += is_new;
+    return found->second;
+  }
+
+ private:
+  std::map<std::string, int> known_;
+  int n_ = 0;
 };
 
 // Index of the right answer's likelihood, of those of the question.
@@ -31,7 +50,8 @@ void rate(const Drops& drops, double swing, Capability& capability) {
   if (drops.likelihoods.size() != drops.scores.size()) return;
   const double reference = drops.reference_likelihood / n;
   if (reference < kTellingShare * capability.reference_accuracy) return;
-  const Mean drop = paired_likelihood_drop(drops.likelihoods, swing);
+  Mean drop = paired_likelihood_drop(drops.likelihoods, swing);
+  drop.standard_error *= clustering_factor(drops.likelihoods, drops.documents);
   capability.rated = int(n);
   capability.reference_likelihood = reference;
   capability.likelihood_drop = drop.value;
@@ -94,6 +114,7 @@ std::vector<QuestionScore> scores_of(const QualityReference& reference) {
 void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> scores,
                       std::span<const QuestionScore> reference_scores, Quality& quality) {
   std::vector<Drops> drops;  // by capability
+  Documents documents;
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     const QualityQuestion& question = plan.questions[i];
     const EvalItem& item = question.item;
@@ -118,6 +139,8 @@ void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> sc
     capability.mended += right && !was_right;
     Drops& lost = drops[std::size_t(found - quality.capabilities.begin())];
     lost.scores.push_back(reference - score);
+    lost.now.push_back(score);
+    lost.documents.push_back(documents.of(item));
     const std::size_t right_answer = right_one(question, reference_scores[i]);
     if (right_answer < scores[i].likelihoods.size() &&
         right_answer < reference_scores[i].likelihoods.size()) {
@@ -129,12 +152,14 @@ void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> sc
   double accuracy = 0, variance = 0;
   for (std::size_t i = 0; i < quality.capabilities.size(); ++i) {
     Capability& capability = quality.capabilities[i];
-    capability.standard_error = binomial_standard_error(capability.accuracy, capability.items);
+    capability.standard_error = binomial_standard_error(capability.accuracy, capability.items) *
+                                clustering_factor(drops[i].now, drops[i].documents);
     capability.accuracy /= capability.items;
     capability.reference_accuracy /= capability.items;
     const Mean drop = paired_drop(drops[i].scores);
     capability.drop = drop.value;
-    capability.drop_standard_error = drop.standard_error;
+    capability.drop_standard_error =
+        drop.standard_error * clustering_factor(drops[i].scores, drops[i].documents);
     capability.mcnemar_p = mcnemar_p(capability.broken, capability.mended);
     rate(drops[i], largest_swing(quality.kl_p999), capability);
     accuracy += capability.accuracy;

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 namespace paretune {
@@ -53,6 +54,23 @@ Mean clustered_mean(std::span<const Cluster> clusters) {
   }
   const double g = double(clusters.size());
   return {value, g < 2 ? kInfinity : std::sqrt(g / (g - 1) * squares) / count};
+}
+
+double clustering_factor(std::span<const double> samples, std::span<const int> cluster) {
+  assert(samples.size() == cluster.size());
+  std::map<int, Cluster> clusters;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    clusters[cluster[i]].sum += samples[i];
+    clusters[cluster[i]].count += 1;
+  }
+  if (clusters.size() == samples.size()) return 1;
+  const double most = std::sqrt(double(samples.size()));
+  if (clusters.size() < 2) return most;
+  const double independent = mean(samples).standard_error;
+  if (independent == 0) return 1;
+  std::vector<Cluster> all;
+  for (const auto& [id, one] : clusters) all.push_back(one);
+  return std::clamp(clustered_mean(all).standard_error / independent, 1.0, most);
 }
 
 Mean clustered_exp_mean(std::span<const Cluster> clusters) {

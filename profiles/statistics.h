@@ -54,6 +54,12 @@ Estimate percentile(std::span<const double> sorted, double q);
 // The rank, from 1, of the sample of n that is the interval's high end; 0: none is.
 int upper_rank(int n, double q);
 
+// How many times as large as of independent samples the standard error of their mean is, for that
+// samples of one cluster depend on each other (clustered_mean): at least 1, at most as if each were
+// the same sample again. Samples that do not differ tell nothing of it, so 1, but for one cluster,
+// which is one sample. cluster: of each sample.
+double clustering_factor(std::span<const double> samples, std::span<const int> cluster);
+
 // Mean of paired drops (before - after), one for each item. Drops of -1, 0 and 1 are flips of right
 // and wrong: then Bonett and Price's adjusted estimate, (b - c) / (n + 2), with the standard error
 // of the adjusted shares (Statistics in Medicine 31, 2012); otherwise the mean and its standard

@@ -61,6 +61,9 @@ std::string remedy(int code) {
 }
 
 [[noreturn]] void fail(const std::filesystem::path& file, int code, const char* message) {
+  if (std::error_code error; std::filesystem::is_directory(file, error))
+    throw std::runtime_error(file.string() +
+                             ": found a folder, allowed: a file, or a name for one");
   throw std::runtime_error(file.string() + ": " + message + ": " + remedy(code));
 }
 

@@ -18,6 +18,7 @@ constexpr std::size_t kMaxEvalBytes = 256 << 20;
 constexpr std::size_t kMaxPromptBytes = 4 << 20;
 constexpr std::string_view kPromptAliases = "question";
 constexpr std::string_view kCapabilityAliases = "family category subject";
+constexpr std::string_view kDocumentAliases = "passage";
 
 // Any text: prompts have line ends, and whatever else a user asks about.
 std::string text_at(const JsonPlace& place, std::size_t min_size) {
@@ -49,11 +50,12 @@ void read_choices(const JsonPlace& place, EvalItem& item) {
 
 EvalItem read_item(const JsonPlace& place, int line_number, const std::string& capability) {
   std::vector<std::string> aliases;
-  for (const std::string_view alias : words(kPromptAliases)) aliases.emplace_back(alias);
-  for (const std::string_view alias : words(kCapabilityAliases)) aliases.emplace_back(alias);
-  place.expect_keys(
-      {"id", "capability", "prompt", "choices", "answer", "grader", "tolerance", "metadata"},
-      aliases);
+  for (const std::string_view known : {kPromptAliases, kCapabilityAliases, kDocumentAliases}) {
+    for (const std::string_view alias : words(known)) aliases.emplace_back(alias);
+  }
+  place.expect_keys({"id", "capability", "document", "prompt", "choices", "answer", "grader",
+                     "tolerance", "metadata"},
+                    aliases);
   if (!place.find("prompt", kPromptAliases))
     place.refuse_missing("prompt", "the question, a string");
   if (!place.find("answer")) place.refuse_missing("answer", "the right answer");
@@ -66,6 +68,8 @@ EvalItem read_item(const JsonPlace& place, int line_number, const std::string& c
   }
   if (place.find("capability", kCapabilityAliases))
     item.capability = place.at("capability", kCapabilityAliases).string(1, 100);
+  if (place.find("document", kDocumentAliases))
+    item.document = text_at(place.at("document", kDocumentAliases), 1);
   if (place.find("tolerance")) item.tolerance = place.at("tolerance").number({0, 1e300});
   if (place.find("choices")) {
     read_choices(place, item);

@@ -2,8 +2,10 @@
 //   {"id": "a-1", "capability": "arithmetic", "prompt": "What is 47 + 77?", "answer": "124"}
 //   {"prompt": "The sky is", "choices": [" blue", " made of tea"], "answer": 0}      (or the text
 //   of a choice)
-// Optional: "grader" (a row of kGraders), "tolerance" (numeric), "metadata" (anything; not read).
-// Aliases: question (prompt); family, category, subject (capability). Other keys are refused.
+// Optional: "grader" (a row of kGraders), "tolerance" (numeric), "document" (what several questions
+// are about: standard errors are clustered by it), "metadata" (anything; not read). Aliases:
+// question (prompt); family, category, subject (capability); passage (document). Other keys are
+// refused.
 #pragma once
 
 #include <cstdint>

@@ -16,6 +16,27 @@ namespace {
 
 std::string_view lacks_nothing(const EvalItem&) { return {}; }
 
+constexpr std::string_view kSpace = " \t\r\n";
+
+// Nothing that follows makes them equal but for white space around them.
+bool differs(std::string_view output, std::string_view answer) {
+  output.remove_prefix(std::min(output.find_first_not_of(kSpace), output.size()));
+  answer = trimmed(answer);
+  if (output.size() <= answer.size()) return !answer.starts_with(output);
+  return !output.starts_with(answer) ||
+         output.find_first_not_of(kSpace, answer.size()) != output.npos;
+}
+
+bool exact_match_settled(const EvalItem& item, std::string_view output) {
+  return differs(output, item.answer);
+}
+
+bool first_line_settled(const EvalItem& item, std::string_view output) {
+  const std::size_t begin = output.find_first_not_of(kSpace);
+  return begin != output.npos &&
+         (output.find('\n', begin) != output.npos || differs(output, item.answer));
+}
+
 double exact_match(const EvalItem& item, std::string_view output) {
   return trimmed(output) == trimmed(item.answer);
 }
@@ -130,9 +151,12 @@ int most_likely_per_byte(const EvalItem& item, std::span<const double> logprobs)
 
 }  // namespace
 
-constexpr Grader kExactMatch{"exact_match", lacks_nothing, exact_match, nullptr};
-constexpr Grader kFirstLine{"first_line", lacks_nothing, first_line, nullptr};
-constexpr Grader kContains{"contains", lacks_answer, contains, nullptr};
+constexpr Grader kExactMatch{"exact_match", lacks_nothing, exact_match, nullptr,
+                             exact_match_settled};
+constexpr Grader kFirstLine{"first_line", lacks_nothing, first_line, nullptr, first_line_settled};
+constexpr Grader kContains{
+    "contains", lacks_answer, contains, nullptr,
+    [](const EvalItem& item, std::string_view output) { return contains(item, output) > 0; }};
 constexpr Grader kNumeric{"numeric", lacks_number, numeric, nullptr};
 constexpr Grader kJsonEqual{"json_equal", lacks_json, json_equal, nullptr};
 constexpr Grader kRegex{"regex", lacks_pattern, regex, nullptr};

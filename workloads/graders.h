@@ -14,6 +14,7 @@ struct Grader;
 struct EvalItem {
   std::string id;
   std::string capability;
+  std::string document;  // questions of one are not independent; empty: of its own
   std::string prompt;
   std::string answer;                // with choices: the right one's text
   std::vector<std::string> choices;  // none: the model's own words are graded
@@ -35,6 +36,8 @@ struct Grader {
   // logprobs[i]: sum of the log-probabilities of choice i's tokens after the prompt. Returns the
   // choice it takes.
   int (*choose)(const EvalItem& item, std::span<const double> logprobs);
+  // Whether the score stays the same whatever follows this output; null: that is never known.
+  bool (*settled)(const EvalItem& item, std::string_view output) = nullptr;
 };
 
 extern const Grader kExactMatch;  // equal, but for white space at both ends

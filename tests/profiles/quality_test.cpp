@@ -262,6 +262,30 @@ TEST(SummarizeScores, CountsFlips) {
   EXPECT_GT(q.accuracy_standard_error, 0);
 }
 
+// Two answers to each of four documents tell little more than one.
+TEST(SummarizeScores, ErrorsAreClusteredByDocument) {
+  QualityPlan apart, together;
+  for (const char* document : {"a", "a", "b", "b", "c", "c", "d", "d"}) {
+    apart.questions.push_back({.item = {.capability = "x", .grader = &kExactMatch}});
+    together.questions.push_back(
+        {.item = {.capability = "x", .document = document, .grader = &kExactMatch}});
+  }
+  const std::vector<QuestionScore> now{{0, {.2}}, {0, {.2}}, {1, {.9}}, {1, {.9}},
+                                       {1, {.9}}, {1, {.9}}, {1, {.9}}, {1, {.9}}},
+      before(8, {1, {.9}});
+  Quality a, b;
+  summarize_scores(apart, now, before, a);
+  summarize_scores(together, now, before, b);
+  const double times = std::sqrt(2 * 7 / 6.0);
+  const Capability &alone = a.capabilities[0], &grouped = b.capabilities[0];
+  EXPECT_EQ(grouped.drop, alone.drop);
+  EXPECT_NEAR(grouped.standard_error, times * alone.standard_error, 1e-12);
+  EXPECT_NEAR(grouped.drop_standard_error, times * alone.drop_standard_error, 1e-12);
+  EXPECT_NEAR(grouped.likelihood_drop_standard_error, times * alone.likelihood_drop_standard_error,
+              1e-12);
+  EXPECT_NE(apart.hash(), together.hash());
+}
+
 // What full precision is not sure of does not count, be the answer right or wrong.
 TEST(SummarizeScores, OwnChoicesAreThoseOfFullPrecision) {
   QualityPlan plan;

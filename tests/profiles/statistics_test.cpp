@@ -140,6 +140,19 @@ TEST(ClusteredMean, ErrorIsTheSpreadOfRepeatedStudies) {
   EXPECT_NEAR(errors / spread, 1, 0.06);
 }
 
+TEST(ClusteringFactor, IsHowMuchTheErrorGrows) {
+  const std::vector<double> samples{0, 0, 1, 1, 0, 0, 1, 1};
+  const std::vector<int> alone{1, 2, 3, 4, 5, 6, 7, 8}, pairs{1, 1, 2, 2, 3, 3, 4, 4},
+      mixed{1, 2, 1, 2, 3, 4, 3, 4}, one(8);
+  EXPECT_EQ(clustering_factor(samples, alone), 1);
+  // Of 4 samples instead of 8, whose spread has 3 degrees of freedom instead of 7.
+  EXPECT_NEAR(clustering_factor(samples, pairs), std::sqrt(2 * 7 / 6.0), 1e-12);
+  EXPECT_EQ(clustering_factor(samples, mixed), 1);  // clusters that are alike
+  EXPECT_EQ(clustering_factor(samples, one), std::sqrt(8));
+  EXPECT_EQ(clustering_factor(std::vector<double>(8), pairs), 1);
+  EXPECT_EQ(clustering_factor({}, {}), 1);
+}
+
 TEST(ClusteredExpMean, IsTheRatioOfPerplexities) {
   const std::vector<Cluster> clusters{{0.2, 10}, {0.6, 10}};
   const Mean ratio = clustered_exp_mean(clusters);

@@ -42,13 +42,15 @@ TEST(Evals, LeastItemGetsItsDefaults) {
 
 TEST(Evals, ChoicesAreAnsweredByIndexOrText) {
   const std::vector<EvalItem> items = parse(
-      R"({"question": "Sky?", "choices": ["blue", "tea"], "answer": 1, "subject": "physics"})"
+      R"({"question": "Sky?", "choices": ["blue", "tea"], "answer": 1, "subject": "physics", "passage": "On skies"})"
       "\r\n"
       R"({"prompt": "Sky?", "choices": ["blue", "tea"], "answer": "blue", "grader": "choice_logprob_norm"})");
   ASSERT_EQ(items.size(), 2u);
   EXPECT_EQ(items[0].correct_choice, 1);
   EXPECT_EQ(items[0].answer, "tea");
   EXPECT_EQ(items[0].capability, "physics");
+  EXPECT_EQ(items[0].document, "On skies");
+  EXPECT_EQ(items[1].document, "");
   EXPECT_EQ(items[0].grader, &kChoiceLogprob);
   EXPECT_EQ(items[1].correct_choice, 0);
   EXPECT_EQ(items[1].grader, &kChoiceLogprobNorm);

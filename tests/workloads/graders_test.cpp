@@ -31,6 +31,38 @@ TEST(Graders, ThatGradeTextTakeTheRightAnswerAndNoOther) {
   }
 }
 
+// All texts of up to six of these characters, cut anywhere.
+TEST(Graders, WhatIsSettledStaysAsItIs) {
+  constexpr std::string_view kCharacters = "ab \n";
+  int settled = 0, open = 0;
+  for (const Grader* grader : {&kExactMatch, &kFirstLine, &kContains}) {
+    for (const char* answer : {"ab", "a", "a b", " ba\n"}) {
+      const EvalItem item{.answer = answer};
+      for (int number = 0; number < 4096; ++number) {
+        std::string text;
+        for (int rest = number; text.size() < 6; rest /= 4)
+          text += kCharacters[std::size_t(rest % 4)];
+        const double score = grader->score(item, text);
+        for (std::size_t n = 0; n <= 6; ++n) {
+          const std::string begun = text.substr(0, n);
+          if (!grader->settled(item, begun)) {
+            ++open;
+            continue;
+          }
+          ++settled;
+          ASSERT_EQ(grader->score(item, begun), score)
+              << grader->name << " \"" << answer << "\" \"" << begun << "\" \"" << text << '"';
+        }
+      }
+    }
+  }
+  EXPECT_GT(settled, 100'000);
+  EXPECT_GT(open, 50'000);
+  EXPECT_TRUE(kFirstLine.settled({.answer = "7"}, "8"));
+  EXPECT_TRUE(kFirstLine.settled({.answer = "7"}, "\n7\n"));
+  EXPECT_FALSE(kExactMatch.settled({.answer = "7"}, "\n7\n"));
+}
+
 TEST(Graders, ExactMatchForgivesOnlyOuterSpace) {
   EXPECT_EQ(score(kExactMatch, "glass rope", " glass rope\r\n"), 1);
   EXPECT_EQ(score(kExactMatch, "glass rope", "glass  rope"), 0);
