@@ -31,6 +31,7 @@ namespace {
 constexpr double kGateTrials = 1.5;
 constexpr double kConfirmationShare = 0.1, kGateShare = 0.15, kMostVerificationShare = 0.25;
 constexpr double kLeastVerificationPart = 0.7;
+constexpr std::size_t kFewestConfirmed = 4;  // trials
 
 constexpr double kNegligibleRegret = 0.002;  // share of the hypervolume
 
@@ -261,8 +262,12 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   // Then another trial tells more than what is known of the default measured again, and is worth a
   // shorter verification.
   const auto only_the_default = [&] { return cheapest(study, 1).empty(); };
+  // What few have found is verified anyway: another trial tells more than the front measured again.
+  const auto confirms = [&] {
+    return study.trials.size() >= kFewestConfirmed && !only_the_default();
+  };
   const auto out_of_budget = [&] {
-    const double again = double(study.front.size() + 1) * trials.fresh_seconds(2);
+    const double again = confirms() ? double(study.front.size() + 1) * trials.fresh_seconds(2) : 0;
     const double after = only_the_default()
                              ? kLeastVerificationPart * verification_s()
                              : verification_s() + std::min(again, kConfirmationShare * budget_s);
@@ -322,7 +327,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
   if (interrupted) study.stop_reason = "interrupted";
   if (!study.trials.empty()) conclude(study);
   if (const std::optional<Regret> regret = strategy->regret()) study.regret = regret->share;
-  if (study.feasible && !interrupted && !only_the_default()) {
+  if (study.feasible && !interrupted && confirms()) {
     const double left_s = budget_s - trials.spent() - verification_s();
     interrupted = !confirm(study, trials.rated(), profiler, clock, trials.timeout(),
                            std::min(left_s, kConfirmationShare * budget_s), observer, stop);

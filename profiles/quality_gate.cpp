@@ -129,7 +129,7 @@ std::optional<GateResult> run_gate(
   const auto asked_by = [&](double margin, int look) {
     if (!brief || look > 1) return gate_questions(margin, look);
     const int first = gate_questions(margin, 0);
-    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999));
+    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999) + 1);
   };
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
