@@ -93,9 +93,9 @@ std::optional<Pick> recommended(const Study& study, std::span<const int> sound) 
   };
   const Verification& v = study.verification;
   if (v.done) {
+    if (!v.held()) return std::nullopt;  // the last that was tried
     const bool cheapest = !sound.empty() && v.trial == sound.front();
-    return pick(v.trial, !v.held()      ? "launched last, and it did not hold: " + v.verdict
-                         : cheapest     ? "the cheapest that meets every limit"
+    return pick(v.trial, cheapest       ? "the cheapest that meets every limit"
                          : v.trial == 0 ? "nothing cheaper held up when it was measured again"
                                         : "the cheapest that held up when it was measured again");
   }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <unordered_map>
+#include <utility>
 
 #include "optimizer/certified_gap.h"
 #include "optimizer/config_space.h"
@@ -18,6 +19,8 @@
 #include "optimizer/verify.h"
 #include "profiles/digest.h"
 #include "runtime/deployment.h"
+#include "search/scouts.h"
+#include "search/space.h"
 #include "search/strategy.h"
 #include "workloads/requests.h"
 #include "workloads/workload_json.h"
@@ -310,7 +313,11 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     if (std::ranges::find(study.trials, *config, &Trial::config) == study.trials.end())
       measure(*config);
   }
+  bool ranked = !prior || !find_strategy(options.strategy).uses_prior ||
+                raw_size(space.space()) <= kRanked;  // told already, or nothing to tell
   while (!interrupted && !out_of_budget()) {
+    if (!std::exchange(ranked, true))
+      observer.phase("ranking " + std::to_string(kRanked) + " configs by the cost model");
     const std::vector<Point> asked = strategy->ask(1);
     if (asked.empty()) {
       study.stop_reason = "every config was tried";

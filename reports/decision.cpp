@@ -155,12 +155,15 @@ Decision infeasible(const Study& study, const Trial& nearest) {
 
 // Configs meet the limits, but none may be shipped.
 Decision nothing_let_through(const Study& study) {
-  Decision out{.headline =
-                   "Nothing to deploy: no config that meets your limits is proven to keep "
-                   "its quality.",
+  const bool launched = study.verification.done;
+  Decision out{.headline = launched ? "Nothing to deploy: no config met your limits again when it "
+                                      "was launched on fresh traffic."
+                                    : "Nothing to deploy: no config that meets your limits is "
+                                      "proven to keep its quality.",
                .mood = Mood::bad};
   out.sentences = {
-      cat({"The quality gate: ", study.verification.verdict, "."}),
+      launched ? verification_sentence(study)
+               : cat({"The quality gate: ", study.verification.verdict, "."}),
       "The front below is as measured. `tune pick --without-limits` writes one of it nonetheless.",
       run_sentence(study)};
   return out;

@@ -17,13 +17,15 @@
 #include "search/pool.h"
 #include "search/regret.h"
 #include "search/scale.h"
+#include "search/scouts.h"
 #include "search/sequential.h"
 
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2;  // keys of draws
-constexpr double kChance = 0.05;  // share of moves left to chance
+constexpr std::uint64_t kModel = 0xf0, kMove = 0xf1, kRegret = 0xf2,
+                        kScouts = 0xf3;  // keys of draws
+constexpr double kChance = 0.05;         // share of moves left to chance
 // Share of local steps. Alone they may never see a region that they would have to cross worse ones
 // to.
 constexpr double kLocal = 0.05, kBlindLocal = 0.75;  // with a prior, without
@@ -48,7 +50,7 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kRegret);
     const std::vector<Scores> front = thinned(model_->front_scores);
     const Scores reference = reference_of(front);
-    const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
+    const std::vector<Point> candidates = candidates_near(model_->front, draws);
     const std::vector<Promise> promise = promises(candidates, front);
     std::vector<std::size_t> order(candidates.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -109,7 +111,7 @@ class Portfolio final : public SequentialStrategy {
       if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
         return point;
     }
-    const std::vector<Point> candidates = pool_.candidates(log(), model_->front, draws);
+    const std::vector<Point> candidates = candidates_near(model_->front, draws);
     if (candidates.empty()) return fresh_random();
     return most_promising(candidates);
   }
@@ -153,11 +155,30 @@ class Portfolio final : public SequentialStrategy {
     return priors;
   }
 
+  // What the prior thinks best of a space that is too large to be taken whole.
+  const std::vector<Point>& scouts() const {
+    if (!scouts_) {
+      scouts_.emplace();
+      if (setup().prior && !pool_.whole())
+        scouts_ = scout(space(), setup().prior, Rng{seed(), kScouts});
+    }
+    return *scouts_;
+  }
+
+  // Fresh points to choose from.
+  std::vector<Point> candidates_near(const std::vector<Point>& centers, Rng& draws) const {
+    std::vector<Point> points = pool_.candidates(log(), centers, draws);
+    for (const Point& point : scouts())
+      if (log().is_fresh(point)) points.push_back(point);
+    return points;
+  }
+
   // Where the prior alone expects the most improvement on what is tried or pending.
   std::optional<Point> best_by_prior() const {
     Rng draws{seed(), kMove};
-    const std::vector<Point> points =
+    std::vector<Point> points =
         pool_.whole() ? *pool_.whole() : pool_.candidates(TrialLog(space()), {}, draws);
+    points.insert(points.end(), scouts().begin(), scouts().end());
     std::vector<Observation> predicted;
     for (const Point& point : points) {
       const std::optional<Scores>& prior = prior_of(point);
@@ -186,26 +207,6 @@ class Portfolio final : public SequentialStrategy {
       if (gain > best_gain) best_gain = gain, best = &predicted[i].point;
     }
     return best ? std::optional(*best) : std::nullopt;
-  }
-
-  // Which components most of the predictions have. Those that lack one of them go, and the others
-  // keep these alone.
-  std::vector<std::size_t> keep_known(std::vector<Observation>& predicted) const {
-    std::vector<std::size_t> known;
-    for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
-      const auto n = std::ranges::count_if(
-          predicted, [&](const Observation& o) { return std::isfinite((*o.scores)[j]); });
-      if (2 * std::size_t(n) > predicted.size()) known.push_back(j);
-    }
-    for (Observation& o : predicted) {
-      Scores kept;
-      for (std::size_t j : known) kept.push_back((*o.scores)[j]);
-      o.scores = std::move(kept);
-    }
-    std::erase_if(predicted, [](const Observation& o) {
-      return !std::ranges::all_of(*o.scores, [](double score) { return std::isfinite(score); });
-    });
-    return known;
   }
 
   static void compress(Scores& scores, const Scores& limit) {
@@ -349,6 +350,7 @@ class Portfolio final : public SequentialStrategy {
   }
 
   Pool pool_;
+  mutable std::optional<std::vector<Point>> scouts_;  // none: not looked for yet
   mutable std::unordered_map<Point, std::optional<Scores>, PointHash> priors_;
   mutable std::unordered_map<Point, std::uint64_t, PointHash> keys_;
   std::optional<Model> model_;    // of all trials; none: not fitted yet
