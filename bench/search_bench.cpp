@@ -1,7 +1,7 @@
 // How soon each search strategy finds the front of a space that others measured in full
 // (measured_space.h), a convolution kernel on six GPUs, or that we did (replayed_space.h).
 //
-//   search_bench [--space FOLDER] [--seeds N] [--trials N] [--case NAME]... [--strategy NAME]...
+//   search_bench [--space FOLDER]... [--seeds N] [--trials N] [--case NAME]... [--strategy NAME]...
 //                [--regret]
 //
 // Per case and strategy: the hypervolume of what it would return after so many trials, as a share
@@ -242,24 +242,29 @@ std::vector<std::pair<std::string, MeasuredSpace>> spaces_of(const std::string& 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::string folder = "../shared/search-spaces/convolution";
+  std::vector<std::string> folders;
   int n_seeds = 20, budget = 0;
   bool regret = false;
   std::vector<std::string> cases, strategies;
   read_flags(argc, argv,
-             {flag("--space", folder), flag("--seeds", n_seeds), flag("--trials", budget),
+             {flag("--space", folders), flag("--seeds", n_seeds), flag("--trials", budget),
               flag("--case", cases), flag("--strategy", strategies), flag("--regret", regret)});
-  if (!std::filesystem::exists(folder)) {
-    std::printf("skipped: %s is not here\n", folder.c_str());
-    return 0;
-  }
+  if (folders.empty()) folders = {"bench/data/demo", "../shared/search-spaces/convolution"};
   std::vector<std::string> missing;
   const std::vector<Rival> rivals = find_rivals(missing);
   for (const std::string& line : missing) std::printf("%s\n", line.c_str());
   const auto wanted = [](const std::vector<std::string>& names, std::string_view name) {
     return names.empty() || std::ranges::find(names, name) != names.end();
   };
-  for (const auto& [title, measured] : spaces_of(folder)) {
+  std::vector<std::pair<std::string, MeasuredSpace>> spaces;
+  for (const std::string& folder : folders) {
+    if (!std::filesystem::exists(folder)) {
+      std::printf("skipped: %s is not here\n", folder.c_str());
+      continue;
+    }
+    for (auto& space : spaces_of(folder)) spaces.push_back(std::move(space));
+  }
+  for (const auto& [title, measured] : spaces) {
     const std::size_t n = measured.scores.size();
     for (SearchCase c : kCases) {
       if (!wanted(cases, c.name)) continue;

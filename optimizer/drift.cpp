@@ -8,22 +8,29 @@ namespace {
 
 // Most canaries of one steady machine differ by less (bench/trust_results.md).
 constexpr double kSteady = 1.08;
-// Of the cores' time, taken by the host: what an idle host takes is far below this.
+// Of the cores' time: what an idle host and an idle machine's services take is far below this.
 constexpr double kTaken = 0.03;
 
-// "": next to nothing.
-std::string stolen_text(const Study& study) {
-  double most = 0;
+// What took the cores' time from runs, as "…; …"; "": next to nothing did.
+std::string taken_text(const Study& study) {
+  double host = 0, others = 0;
   for (const Trial& trial : study.trials) {
     const Speed& speed = trial.measurement.speed;
-    most = std::max({most, speed.at_workload.steal_fraction, speed.at_max_rate.steal_fraction});
+    for (const LoadRun* const run : {&speed.at_workload, &speed.at_max_rate}) {
+      host = std::max(host, run->steal_fraction);
+      others = std::max(others, run->others_fraction);
+    }
   }
-  if (most < kTaken) return "";
-  char text[120];
-  std::snprintf(text, sizeof text,
-                "the machine's host gave up to %.0f %% of the cores' time to others during runs",
-                100 * most);
-  return text;
+  const auto sentence = [](double taken, const char* before, const char* after) {
+    char percent[16];
+    std::snprintf(percent, sizeof percent, "%.0f %%", 100 * taken);
+    return taken < kTaken ? "" : std::string(before) + percent + after;
+  };
+  const std::string given = sentence(host, "the machine's host gave up to ",
+                                     " of the cores' time to others during runs"),
+                    used = sentence(others, "other processes took up to ",
+                                    " of the cores' time during runs");
+  return given + (given.empty() || used.empty() ? "" : "; ") + used;
 }
 
 }  // namespace
@@ -50,14 +57,14 @@ std::string drift_text(const Study& study) {
   const double middle = ratios[ratios.size() / 2];
   const auto n_trials =
       std::ranges::count_if(ratios, [&](double ratio) { return slowdown(ratio, middle) != 1; });
-  const std::string stolen = stolen_text(study);
-  if (n_trials == 0) return stolen;
+  const std::string taken = taken_text(study);
+  if (n_trials == 0) return taken;
   char text[240];
   std::snprintf(text, sizeof text,
                 "the machine was not steady: beside %d of %zu trials the same work took %.2f to "
                 "%.2f times as long as usual; the search allowed for it",
                 int(n_trials), ratios.size(), ratios.front() / middle, ratios.back() / middle);
-  return stolen.empty() ? text : std::string(text) + "; " + stolen;
+  return taken.empty() ? text : std::string(text) + "; " + taken;
 }
 
 }  // namespace paretune

@@ -1,5 +1,8 @@
 #include "profiles/load_run.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,9 +14,9 @@
 namespace paretune {
 namespace {
 
-// Clock ticks of all CPUs: {stolen by the hypervisor, all}.
+// Clock ticks of all CPUs: stolen by the hypervisor, of this process, of all processes, all.
 struct CpuTicks {
-  double steal = 0, all = 0;
+  double steal = 0, own = 0, busy = 0, all = 0;
 };
 CpuTicks cpu_ticks() {
   std::ifstream file("/proc/stat");
@@ -24,7 +27,12 @@ CpuTicks cpu_ticks() {
   for (int i = 0; i < 8 && file >> value; ++i) {  // user nice system idle iowait irq softirq steal
     ticks.all += value;
     if (i == 7) ticks.steal = value;
+    if (i != 3 && i != 4 && i != 7) ticks.busy += value;
   }
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  const auto seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
+  ticks.own = (seconds(own.ru_utime) + seconds(own.ru_stime)) * double(sysconf(_SC_CLK_TCK));
   return ticks;
 }
 
@@ -345,9 +353,11 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
   run.prefix_cache_queries = after.prefix_cache_queries - before.prefix_cache_queries;
   run.prefix_cache_hits = after.prefix_cache_hits - before.prefix_cache_hits;
   const CpuTicks ticks_after = cpu_ticks();
-  if (ticks_after.all > ticks_before.all) {
-    run.steal_fraction =
-        (ticks_after.steal - ticks_before.steal) / (ticks_after.all - ticks_before.all);
+  if (const double all = ticks_after.all - ticks_before.all; all > 0) {
+    run.steal_fraction = (ticks_after.steal - ticks_before.steal) / all;
+    const double busy = ticks_after.busy - ticks_before.busy,
+                 own = ticks_after.own - ticks_before.own;
+    run.others_fraction = std::clamp((busy - own) / all, 0.0, 1.0);
   }
   return run;
 }

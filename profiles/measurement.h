@@ -54,8 +54,9 @@ struct LoadRun {
   double slo_attainment = 1;  // fraction of requests that do
   bool saturated = false;     // the queue grew to the end: no steady state
   bool meets_slo = true;
-  std::string missed;         // the limit that was missed by most, as "ttft_ms p95 = 512 > 300"
-  double steal_fraction = 0;  // CPU time that the hypervisor gave to others meanwhile, of all
+  std::string missed;          // the limit that was missed by most, as "ttft_ms p95 = 512 > 300"
+  double steal_fraction = 0;   // CPU time that the hypervisor gave to others meanwhile, of all
+  double others_fraction = 0;  // the same of this machine's other processes
   std::uint64_t prefix_cache_queries = 0, prefix_cache_hits = 0;
 };
 

@@ -27,8 +27,8 @@ static void fields(Is<LatencySet> auto& s, auto&& visit) {
 static void fields(Is<LoadRun> auto& s, auto&& visit) {
   auto& [offered_rate, concurrency, requests, failed, seconds, latency, request_rate,
          output_tokens_per_s, output_tokens_standard_error, input_tokens_per_s, goodput,
-         slo_attainment, saturated, meets_slo, missed, steal_fraction, prefix_cache_queries,
-         prefix_cache_hits] = s;
+         slo_attainment, saturated, meets_slo, missed, steal_fraction, others_fraction,
+         prefix_cache_queries, prefix_cache_hits] = s;
   visit("offered_rate", offered_rate), visit("concurrency", concurrency),
       visit("requests", requests);
   visit("failed", failed), visit("seconds", seconds), visit("latency", latency);
@@ -37,7 +37,8 @@ static void fields(Is<LoadRun> auto& s, auto&& visit) {
   visit("input_tokens_per_s", input_tokens_per_s), visit("goodput", goodput);
   visit("slo_attainment", slo_attainment), visit("saturated", saturated),
       visit("meets_slo", meets_slo);
-  visit("missed", missed), visit("steal_fraction", steal_fraction);
+  visit("missed", missed), visit("steal_fraction", steal_fraction),
+      visit("others_fraction", others_fraction);
   visit("prefix_cache_queries", prefix_cache_queries),
       visit("prefix_cache_hits", prefix_cache_hits);
 }

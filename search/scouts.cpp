@@ -59,8 +59,7 @@ std::vector<Point> scout(const Space& space,
   std::vector<std::size_t> order(scaled.size());
   for (int w = 0; w < kWeighings; ++w) {
     const std::vector<double> weights = random_weights(rng, n_objectives);
-    for (std::size_t i = 0; i < scaled.size(); ++i)
-      distances[i] = tchebycheff(scaled[i], weights);
+    for (std::size_t i = 0; i < scaled.size(); ++i) distances[i] = tchebycheff(scaled[i], weights);
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto end = order.begin() + std::ptrdiff_t(std::min(kOfEach, order.size()));
     std::ranges::partial_sort(order, end, {},

@@ -1,5 +1,5 @@
-// The points of a large space that a prior thinks best: far more are ranked by it than models can be
-// asked about, which is cheap as priors are.
+// The points of a large space that a prior thinks best: far more are ranked by it than models can
+// be asked about, which is cheap as priors are.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ namespace paretune {
 
 inline constexpr int kRanked = 1 << 16;  // points drawn
 
-// Of kRanked random points the best by many weighings of the objectives: canonical, no two alike, at
-// most about a thousand. Pure; calls prior once for each point drawn.
+// Of kRanked random points the best by many weighings of the objectives: canonical, no two alike,
+// at most about a thousand. Pure; calls prior once for each point drawn.
 std::vector<Point> scout(const Space& space,
                          const std::function<std::optional<Scores>(const Point&)>& prior, Rng rng);
 

@@ -53,6 +53,10 @@ TEST(Drift, WhatTheHostTookIsTold) {
   study.trials.push_back(trial(2, 8, 16, 0.040));
   EXPECT_NE(drift_text(study).find("beside 1 of 3 trials"), std::string::npos);
   EXPECT_NE(drift_text(study).find("; the machine's host gave up to 12 %"), std::string::npos);
+  study.trials[0].measurement.speed.at_workload.others_fraction = 0.5;
+  EXPECT_NE(drift_text(study).find("runs; other processes took up to 50 % of the cores' time"),
+            std::string::npos)
+      << drift_text(study);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ inline LoadRun sample_load_run(double x) {
   run.meets_slo = false;
   run.missed = "ttft_ms p95 = 512 > 300 \"…\"";
   run.steal_fraction = 1e-300;
+  run.others_fraction = 2 / 3.0;
   run.prefix_cache_queries = std::numeric_limits<std::uint64_t>::max();
   run.prefix_cache_hits = 12;
   return run;

@@ -42,7 +42,8 @@ TEST(Scouts, AreTheBestByTheirPrior) {
     least = std::min(least, scores[0] + scores[1]);
     first = std::min(first, scores[0]), second = std::min(second, scores[1]);
   }
-  // Their sum is 20 and twice the second half's, of which one draw in 4^6 is 0: some of kRanked are.
+  // Their sum is 20 and twice the second half's, of which one draw in 4^6 is 0: some of kRanked
+  // are.
   EXPECT_EQ(least, 20);
   // Both ends: a random point has 19 and a standard deviation of 3.9.
   EXPECT_LE(first, 8);
@@ -59,7 +60,10 @@ TEST(Scouts, GoByWhatIsKnown) {
   ASSERT_FALSE(points.empty());
   for (const Point& point : points) EXPECT_NE(point[2], 1);
   EXPECT_TRUE(scout(
-                  large_space(), [](const Point&) { return std::optional(Scores{NAN, NAN}); },
+                  large_space(),
+                  [](const Point&) {
+                    return std::optional(Scores{NAN, NAN});
+                  },
                   Rng{7, 1})
                   .empty());
   EXPECT_TRUE(scout(
