@@ -9,7 +9,7 @@ namespace {
 // Most canaries of one steady machine differ by less (bench/trust_results.md).
 constexpr double kSteady = 1.08;
 // Of the cores' time: what an idle host and an idle machine's services take is far below this.
-constexpr double kTaken = 0.03;
+constexpr double kTaken = 0.05;
 
 // What took the cores' time from runs, as "…; …"; "": next to nothing did.
 std::string taken_text(const Study& study) {
