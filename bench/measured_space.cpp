@@ -47,8 +47,13 @@ Table read_table(const std::string& path) {
 }  // namespace
 
 void find_front(MeasuredSpace& measured) {
-  std::vector<Scores> all;
-  for (const auto& [point, scores] : measured.scores) all.push_back(scores);
+  std::vector<Scores> all, meeting;
+  for (const auto& [point, scores] : measured.scores) {
+    all.push_back(scores);
+    if (measured.meets(scores)) meeting.push_back(scores);
+  }
+  measured.feasible = !meeting.empty();
+  if (measured.feasible) all = std::move(meeting);
   measured.front.clear();
   measured.reference.clear();
   for (std::size_t i : pareto_front(all)) measured.front.push_back(all[i]);
@@ -120,6 +125,44 @@ MeasuredSpace read_measured_space(const std::string& folder,
   };
   find_front(result);
   return result;
+}
+
+void limit(MeasuredSpace& measured, double share) {
+  std::vector<double> times;
+  for (const auto& [point, scores] : measured.scores) times.push_back(std::exp(scores[1]));
+  std::ranges::sort(times);
+  measured.limit =
+      share > 0 ? times[std::size_t(share * double(times.size() - 1))] : times.front() / 2;
+  find_front(measured);
+}
+
+void double_points(MeasuredSpace& measured) {
+  const auto twice = [](auto& by_point) {
+    std::remove_cvref_t<decltype(by_point)> doubled;
+    for (const auto& [point, value] : by_point) {
+      for (const int twin : {0, 1}) {
+        Point longer = point;
+        longer.push_back(twin);
+        doubled[longer] = value;
+      }
+    }
+    by_point = std::move(doubled);
+  };
+  twice(measured.times), twice(measured.spread), twice(measured.scores), twice(measured.prior);
+  measured.space.n_choices.push_back(2);
+  measured.space.ordinal.push_back(false);
+  const auto single = [](const Point& p) { return Point(p.begin(), p.end() - 1); };
+  if (measured.space.canonical) {
+    measured.space.canonical =
+        [single, inner = measured.space.canonical](const Point& p) -> std::optional<Point> {
+      std::optional<Point> canonical = inner(single(p));
+      if (canonical) canonical->push_back(p.back());
+      return canonical;
+    };
+  }
+  if (measured.alike) {
+    measured.alike = [single, inner = measured.alike](const Point& p) { return inner(single(p)); };
+  }
 }
 
 void fail(MeasuredSpace& measured, const std::vector<Point>& failing) {

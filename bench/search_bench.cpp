@@ -44,6 +44,30 @@ constexpr SearchCase kCases[] = {
     {"drift+prior", "with the prior, on a machine that slows down by 40 % until the middle", 3,
      true, false, 0, 0.4, false},
     {"canary+prior", "the same, a canary beside each trial", 3, true, false, 0, 0.4, true},
+    {.name = "tails+prior",
+     .summary = "with the prior; of the repetitions 20 % are slowed down, some of them manifold",
+     .n_repetitions = 3,
+     .prior = true,
+     .tails = 0.2},
+    {.name = "limit",
+     .summary = "the second objective has a limit that a fifth of the points meet",
+     .n_repetitions = 3,
+     .meets = 0.2},
+    {.name = "limit+prior",
+     .summary = "the same, with the prior",
+     .n_repetitions = 3,
+     .prior = true,
+     .meets = 0.2},
+    {.name = "infeasible+prior",
+     .summary = "a limit at half of what the best point has; shares: how near the nearest is",
+     .n_repetitions = 3,
+     .prior = true,
+     .meets = 0},
+    {.name = "twins+prior",
+     .summary = "with the prior; every point twice, told apart by a dimension that changes nothing",
+     .n_repetitions = 3,
+     .prior = true,
+     .twins = true},
 };
 
 // Of this thread: the machine may be shared.
@@ -133,6 +157,18 @@ void print_ties(const std::vector<Row>& rows, const MeasuredSpace& measured, con
   std::fflush(stdout);
 }
 
+void print_twins(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    int tied = 0, pairs = 0;
+    for (const SearchRun& run : row.runs) {
+      const auto [of_run, all] = run.twins_tied();
+      tied += of_run, pairs += all;
+    }
+    std::printf("\n%s: %d of %d pairs of twins with one on the front are called ties\n",
+                row.name.c_str(), tied, pairs);
+  }
+}
+
 Row replay(const MeasuredSpace& measured, const SearchCase& c, const StrategyRow& row,
            int n_seeds) {
   std::vector<SearchRun> runs;
@@ -159,7 +195,10 @@ Row replay(const MeasuredSpace& measured, const SearchCase& c, const Rival& riva
   for (int seed = 1; seed <= n_seeds; ++seed) {
     SearchRun& run = runs.emplace_back(measured, c, std::uint64_t(seed));
     rival.run(measured.space, int(measured.reference.size()), std::uint64_t(seed), c.budget,
-              [&](const Point& point) { return run.trial(point); });
+              [&](const Point& point) -> std::optional<Scores> {
+                const std::optional<Judged> judged = run.trial(point);
+                return judged ? std::optional(judged->raised()) : std::nullopt;
+              });
   }
   return {.name = rival.name, .runs = std::move(runs)};
 }
@@ -271,6 +310,8 @@ int main(int argc, char** argv) try {
       if (budget > 0) c.budget = budget;
       MeasuredSpace used = measured;
       if (c.failing > 0) fail(used, failing_points(used, c.failing));
+      if (c.meets) limit(used, *c.meets);
+      if (c.twins) double_points(used);
       std::printf(
           "\n%s: %s. %s; %zu configurations, %zu of them succeed, front of %zu; %d seeds.\n\n",
           c.name, c.summary, title.c_str(), n, used.scores.size(), used.front.size(), n_seeds);
@@ -300,6 +341,7 @@ int main(int argc, char** argv) try {
         if (!c.prior && wanted(strategies, rival.name)) add(replay(used, c, rival, n_seeds));
       }
       print_ties(rows, used, c, n_seeds);
+      if (c.twins) print_twins(rows);
     }
   }
 } catch (const std::exception& error) {

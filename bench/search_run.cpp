@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "optimizer/drift.h"
 #include "profiles/statistics.h"
@@ -13,7 +14,10 @@
 namespace paretune {
 namespace {
 
-constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11, kCanary = 0xca9a;  // keys of draws
+constexpr std::uint64_t kNoise = 0x4015e, kFailure = 0xfa11, kCanary = 0xca9a,
+                        kTails = 0x7a115;  // keys of draws
+
+constexpr double kBeyond = 1e6;  // more than any time or loss
 
 std::uint64_t hash_of(const Point& point) { return PointHash{}(point); }
 
@@ -23,15 +27,21 @@ double t_of(int n_repetitions) {
   return kT[std::min(std::size_t(n_repetitions), std::size(kT) - 1)];
 }
 
-Told told(const MeasuredSpace& measured, const Point& point, int n_repetitions,
+Told told(const MeasuredSpace& measured, const Point& point, int n_repetitions, double tails,
           std::uint64_t seed) {
   Told estimates;
+  Rng slowed{kTails, seed, hash_of(point)};
   Rng rng{kNoise, seed, hash_of(point)};
   const auto spread = measured.spread.find(point);
   for (std::size_t j = 0; j < estimates.size(); ++j) {
     const std::vector<double>& times = measured.times.at(point)[j];
     std::vector<double> drawn;
-    for (int i = 0; i < n_repetitions; ++i) drawn.push_back(times[rng.below(int(times.size()))]);
+    for (int i = 0; i < n_repetitions; ++i) {
+      drawn.push_back(times[rng.below(int(times.size()))]);
+      // Pareto's distribution with the exponent 1.5: a variance it has not.
+      if (int(j) < measured.n_times && slowed.uniform() < tails)
+        drawn.back() *= std::pow(1 - slowed.uniform(), -1 / 1.5);
+    }
     double half = t_of(n_repetitions) * mean(drawn).standard_error;
     if (n_repetitions < 2) half = 0;  // nothing was measured of it
     if (spread != measured.spread.end() && spread->second[j] > 0) half = spread->second[j];
@@ -48,14 +58,15 @@ Scores values_of(const Told& estimates) {
 }
 
 // inverted: one over its times.
-std::function<std::optional<Scores>(const Point&)> prior_of(const MeasuredSpace& measured,
+std::function<std::optional<Judged>(const Point&)> prior_of(const MeasuredSpace& measured,
                                                             bool inverted) {
-  return [&measured, inverted](const Point& point) -> std::optional<Scores> {
+  return [&measured, inverted](const Point& point) -> std::optional<Judged> {
     const auto row = measured.prior.find(point);
     if (row == measured.prior.end()) return std::nullopt;
     Scores scores = row->second;
     for (double& time : scores) time = inverted ? 1 / time : time;
-    return scores;
+    if (scores[1] <= measured.limit || !std::isfinite(measured.limit)) return scores;
+    return Judged(scores, kBeyond * (1 + std::log(scores[1] / measured.limit)));
   };
 }
 
@@ -79,24 +90,32 @@ SearchSetup setup_of(const MeasuredSpace& measured, const SearchCase& c, int see
   return setup;
 }
 
-std::optional<Scores> SearchRun::trial(const Point& point) {
-  const std::optional<Scores> scores = measure(point);
+std::optional<Judged> SearchRun::trial(const Point& point) {
+  std::optional<Judged> judged = measure(point);
   worths_.push_back(worth());
-  return scores;
+  return judged;
 }
 
-std::optional<Scores> SearchRun::measure(const Point& point) {
+// As far above the limit as it is, in units of what no time reaches.
+Judged SearchRun::judged(const Scores& told) const {
+  if (told[1] <= measured_.limit) return told;
+  return {told, kBeyond * (1 + std::log(told[1] / measured_.limit))};
+}
+
+std::optional<Judged> SearchRun::measure(const Point& point) {
   const auto row = measured_.scores.find(point);
   if (row == measured_.scores.end()) return std::nullopt;
-  estimates_.push_back(told(measured_, point, case_.n_repetitions, seed_));
+  estimates_.push_back(told(measured_, point, case_.n_repetitions, case_.tails, seed_));
   const double factor = seeming_slowdown();
   for (int j = 0; j < measured_.n_times; ++j) {
     Estimate& e = estimates_.back()[std::size_t(j)];
     e = {e.value * factor, e.low * factor, e.high * factor};
   }
-  told_.push_back(values_of(estimates_.back()));
+  Judged found = judged(values_of(estimates_.back()));
+  points_.push_back(point);
+  told_.push_back(found.raised());
   true_.push_back(row->second);
-  return told_.back();
+  return found;
 }
 
 double SearchRun::seeming_slowdown() const {
@@ -125,12 +144,35 @@ std::vector<Scores> SearchRun::returned_with_ties() const {
   return true_of(with_ties);
 }
 
+std::pair<int, int> SearchRun::twins_tied() const {
+  std::pair<int, int> tied;
+  for (const std::size_t i : pareto_front(told_)) {
+    Point twin = points_[i];
+    twin.back() = 1 - twin.back();
+    const auto other = std::ranges::find(points_, twin);
+    if (other == points_.end()) continue;
+    tied.first += indistinct(estimates_[i], estimates_[std::size_t(other - points_.begin())]);
+    ++tied.second;
+  }
+  return tied;
+}
+
 Worth SearchRun::worth() const {
+  if (!measured_.feasible) {
+    const auto second = [](const Scores& scores) { return scores[1]; };
+    double least = INFINITY, found = INFINITY;
+    for (const auto& [point, scores] : measured_.scores) least = std::min(least, second(scores));
+    for (const Scores& scores : true_) found = std::min(found, second(scores));
+    const double share = std::exp(least - found);
+    return {share, share, share};
+  }
   const double whole = hypervolume(measured_.front, measured_.reference);
   const auto share = [&](const std::vector<Scores>& scores) {
     return hypervolume(scores, measured_.reference) / whole;
   };
-  return {share(returned()), share(returned_with_ties()), share(true_)};
+  std::vector<std::size_t> all(true_.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return {share(returned()), share(returned_with_ties()), share(true_of(all))};
 }
 
 Worth SearchRun::worth_after(int n_trials) const {
@@ -144,7 +186,8 @@ double SearchRun::trials_to(double share, double Worth::*of) const {
 
 std::vector<Scores> SearchRun::true_of(const std::vector<std::size_t>& trials) const {
   std::vector<Scores> scores;
-  for (const std::size_t i : trials) scores.push_back(true_[i]);
+  for (const std::size_t i : trials)
+    if (measured_.meets(true_[i])) scores.push_back(true_[i]);
   return scores;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bench/measured_space.h"
@@ -20,7 +21,11 @@ struct SearchCase {
   double failing;       // share of the points that fail when tried
   double drift = 0;     // how much slower the machine is by the middle of the run, and stays
   bool canary = false;  // what is told is divided by the slowdown that a noisy canary shows
-  int budget = 100;     // trials
+  double tails = 0;     // share of the repetitions that something slows down, some of them manifold
+  std::optional<double> meets =
+      {};              // share of the points that meet a limit on the second objective
+  bool twins = false;  // every point twice
+  int budget = 100;    // trials
 };
 
 // Times with their 95 % intervals, as `tune` has them of a trial: from the spread of repetitions
@@ -33,7 +38,8 @@ std::vector<Point> failing_points(const MeasuredSpace& measured, double share);
 // measured must outlive it.
 SearchSetup setup_of(const MeasuredSpace& measured, const SearchCase& c, int seed);
 
-// Of a run after some trial: shares of the exact front's hypervolume.
+// Of a run after some trial: shares of the exact front's hypervolume. Where nothing meets the
+// limit: how near what comes nearest to it is, as a share of how near any point is.
 struct Worth {
   double front = 0, with_ties = 0, measured = 0;
 };
@@ -46,8 +52,8 @@ class SearchRun {
       : measured_(measured), case_(c), seed_(seed) {}
 
   // What the search is told, by a draw keyed by point and seed; nullopt: it fails.
-  std::optional<Scores> trial(const Point& point);
-  std::optional<Scores> measure(const Point& point);  // without its worth
+  std::optional<Judged> trial(const Point& point);
+  std::optional<Judged> measure(const Point& point);  // without its worth
 
   // True scores of the front of what was told; and of that and of what ties with any of it.
   std::vector<Scores> returned() const;
@@ -58,15 +64,21 @@ class SearchRun {
   double trials_to(double share, double Worth::*of) const;  // infinite: never
   int n_trials() const { return int(worths_.size()); }
 
+  // Of the twins of which one is on the front of what was told and both were measured: how many
+  // are called ties, and how many there are.
+  std::pair<int, int> twins_tied() const;
+
  private:
-  double seeming_slowdown() const;  // of the next trial
-  std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const;
+  double seeming_slowdown() const;                                            // of the next trial
+  std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const;  // that meet the limit
+  Judged judged(const Scores& told) const;
 
   const MeasuredSpace& measured_;
   const SearchCase& case_;
   std::uint64_t seed_;
   std::vector<Told> estimates_;  // of the feasible trials
-  std::vector<Scores> told_, true_;
+  std::vector<Point> points_;
+  std::vector<Scores> told_, true_;  // told: raised where it misses the limit
   std::vector<Worth> worths_;
 };
 

@@ -1,8 +1,8 @@
-// What the front may lack at most, by bounds that need no belief in a model: no config can be
-// faster than its matrix products (profiles/cost_model/speed_bound.h) nor lose less than half of
-// what its most harmful treatment was measured to lose alone. Bounds depend on a config's policy
-// only, so a few dozen of them cover the whole space. They are loose; the search's regret
-// (search/regret.h) is the guess beside them.
+// What the front may lack at most, by bounds: no config can be faster than its matrix products
+// (profiles/cost_model/speed_bound.h) nor, which is assumed and held against every trial, lose less
+// than half of what its most harmful treatment was measured to lose alone. Bounds depend on a
+// config's policy only, so a few dozen of them cover the whole space of the study. They are loose;
+// the search's regret (search/regret.h) is the guess beside them.
 #pragma once
 
 #include <optional>

@@ -161,12 +161,12 @@ std::string limit_number(double value) {
 
 double distance_to_limits(const Trial& trial) { return distance(trial); }
 
-std::optional<Scores> search_scores(const Trial& trial) {
+std::optional<Judged> search_scores(const Trial& trial) {
   if (trial.measurement.outcome != Outcome::ok) return std::nullopt;
-  const double penalty = 10 * distance(trial) + (trial.feasible ? 0 : 1);
-  return Scores{std::log(std::max(trial.objectives.usd_per_million_output_tokens, 1e-12)) + penalty,
-                std::log(std::max(trial.objectives.latency_ms, 1e-12)) + penalty,
-                std::log(trial.objectives.kl_divergence + 1e-6) + penalty};
+  return Judged({std::log(std::max(trial.objectives.usd_per_million_output_tokens, 1e-12)),
+                 std::log(std::max(trial.objectives.latency_ms, 1e-12)),
+                 std::log(trial.objectives.kl_divergence + 1e-6)},
+                trial.feasible ? 0 : 1 + 10 * distance(trial));
 }
 
 std::vector<Pick> make_picks(const Study& study) {
@@ -189,7 +189,7 @@ std::vector<Pick> make_picks(const Study& study) {
     return std::tuple(o.kl_divergence, o.usd_per_million_output_tokens);
   };
   std::vector<Scores> logs;
-  for (const int id : sound) logs.push_back(*search_scores(trial_of(study, id)));
+  for (const int id : sound) logs.push_back(search_scores(trial_of(study, id))->scores);
 
   if (study.feasible) {
     if (std::optional<Pick> pick = recommended(study, sound)) picks.push_back(std::move(*pick));

@@ -34,10 +34,9 @@ std::string limit_number(double value);
 // as ratios; 0 where it meets them.
 double distance_to_limits(const Trial& trial);
 
-// What a strategy is told: log cost, log latency, log of (KL + 1e-6), each raised by how far the
-// trial is from meeting its limits, so that a miss is dominated by what meets them and still points
-// the way. nullopt: it did not run.
-std::optional<Scores> search_scores(const Trial& trial);
+// What a strategy is told: log cost, log latency, log of (KL + 1e-6), and as its excess how far the
+// trial is from meeting its limits. nullopt: it did not run.
+std::optional<Judged> search_scores(const Trial& trial);
 
 // Marks on_front and fills study.front, picks, feasible, binding_constraint, progress, ties, prices
 // and effects from study.trials.

@@ -4,8 +4,11 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string>
 
+#include "optimizer/front_volume.h"
 #include "optimizer/judge.h"
 #include "profiles/rate_search.h"
 #include "profiles/speed.h"
@@ -46,21 +49,48 @@ struct Cheapest {
   double cost = std::numeric_limits<double>::infinity();
 };
 
-Cheapest cheapest(const Study& study, const Workload& workload) {
+Cheapest cheapest(std::span<const Trial> trials) {
   Cheapest best;
-  for (Trial trial : study.trials) {
-    if (trial.measurement.outcome != Outcome::ok) continue;
-    judge_again(trial, workload);
+  for (const Trial& trial : trials) {
     if (trial.feasible && trial.objectives.usd_per_million_output_tokens < best.cost)
       best = {trial.id, trial.objectives.usd_per_million_output_tokens};
   }
   return best;
 }
 
+std::vector<Trial> judged_by(const Workload& workload, std::span<const Trial> trials) {
+  std::vector<Trial> judged(trials.begin(), trials.end());
+  for (Trial& trial : judged) {
+    if (trial.measurement.outcome == Outcome::ok) judge_again(trial, workload);
+  }
+  return judged;
+}
+
+// Of the feasible ones, which lie in the box.
+double hypervolume_of(const FrontBox& box, std::span<const Trial> trials) {
+  std::vector<Scores> placed;
+  for (const Trial& trial : trials) {
+    if (trial.feasible) placed.push_back(box.place(trial.objectives));
+  }
+  return box.share(placed);
+}
+
+// then: the same trials by looser limits, which the box must hold.
+double front_gain(std::span<const Trial> now, const std::vector<Trial>& then) {
+  const Study relaxed{.trials = then, .feasible = cheapest(then).trial >= 0};
+  const std::optional<FrontBox> box = FrontBox::of(relaxed);
+  if (!box) return 0;
+  const double before = hypervolume_of(*box, now);
+  return before > 0 ? std::max(0.0, hypervolume_of(*box, then) / before - 1) : 0;
+}
+
 // What the last tenth of the time brought: all that is known of what more of it would bring.
 LimitPrice price_of_time(const Study& study) {
   const double end = study.progress.empty() ? 0 : study.progress.back().seconds;
   Cheapest now, before;
+  double earlier = 0;  // hypervolume
+  for (const FrontStep& step : study.progress)
+    if (step.seconds <= end / (1 + kRelaxed)) earlier = step.hypervolume;
   for (const Trial& trial : study.trials) {
     if (!trial.feasible) continue;
     const double cost = trial.objectives.usd_per_million_output_tokens;
@@ -74,7 +104,8 @@ LimitPrice price_of_time(const Study& study) {
           .trial = now.trial,
           .cost = now.cost,
           .relaxed_cost = now.cost,
-          .saving = before.trial >= 0 ? 1 - now.cost / before.cost : 0};
+          .saving = before.trial >= 0 ? 1 - now.cost / before.cost : 0,
+          .front_gain = earlier > 0 ? study.progress.back().hypervolume / earlier - 1 : 0};
 }
 
 }  // namespace
@@ -85,15 +116,18 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
   Workload base = study.workload;
   base.quality.floors = floors_of(study.workload);
   // By the search's rates, as what is judged again: those of fresh runs are others' luck.
-  const Cheapest now = cheapest(study, base);
+  const std::vector<Trial> trials = judged_by(base, study.trials);
+  const Cheapest now = cheapest(trials);
   const auto add = [&](std::string limit, double from, double to, const Workload& relaxed) {
-    const Cheapest then = cheapest(study, relaxed);
+    const std::vector<Trial> looser = judged_by(relaxed, study.trials);
+    const Cheapest then = cheapest(looser);
     LimitPrice price{.limit = std::move(limit) + ' ' + limit_number(from),
                      .relaxed = limit_number(to),
                      .trial = then.trial,
                      .cost = now.cost,
                      .relaxed_cost = then.cost};
     if (then.trial >= 0 && now.trial >= 0) price.saving = std::max(0.0, 1 - then.cost / now.cost);
+    price.front_gain = front_gain(trials, looser);
     price.makes_feasible = now.trial < 0 && then.trial >= 0;
     prices.push_back(std::move(price));
   };
@@ -104,6 +138,11 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
     bound.max_ms *= 1 + kRelaxed;
     add(std::string(bound.metric->name) + ' ' + std::string(bound.percentile.name) + " <=", from,
         bound.max_ms, relaxed);
+  }
+  if (const auto fraction = base.slo.attainment_fraction) {
+    Workload relaxed = base;
+    relaxed.slo.attainment_fraction = *fraction * (1 - kRelaxed);
+    add("SLO attainment >=", *fraction, *relaxed.slo.attainment_fraction, relaxed);
   }
   const auto floor = [&](const std::string& name,
                          const std::function<std::optional<double>&(Workload&)>& of,

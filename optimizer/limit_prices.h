@@ -1,6 +1,6 @@
-// What every limit costs: how much cheaper the best config would be were that limit alone 10 %
-// looser, among what was measured. Rates that a trial gave up early cannot be judged again, so it
-// is a bound from below.
+// What every limit costs: how much cheaper the best config would be, and how much more hypervolume
+// the front would have, were that limit alone 10 % looser, among what was measured. Rates that a
+// trial gave up early cannot be judged again, so it is a bound from below.
 #pragma once
 
 #include <vector>

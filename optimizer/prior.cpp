@@ -49,7 +49,7 @@ Prediction corrected(Prediction prediction, std::span<const Trial> trials) {
   return prediction;
 }
 
-Scores predicted_scores(const Prediction& prediction, const Workload& workload) {
+Judged predicted_scores(const Prediction& prediction, const Workload& workload) {
   // Judged as a trial that measured this. What nobody predicted is NaN, which misses no limit.
   Trial trial;
   Measurement& m = trial.measurement;
@@ -107,13 +107,22 @@ std::vector<DeployConfig> calibration_candidates(const ConfigSpace& space, int c
 std::string cost_model_text(const CalibratedCosts& costs) {
   if (!costs.costs) return "not calibrated, so nothing was predicted: " + costs.failure;
   const PredictionErrors& errors = costs.costs->errors;
-  char text[200];
-  std::snprintf(text, sizeof text,
-                "calibrated on %d short runs in %.1f s; each predicted from all the others, off by "
-                "%.0f %% in output tokens/s and %.0f %% in TPOT p50 (medians)",
-                costs.costs->runs, costs.costs->seconds, 100 * errors[0].median,
-                100 * errors[2].median);
-  return text;
+  char part[160];
+  std::snprintf(
+      part, sizeof part,
+      "calibrated on %d short runs in %.1f s; each predicted from all the others, off by ",
+      costs.costs->runs, costs.costs->seconds);
+  std::string text = part;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const LoadMetric& metric = kLoadMetrics[i];
+    if (metric.rate == &LoadRun::request_rate) continue;  // as output tokens/s
+    std::snprintf(part, sizeof part, "%s%.0f %% in %s", i == 0 ? "" : ", ", 100 * errors[i].median,
+                  std::string(metric.name).c_str());
+    text += part;
+  }
+  std::snprintf(part, sizeof part, " (medians; rank correlation of output tokens/s %.2f)",
+                errors[0].rank_correlation);
+  return text + part;
 }
 
 }  // namespace paretune

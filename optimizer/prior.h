@@ -24,9 +24,9 @@ Prediction prediction_of(const SpeedEstimate& estimate, std::optional<double> kl
 // times the geometric mean of measured over predicted, with one more trial that was as predicted.
 Prediction corrected(Prediction prediction, std::span<const Trial> trials);
 
-// As search_scores would tell a trial that measured just this, its misses of limits included. A
-// component of what is not known is NaN.
-Scores predicted_scores(const Prediction& prediction, const Workload& workload);
+// As search_scores would tell a trial that measured just this. A component of what is not known is
+// NaN.
+Judged predicted_scores(const Prediction& prediction, const Workload& workload);
 
 // What was measured of parts alone.
 struct QualityLosses {

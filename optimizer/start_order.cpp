@@ -44,7 +44,7 @@ std::optional<DeployConfig> take_start(std::vector<DeployConfig>& starts, const 
     }
     const double kl = prediction ? prediction->objectives.kl_divergence : NAN;
     const std::tuple promise(std::isnan(kl), kl > careful,
-                             prediction ? predicted_scores(*prediction, rated)[0] : 0);
+                             prediction ? predicted_scores(*prediction, rated).raised()[0] : 0);
     if (!best || promise < *best) best = promise, at = i;
     ++i;
   }

@@ -47,7 +47,7 @@ std::string regret_text(const Study& study) {
 std::string certified_text(const Study& study) {
   if (!study.certified) return "";
   const CertifiedGap& gap = *study.certified;
-  char text[240];
+  char text[400];
   if (gap.broken > 0) {
     std::snprintf(text, sizeof text,
                   "Nothing is certified: %d trials did better than their lower bounds.",
@@ -55,9 +55,10 @@ std::string certified_text(const Study& study) {
   } else {
     std::snprintf(
         text, sizeof text,
-        "Certified: by lower bounds on the cost, latency and loss of %d policies, the front "
-        "has at least %.0f %% of the hypervolume that any config could give it.",
-        gap.policies, 100 * (1 - gap.share()));
+        "Certified: the front has at least %.0f %% of the hypervolume that any config with one of "
+        "this space's %d policies could give it, if none serves faster than its matrix products "
+        "alone and (an assumption) none loses less than half of what its worst part loses alone.",
+        100 * (1 - gap.share()), gap.policies);
   }
   return text;
 }

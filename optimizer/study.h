@@ -133,6 +133,9 @@ struct LimitPrice {
   double cost = 0;          // of the cheapest now, $/M output tokens; infinite: there is none
   double relaxed_cost = 0;  // of the cheapest then
   double saving = 0;        // 1 - relaxed_cost / cost, at least
+  // What the front's hypervolume would gain, as a share of what it is now, at least; 0 where there
+  // is none now.
+  double front_gain = 0;
   bool makes_feasible = false;
 };
 

@@ -106,6 +106,7 @@ double calibration_budget_s(const Workload& workload, const TuneOptions& options
 }
 
 constexpr int kCalibrationCandidates = 400;
+constexpr int kMostStarts = 8;  // then the strategy chooses, and has something to learn from
 constexpr int kProposals = 24;
 
 // The policies that the search chooses among: those of the default and the starting points, and
@@ -244,7 +245,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
       .alike = quality_at};
   if (prior) {
     trials.predict_by(&*prior);
-    setup.prior = [&](const Point& point) -> std::optional<Scores> {
+    setup.prior = [&](const Point& point) -> std::optional<Judged> {
       const auto prediction = prior->predict(space.config(point), trials.rated());
       if (!prediction) return std::nullopt;
       return predicted_scores(*prediction, workload);
@@ -298,23 +299,27 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
 
   // The default is always trial 0, whatever the restrictions of the space.
   if (!interrupted) measure(default_config(profiler.target()));
+  // A strategy that knows nothing beforehand was asked for to see what it finds by itself.
+  const bool informed = find_strategy(options.strategy).uses_prior;
   std::vector<DeployConfig> starts;
-  for (const StartingPoint& start : kStartingPoints)
-    starts.push_back(apply(start, profiler.target()));
-  for (const DeployConfig& config : proposed_starts(study, profiler.target()))
-    starts.push_back(config);
+  if (informed) {
+    for (const StartingPoint& start : kStartingPoints)
+      starts.push_back(apply(start, profiler.target()));
+    std::ranges::copy(proposed_starts(study, profiler.target()), std::back_inserter(starts));
+  }
   std::erase_if(starts, [&](const DeployConfig& config) { return !space.point(config); });
   const auto predict = [&](const DeployConfig& config) {
     return prior ? prior->predict(config, trials.rated()) : std::nullopt;
   };
-  while (!interrupted && !out_of_budget()) {
+  for (int started = 0; started < kMostStarts && !interrupted && !out_of_budget();) {
     const auto config = take_start(starts, predict, study.trials, trials.rated());
     if (!config) break;
-    if (std::ranges::find(study.trials, *config, &Trial::config) == study.trials.end())
-      measure(*config);
+    if (std::ranges::find(study.trials, *config, &Trial::config) != study.trials.end()) continue;
+    measure(*config);
+    ++started;
   }
-  bool ranked = !prior || !find_strategy(options.strategy).uses_prior ||
-                raw_size(space.space()) <= kRanked;  // told already, or nothing to tell
+  // Told already, or nothing to tell.
+  bool ranked = !prior || !informed || raw_size(space.space()) <= kRanked;
   while (!interrupted && !out_of_budget()) {
     if (!std::exchange(ranked, true))
       observer.phase("ranking " + std::to_string(kRanked) + " configs by the cost model");

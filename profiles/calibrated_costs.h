@@ -1,5 +1,7 @@
 // The cost model of one model on one machine, calibrated once and kept in the store, so that a
-// study run again predicts the same and spends no time on it.
+// study run again predicts the same and spends no time on it. Operators' times are kept by
+// operator too: the next study of the same model times only those that it does not find, as long as
+// the machine's pace is what it was.
 #pragma once
 
 #include <atomic>

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -95,15 +96,27 @@ std::optional<LoadLevel> workload_level(const Workload& workload) {
 }
 
 bool queue_grows(std::span<const double> waiting, double slack) {
-  const std::size_t quarter = waiting.size() / 4;
-  if (quarter < 2) return false;
-  const auto mean_from = [&](std::size_t begin) {
-    double sum = 0;
-    for (const double n : waiting.subspan(begin, quarter)) sum += n;
-    return sum / static_cast<double>(quarter);
-  };
-  const double early = mean_from(quarter), late = mean_from(waiting.size() - quarter);
-  return late > 2 * early && late > slack;
+  constexpr int kSkipped = 2, kParts = 6;  // eighths: while the first two pass, the queue fills up
+  constexpr double kT = 2.132;             // Student's of 4 degrees of freedom: one-sided 95 %
+  const std::size_t part = waiting.size() / (kSkipped + kParts);
+  if (part == 0) return false;
+  waiting = waiting.last(kParts * part);
+  std::array<double, kParts> means{};
+  for (std::size_t i = 0; i < waiting.size(); ++i)
+    means[i / part] += waiting[i] / static_cast<double>(part);
+  double mean = 0, along = 0, squares = 0;
+  for (const double m : means) mean += m / kParts;
+  const auto x = [](std::size_t i) { return static_cast<double>(i) - (kParts - 1) / 2.0; };
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    along += x(i) * (means[i] - mean);
+    squares += x(i) * x(i);
+  }
+  const double slope = along / squares;
+  double left_over = 0;
+  for (std::size_t i = 0; i < means.size(); ++i)
+    left_over += std::pow(means[i] - mean - slope * x(i), 2);
+  const double standard_error = std::sqrt(left_over / (kParts - 2) / squares);
+  return slope > kT * standard_error && slope * kParts > slack;
 }
 
 bool backlog_remains(double arrivals_s, double drain_s, double e2e_s) {

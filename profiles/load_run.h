@@ -46,9 +46,10 @@ LoadRun run_load(Engine& engine, const Workload& workload, const LoadLevel& leve
 // What the SLO says about a run: fills goodput, slo_attainment, meets_slo and missed.
 void judge(LoadRun& run, const Slo& slo, std::span<const RequestTimes> requests);
 
-// True if requests pile up: those waiting in the last quarter of the run are more than twice those
-// of the second quarter, and more than `slack`. waiting: seen by each arrival. (A slope's standard
-// error would be wrong here: neighbouring arrivals see almost the same queue.)
+// True if requests pile up: from the second quarter of the run to its end the queue grew by more
+// than `slack`, by the slope of a line through the means of eighths of the run, and that slope is
+// above 0 with 95 % (one-sided; by the eighths' spread about the line, since neighbouring arrivals
+// see almost the same queue). waiting: seen by each arrival.
 bool queue_grows(std::span<const double> waiting, double slack);
 
 // True if requests that arrived within arrivals_s were not all served until drain_s after the last

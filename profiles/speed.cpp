@@ -6,6 +6,7 @@
 #include <string>
 
 #include "profiles/rate_search.h"
+#include "profiles/warm_up.h"
 
 namespace paretune {
 namespace {
@@ -37,6 +38,7 @@ Speed measure_speed(const LoadedModel& model, const DeployConfig& config, const 
                     std::uint64_t seed, std::span<const std::int32_t> vocabulary, Clock& clock,
                     int rate_steps) {
   const std::unique_ptr<Engine> engine = model.engine(config);
+  warm_up(*engine, vocabulary, clock);
   const auto run = [&](const LoadLevel& level, bool stop_when_missed) {
     return run_load(*engine, workload, level, seed, vocabulary, clock, stop_when_missed);
   };
@@ -100,6 +102,7 @@ Speed measure_speed_at(const LoadedModel& model, const DeployConfig& config,
                        const Workload& workload, double level, std::uint64_t seed, bool own_load,
                        std::span<const std::int32_t> vocabulary, Clock& clock) {
   const std::unique_ptr<Engine> engine = model.engine(config);
+  warm_up(*engine, vocabulary, clock);
   const auto run = [&](const LoadLevel& l) {
     Workload lasting = workload;
     if (l.rate) lasting.num_requests = counted_requests(workload, *l.rate);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cassert>
+#include <charconv>
 #include <mutex>
 #include <stdexcept>
 
@@ -35,6 +36,12 @@ constexpr std::array kSteps{
   ) WITHOUT ROWID;
   CREATE TABLE study_trial(
     study TEXT NOT NULL, trial INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY(study, trial)
+  ) WITHOUT ROWID;
+)",
+    R"(
+  CREATE TABLE operator_time(
+    model TEXT NOT NULL, machine TEXT NOT NULL, build TEXT NOT NULL, operator TEXT NOT NULL, seconds TEXT NOT NULL,
+    canary_s TEXT NOT NULL, measured_at TEXT NOT NULL, PRIMARY KEY(model, machine, build, operator)
   ) WITHOUT ROWID;
 )"};
 constexpr int kSchemaVersion = kSteps.size();
@@ -109,6 +116,36 @@ class Query {
   const std::filesystem::path& file_;
   sqlite3_stmt* statement_ = nullptr;
 };
+
+}  // namespace
+
+namespace {
+
+// Apart by spaces, each the shortest decimal that reads back the same.
+std::string numbers_text(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+    if (!text.empty()) text += ' ';
+    text.append(digits.data(), end);
+  }
+  return text;
+}
+
+std::vector<double> numbers(const std::string& text) {
+  std::vector<double> found;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  double number = 0;
+  while (at < end) {
+    const auto read = std::from_chars(at, end, number);
+    if (read.ec != std::errc()) break;
+    found.push_back(number);
+    at = read.ptr + (read.ptr < end ? 1 : 0);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -267,6 +304,30 @@ void Store::put_blobs(std::span<const Blob> blobs) {
     for (const auto& [key, text] : blobs)
       state_->run("INSERT OR REPLACE INTO blob VALUES(?,?)", {key, text});
   });
+}
+
+void Store::put_operators(const OperatorScope& scope, std::span<const OperatorRow> rows) {
+  const std::lock_guard lock(state_->mutex);
+  state_->transaction("IMMEDIATE", [&] {
+    for (const OperatorRow& row : rows)
+      state_->run("INSERT OR REPLACE INTO operator_time VALUES(?,?,?,?,?,?,?)",
+                  {scope.model, scope.machine, scope.build, row.op, numbers_text(row.seconds),
+                   numbers_text({row.canary_s}), row.measured_at});
+  });
+}
+
+std::vector<OperatorRow> Store::operators(const OperatorScope& scope) const {
+  const std::lock_guard lock(state_->mutex);
+  Query q = state_->query(
+      "SELECT operator, seconds, canary_s, measured_at FROM operator_time"
+      " WHERE model = ? AND machine = ? AND build = ? ORDER BY operator",
+      {scope.model, scope.machine, scope.build});
+  std::vector<OperatorRow> rows;
+  while (q.next()) {
+    const std::vector<double> canary = numbers(q.text(2));
+    rows.push_back({q.text(0), numbers(q.text(1)), canary.empty() ? 0 : canary[0], q.text(3)});
+  }
+  return rows;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 //
 //   measurement  one row a trial: the parts of its key as text, the measurement as JSON
 //   blob         texts by key: qualities, shared by all configs with the same quality knobs
+//   operator_time  what an operator takes, by operator (shape, format, kernel, threads)
 //   study        one row a study: what a list of studies shows, and the study but its trials as
 //   JSON study_trial  its trials, one row each, so that a finished trial is written once model_hash
 //   content hashes of models, valid while size, times and inode of their files stay
@@ -47,6 +48,22 @@ struct TrialKey {
   std::string digest() const;  // 32 hex digits
 };
 
+// What operators' times depend on beside the operator. The model: how cold weights are when they
+// are read again depends on all of them.
+struct OperatorScope {
+  std::string model;    // content hash
+  std::string machine;  // fingerprint
+  std::string build;
+};
+
+// One operator's times (profiles/cost_model/operator_json.h) and how fast the machine was then.
+struct OperatorRow {
+  std::string op;
+  std::vector<double> seconds;
+  double canary_s = 0;  // that a canary took (profiles/canary.h)
+  std::string measured_at;
+};
+
 // A study as it is kept (optimizer/study_store.h writes and reads it).
 struct StudyRow {
   std::string id;
@@ -77,6 +94,10 @@ class Store {
   void put_blob(std::string_view key, std::string_view text);
   using Blob = std::pair<std::string, std::string>;  // key, text
   void put_blobs(std::span<const Blob> blobs);       // all or none, much faster than one by one
+
+  // put of an operator that is there replaces it.
+  void put_operators(const OperatorScope& scope, std::span<const OperatorRow> rows);
+  std::vector<OperatorRow> operators(const OperatorScope& scope) const;  // by op
 
   // row replaces that of its id; of the trials, the first `kept` stay as they are and `trials`
   // follow. row.trials is their number together.

@@ -171,6 +171,7 @@ Json limits_of(const Study& study) {
          {"trial", any ? Json(price.trial) : Json(nullptr)},
          {"usd_per_million_output_tokens", any ? Json(price.relaxed_cost) : Json(nullptr)},
          {"saving", price.saving},
+         {"front_gain", price.front_gain},
          {"makes_feasible", price.makes_feasible}});
   }
   return out;

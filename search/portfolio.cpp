@@ -1,12 +1,13 @@
 // Bayesian optimization: each objective is foretold by a blend of models, and of many candidates
 // the one is tried that is expected to add most hypervolume to the front, weighed by its chance of
-// being feasible and by what the trial costs. Some moves are kept for chance and for local steps
-// (local_step.h), so that a wrong model cannot starve a region. Where there is no prior to say
-// which regions are worth it, most steps are local.
+// meeting every limit, that of running at all, and by what the trial costs. Some moves are kept for
+// chance and for local steps (local_step.h), so that a wrong model cannot starve a region. Where
+// there is no prior to say which regions are worth it, most steps are local.
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <unordered_map>
 
@@ -32,6 +33,10 @@ constexpr double kLocal = 0.05, kBlindLocal = 0.75;  // with a prior, without
 constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
 // Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
+
+constexpr double kLeastChance = 1e-3;  // so that no model rules anything out
+// The chance of meeting the limits where the prior expects a miss and none was seen yet.
+constexpr double kDoubted = 0.25;
 
 constexpr std::size_t kSampled = 200;  // points whose scores are sampled for the regret
 // Of the regret's odds: where there is a prior, of whatever worth, that much covers what is true in
@@ -81,9 +86,14 @@ class Portfolio final : public SequentialStrategy {
     Scale scale;
     Scores limit;
     std::vector<Blend> objectives;
-    std::vector<Forest> feasible;  // none while nothing has failed
-    std::vector<Point> points;     // of the feasible trials
-    std::vector<Scores> scores;    // theirs, scaled
+    std::vector<Forest> feasible;  // foretells which run; none while nothing has failed
+    // Foretells excesses as `missed` has them; none while none, or all, were missed.
+    std::optional<Blend> limits;
+    double least_excess = 1;  // that was told, if any was
+    // No trial met the limits: scores are raised by the excess, so that they lead there.
+    bool none_met = false;
+    std::vector<Point> points;   // of the trials that ran
+    std::vector<Scores> scores;  // theirs, scaled and raised
     std::vector<Point> front;
     std::vector<Scores> front_scores;                 // scaled, denoised
     std::unordered_map<std::uint64_t, Scores> alike;  // by key: the same, of the exact objectives
@@ -106,6 +116,12 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
+    if (model_->none_met) {
+      const std::vector<Point> candidates = candidates_near(model_->front, draws);
+      const std::optional<Point> nearest =
+          candidates.empty() ? std::nullopt : nearest_to_limits(candidates);
+      return nearest ? nearest : fresh_random();
+    }
     if (move < kChance + (setup().prior ? kLocal : kBlindLocal)) {
       const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
       if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
@@ -125,7 +141,7 @@ class Portfolio final : public SequentialStrategy {
     return std::ranges::none_of(trials(), is_feasible);
   }
 
-  const std::optional<Scores>& prior_of(const Point& point) const {
+  const std::optional<Judged>& prior_of(const Point& point) const {
     const auto [entry, is_new] = priors_.try_emplace(point);
     if (is_new && setup().prior) entry->second = setup().prior(point);
     return entry->second;
@@ -147,8 +163,9 @@ class Portfolio final : public SequentialStrategy {
     if (!setup().prior) return priors;
     const Scores unknown(priors.size(), NAN);
     for (const Point& point : points) {
-      const std::optional<Scores>& prior = prior_of(point);
-      Scores scaled = prior ? model.scale(*prior) : unknown;
+      const std::optional<Judged>& prior = prior_of(point);
+      Scores scaled = unknown;
+      if (prior) scaled = model.scale(model.none_met ? prior->raised() : prior->scores);
       compress(scaled, model.limit);
       for (std::size_t j = 0; j < priors.size(); ++j) priors[j].push_back(scaled[j]);
     }
@@ -181,8 +198,8 @@ class Portfolio final : public SequentialStrategy {
     points.insert(points.end(), scouts().begin(), scouts().end());
     std::vector<Observation> predicted;
     for (const Point& point : points) {
-      const std::optional<Scores>& prior = prior_of(point);
-      if (prior) predicted.push_back({point, prior});
+      if (const std::optional<Judged>& prior = prior_of(point))
+        predicted.push_back({point, prior->raised(), prior->excess});
     }
     const std::vector<std::size_t> known = keep_known(predicted);
     if (predicted.empty() || known.empty()) return std::nullopt;
@@ -217,26 +234,66 @@ class Portfolio final : public SequentialStrategy {
     }
   }
 
+  // An excess on a scale on which 0 is met and about 1 is missed, which is flat beyond the least.
+  static double missed(double excess, double least) {
+    const double times = excess / least;
+    return std::min(times, 1.0) + 0.1 * std::log1p(std::max(times - 1, 0.0));
+  }
+
+  // The points' excesses as the prior has them.
+  Priors excesses_of(const std::vector<Point>& points, double least) const {
+    Priors excesses;
+    for (std::size_t i = 0; setup().prior && i < points.size(); ++i) {
+      const std::optional<Judged>& prior = prior_of(points[i]);
+      excesses.push_back(prior ? missed(prior->excess, least) : NAN);
+    }
+    return excesses;
+  }
+
   Model fit() const {
-    Model model{.scale = Scale(trials(), n_objectives())};
     std::vector<Point> points, tried;
-    std::vector<Scores> scores;
-    std::vector<double> feasible;
+    std::vector<double> feasible, excesses;
+    std::vector<Observation> met;
     for (const Observation& trial : trials()) {
       tried.push_back(trial.point);
       feasible.push_back(trial.scores ? 1 : 0);
       if (!trial.scores) continue;
       points.push_back(trial.point);
-      scores.push_back(model.scale(*trial.scores));
+      excesses.push_back(trial.excess);
+      if (trial.excess == 0) met.push_back(trial);
+    }
+    Model model{.scale = Scale(met.empty() ? trials() : met, n_objectives()),
+                .none_met = met.empty()};
+    if (met.size() < points.size()) {
+      model.least_excess = std::numeric_limits<double>::infinity();
+      for (const double excess : excesses)
+        if (excess > 0) model.least_excess = std::min(model.least_excess, excess);
+    }
+    std::vector<Scores> scores, of_met;
+    std::vector<bool> meets;
+    for (const Observation& trial : trials()) {
+      if (!trial.scores) continue;
+      model.scores.push_back(model.scale(*trial.scores));
+      Scores plain = *trial.scores;
+      if (!model.none_met)
+        for (double& score : plain) score -= trial.excess;
+      scores.push_back(model.scale(plain));
+      meets.push_back(model.none_met || trial.excess == 0);
+      if (meets.back()) of_met.push_back(scores.back());
     }
     {
       std::vector<Scores> f;
-      for (std::size_t i : pareto_front(scores)) f.push_back(scores[i]);
+      for (std::size_t i : pareto_front(of_met)) f.push_back(of_met[i]);
       model.limit = reference_of(f);
     }
     for (Scores& s : scores) compress(s, model.limit);
+    for (Scores& s : model.scores) compress(s, model.limit);
     model.points = points;
-    model.scores = scores;
+    if (!model.none_met && met.size() < points.size()) {
+      for (double& excess : excesses) excess = missed(excess, model.least_excess);
+      model.limits.emplace(space(), points, excesses, excesses_of(points, model.least_excess),
+                           false, Rng{seed(), kModel, ~1ull, trials().size()});
+    }
     const std::vector<Priors> priors = priors_of(points, model);
     for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
       std::vector<double> values;
@@ -247,18 +304,42 @@ class Portfolio final : public SequentialStrategy {
     }
     for (std::size_t i = 0; setup().alike && i < points.size(); ++i) {
       Scores& known = model.alike.try_emplace(key_of(points[i]), scores[i]).first->second;
-      // What misses a limit is told as worse than it is.
+      // While nothing meets the limits, what misses them more is told as worse than it is.
       for (std::size_t j = 0; j < known.size(); ++j) known[j] = std::min(known[j], scores[i][j]);
     }
     if (points.size() < tried.size()) {
       model.feasible.emplace_back(space(), tried, feasible,
                                   Rng{seed(), kModel, ~0ull, trials().size()});
     }
-    for (std::size_t i : pareto_front(scores)) {
-      model.front.push_back(points[i]);
-      model.front_scores.push_back(scores[i]);
+    std::vector<std::size_t> held;  // indices into scores
+    std::vector<Scores> of_held;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (meets[i]) held.push_back(i), of_held.push_back(scores[i]);
+    }
+    for (std::size_t i : pareto_front(of_held)) {
+      model.front.push_back(points[held[i]]);
+      model.front_scores.push_back(of_held[i]);
     }
     return model;
+  }
+
+  // Per point, the chance that it meets every limit.
+  std::vector<double> chances_of_limits(const std::vector<Point>& points) const {
+    std::vector<double> chances(points.size(), 1.0);
+    if (model_->none_met) return chances;
+    const Priors excesses = excesses_of(points, model_->least_excess);
+    if (model_->limits) {
+      const std::vector<Moments> foretold = model_->limits->predict(points, excesses);
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        const double z =
+            (0.5 - foretold[i].mean) / std::sqrt(std::max(foretold[i].variance, 1e-12));
+        chances[i] = std::max(0.5 * std::erfc(-z / std::numbers::sqrt2), kLeastChance);
+      }
+    } else {
+      for (std::size_t i = 0; i < excesses.size(); ++i)
+        if (excesses[i] > 0) chances[i] = kDoubted;
+    }
+    return chances;
   }
 
   // Per objective, per point.
@@ -277,7 +358,8 @@ class Portfolio final : public SequentialStrategy {
     return moments;
   }
 
-  // Per point: what its trial is expected to add to the front, and its chance of being feasible.
+  // Per point: what its trial is expected to add to the front, and its chance of running and of
+  // meeting every limit.
   struct Promise {
     double gain, feasible;
   };
@@ -286,16 +368,57 @@ class Portfolio final : public SequentialStrategy {
                                 const std::vector<Scores>& front) const {
     const Improvement improvement(front, reference_of(front));
     const std::vector<std::vector<Moments>> predicted = predict(points);
+    const std::vector<double> within_limits = chances_of_limits(points);
     std::vector<Promise> promises;
     std::vector<Moments> moments(predicted.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
       for (std::size_t j = 0; j < moments.size(); ++j) moments[j] = predicted[j][i];
-      double feasible = 1;
+      double feasible = within_limits[i];
       for (const Forest& forest : model_->feasible)
-        feasible = std::max(forest.predict(points[i]).mean, 1e-3);
+        feasible *= std::max(forest.predict(points[i]).mean, kLeastChance);
       promises.push_back({improvement.expected(moments), feasible});
     }
     return promises;
+  }
+
+  // While nothing meets the limits: what is expected to come nearer to them than any trial did.
+  // nullopt: all trials are as far.
+  std::optional<Point> nearest_to_limits(const std::vector<Point>& points) const {
+    std::vector<Point> tried;
+    std::vector<double> excesses;
+    for (const Observation& trial : trials()) {
+      if (!trial.scores) continue;
+      tried.push_back(trial.point);
+      excesses.push_back(std::log(trial.excess));
+    }
+    const auto [least, most] = std::ranges::minmax(excesses);
+    if (least == most) return std::nullopt;
+    const auto scaled = [&, low = least, range = most - least](double excess) {
+      return (std::log(std::max(excess, 1e-3 * model_->least_excess)) - low) / range;
+    };
+    const auto priors_at = [&](const std::vector<Point>& at) {
+      Priors priors;
+      for (std::size_t i = 0; setup().prior && i < at.size(); ++i) {
+        const std::optional<Judged>& prior = prior_of(at[i]);
+        priors.push_back(prior ? scaled(prior->excess) : NAN);
+      }
+      return priors;
+    };
+    for (double& excess : excesses) excess = (excess - least) / (most - least);
+    const Blend blend(space(), tried, excesses, priors_at(tried), false,
+                      Rng{seed(), kModel, ~1ull, trials().size()});
+    const std::vector<Moments> foretold = blend.predict(points, priors_at(points));
+    const std::vector<Scores> best{{0.0}};
+    const Improvement improvement(best, best[0]);
+    std::size_t chosen = 0;
+    double most_gain = -1;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      double gain = improvement.expected(std::span(&foretold[i], 1));
+      for (const Forest& forest : model_->feasible)
+        gain *= std::max(forest.predict(points[i]).mean, kLeastChance);
+      if (gain > most_gain) most_gain = gain, chosen = i;
+    }
+    return points[chosen];
   }
 
   Point most_promising(const std::vector<Point>& points) const {
@@ -351,7 +474,7 @@ class Portfolio final : public SequentialStrategy {
 
   Pool pool_;
   mutable std::optional<std::vector<Point>> scouts_;  // none: not looked for yet
-  mutable std::unordered_map<Point, std::optional<Scores>, PointHash> priors_;
+  mutable std::unordered_map<Point, std::optional<Judged>, PointHash> priors_;
   mutable std::unordered_map<Point, std::uint64_t, PointHash> keys_;
   std::optional<Model> model_;    // of all trials; none: not fitted yet
   std::optional<Regret> regret_;  // of all trials; none: not asked yet

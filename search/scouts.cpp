@@ -37,7 +37,7 @@ std::vector<std::size_t> keep_known(std::vector<Observation>& predicted) {
 }
 
 std::vector<Point> scout(const Space& space,
-                         const std::function<std::optional<Scores>(const Point&)>& prior, Rng rng) {
+                         const std::function<std::optional<Judged>(const Point&)>& prior, Rng rng) {
   std::unordered_set<Point, PointHash> seen;
   std::vector<Observation> predicted;
   for (int i = 0; i < kRanked; ++i) {
@@ -45,8 +45,8 @@ std::vector<Point> scout(const Space& space,
     for (const int n : space.n_choices) drawn.push_back(rng.below(n));
     std::optional<Point> point = canonical_of(space, drawn);
     if (!point || !seen.insert(*point).second) continue;
-    if (std::optional<Scores> scores = prior(*point))
-      predicted.push_back({*std::move(point), std::move(scores)});
+    if (const std::optional<Judged> judged = prior(*point))
+      predicted.push_back({*std::move(point), judged->raised(), judged->excess});
   }
   const std::vector<std::size_t> known = keep_known(predicted);
   if (predicted.empty() || known.empty()) return {};

@@ -19,7 +19,7 @@ inline constexpr int kRanked = 1 << 16;  // points drawn
 // Of kRanked random points the best by many weighings of the objectives: canonical, no two alike,
 // at most about a thousand. Pure; calls prior once for each point drawn.
 std::vector<Point> scout(const Space& space,
-                         const std::function<std::optional<Scores>(const Point&)>& prior, Rng rng);
+                         const std::function<std::optional<Judged>(const Point&)>& prior, Rng rng);
 
 // Which components most of the predictions have (all have as many). Those that lack one of them go,
 // and the others keep these alone.

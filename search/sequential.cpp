@@ -42,9 +42,9 @@ std::vector<Point> SequentialStrategy::ask(int n) {
   return points;
 }
 
-void SequentialStrategy::tell(const Point& point, const std::optional<Scores>& scores) {
-  assert(!scores || int(scores->size()) == n_objectives());
-  learn(log_.tell(point, scores));
+void SequentialStrategy::tell(const Point& point, const std::optional<Judged>& judged) {
+  assert(!judged || int(judged->scores.size()) == n_objectives());
+  learn(log_.tell(point, judged));
 }
 
 std::size_t SequentialStrategy::design_size() const {

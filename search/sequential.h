@@ -16,7 +16,7 @@ namespace paretune {
 class SequentialStrategy : public Strategy {
  public:
   std::vector<Point> ask(int n) final;
-  void tell(const Point& point, const std::optional<Scores>& scores) final;
+  void tell(const Point& point, const std::optional<Judged>& judged) final;
 
  protected:
   SequentialStrategy(const Space& space, const SearchSetup& setup);

@@ -5,6 +5,12 @@
 
 namespace paretune {
 
+Scores Judged::raised() const {
+  Scores raised = scores;
+  for (double& score : raised) score += excess;
+  return raised;
+}
+
 const StrategyRow& find_strategy(std::string_view name) {
   std::string known;
   for (const StrategyRow& row : kStrategies) {

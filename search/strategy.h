@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "search/space.h"
@@ -19,6 +20,18 @@
 namespace paretune {
 
 using Scores = std::vector<double>;  // one per objective, smaller is better
+
+// A trial's scores, or predicted ones, and how far it misses what it is held to.
+struct Judged {
+  Scores scores;
+  // 0: it meets every limit. Else so large that any score raised by it is beaten by what meets
+  // them, and larger the farther it misses.
+  double excess = 0;
+
+  Judged(Scores s, double e = 0)
+      : scores(std::move(s)), excess(e) {}  // not explicit: most have no limits
+  Scores raised() const;  // each by the excess: misses are dominated, and still point the way
+};
 
 // What the best points found may still lack, by a strategy's models.
 struct Regret {
@@ -38,10 +51,10 @@ class Strategy {
   // Several asks may be pending at once; their points are told in any order, or never.
   virtual std::vector<Point> ask(int n) = 0;
 
-  // nullopt, or scores that are not all finite: infeasible. Points that were never asked (the
+  // nullopt, or numbers that are not all finite: it failed. Points that were never asked (the
   // default config, an older study's trials) are welcome; of a point told twice the last scores
   // count.
-  virtual void tell(const Point& point, const std::optional<Scores>& scores) = 0;
+  virtual void tell(const Point& point, const std::optional<Judged>& judged) = 0;
 
   // nullopt: not known, or not yet. Changes no decision.
   virtual std::optional<Regret> regret() { return std::nullopt; }
@@ -55,7 +68,7 @@ struct SearchSetup {
   // Predicted scores, in the units of the scores; nullopt: nothing is known there, and a component
   // that is not finite says nothing. May be biased, or plain wrong: how far it is believed is
   // learned from the trials. Pure. Empty: there is none.
-  std::function<std::optional<Scores>(const Point&)> prior;
+  std::function<std::optional<Judged>(const Point&)> prior;
 
   // Expected seconds of a trial, > 0, by what was told so far. Empty: all trials take alike.
   std::function<double(const Point&)> seconds;

@@ -25,17 +25,23 @@ std::optional<Point> TrialLog::fresh(const Point& point) const {
   return canonical;
 }
 
-std::size_t TrialLog::tell(const Point& point, const std::optional<Scores>& scores) {
-  Observation trial{canonical_of(space_, point).value_or(point), scores};
+std::size_t TrialLog::tell(const Point& point, const std::optional<Judged>& judged) {
+  Observation trial{canonical_of(space_, point).value_or(point), std::nullopt};
   const auto is_finite = [](double score) { return std::isfinite(score); };
-  if (scores && !std::ranges::all_of(*scores, is_finite)) trial.scores.reset();
+  if (judged) {
+    Scores raised = judged->raised();
+    if (std::ranges::all_of(raised, is_finite)) {
+      trial.scores = std::move(raised);
+      trial.excess = judged->excess;
+    }
+  }
   ++n_tells_;
   pending_.erase(trial.point);
   const auto [entry, is_new] = index_.try_emplace(trial.point, trials_.size());
   if (is_new) {
     trials_.push_back(std::move(trial));
   } else {
-    trials_[entry->second].scores = std::move(trial.scores);
+    trials_[entry->second] = std::move(trial);
   }
   return entry->second;
 }

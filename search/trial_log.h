@@ -13,7 +13,8 @@ namespace paretune {
 
 struct Observation {
   Point point;
-  std::optional<Scores> scores;  // nullopt: infeasible
+  std::optional<Scores> scores;  // raised by the excess; nullopt: it failed
+  double excess = 0;             // as Judged's
 };
 
 class TrialLog {
@@ -37,8 +38,8 @@ class TrialLog {
 
   void ask(const Point& canonical) { pending_.insert(canonical); }
 
-  // Returns the trial's index. Scores that are not all finite: infeasible.
-  std::size_t tell(const Point& point, const std::optional<Scores>& scores);
+  // Returns the trial's index. Numbers that are not all finite: it failed.
+  std::size_t tell(const Point& point, const std::optional<Judged>& judged);
 
  private:
   const Space space_;

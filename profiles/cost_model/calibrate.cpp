@@ -110,11 +110,12 @@ CostCalibration calibrate_costs(const std::filesystem::path& model, const Target
                                 std::span<const DeployConfig> candidates, std::size_t sure,
                                 const Workload& workload, const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
-                                double budget_s, std::uint64_t seed, PackCache* packs) {
+                                double budget_s, std::uint64_t seed, PackCache* packs,
+                                OperatorTimes known) {
   const double begin = clock.now();
   CostCalibration result;
-  result.times =
-      time_operators(target, candidates, kernels, clock, begin + kOperatorShare * budget_s);
+  result.times = time_operators(target, candidates, kernels, clock,
+                                begin + kOperatorShare * budget_s, std::move(known));
   result.operator_s = clock.now() - begin;
 
   CostModel rough(CostTerms(target, kernels, result.times), unfitted());

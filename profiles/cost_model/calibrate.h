@@ -24,12 +24,13 @@ struct CostCalibration {
 // first `sure` are run, then those that together have the most of what differs between them.
 // budget_s: of `clock`, loosely.
 // vocabulary: as run_load's. A config that does not load is left out. packs: where packed weights
-// are kept, if anywhere.
+// are kept, if anywhere. known: operators that need not be timed again.
 CostCalibration calibrate_costs(const std::filesystem::path& model, const Target& target,
                                 std::span<const DeployConfig> candidates, std::size_t sure,
                                 const Workload& workload, const KernelTable& kernels,
                                 std::span<const std::int32_t> vocabulary, Clock& clock,
-                                double budget_s, std::uint64_t seed, PackCache* packs = nullptr);
+                                double budget_s, std::uint64_t seed, PackCache* packs = nullptr,
+                                OperatorTimes known = {});
 
 // The workload of a calibration run: closed loop, this many requests, prompts and answers shorter
 // by length_scale.

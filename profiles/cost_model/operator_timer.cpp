@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "profiles/cost_model/least_squares.h"
@@ -121,15 +123,18 @@ void time_products(const std::vector<Job>& jobs, Clock& clock, double deadline,
       if (clock.now() > deadline) return;
       std::unique_ptr<ThreadPool>& pool = pools[job.task.threads];
       if (!pool) pool = std::make_unique<ThreadPool>(job.task.threads);
-      const KernelWeights weights(job.task, caches);
+      std::optional<KernelWeights> weights;
       for (const int rows : rows_of_round) {
         const auto plans = job.plans.find(rows);
         if (plans == job.plans.end()) continue;
-        KernelRunner runner(job.task, rows, weights, *pool, clock);
+        std::optional<KernelRunner> runner;
         for (const MatmulPlan& plan : plans->second) {
-          const double seconds = median_of([&](int n) { return runner.run(plan, n); });
-          times.add({job.task.weights, plan, job.task.n, job.task.k, job.task.threads}, rows,
-                    seconds * job.task.n / runner.columns());
+          const ProductKey key{job.task.weights, plan, job.task.n, job.task.k, job.task.threads};
+          if (times.has(key, rows)) continue;
+          if (!weights) weights.emplace(job.task, caches);
+          if (!runner) runner.emplace(job.task, rows, *weights, *pool, clock);
+          const double seconds = median_of([&](int n) { return runner->run(plan, n); });
+          times.add(key, rows, seconds * job.task.n / runner->columns());
         }
       }
     }
@@ -222,8 +227,9 @@ AttentionTime time_attention(const AttentionVariant& variant, const ModelShape& 
 }  // namespace
 
 OperatorTimes time_operators(const Target& target, std::span<const DeployConfig> configs,
-                             const KernelTable& kernels, Clock& clock, double deadline) {
-  OperatorTimes times;
+                             const KernelTable& kernels, Clock& clock, double deadline,
+                             OperatorTimes known) {
+  OperatorTimes times = std::move(known);
   const ModelShape& s = target.model;
   // What is left out takes the mean of its kind; products decide more, so half the time is theirs.
   const double half = 0.5 * (clock.now() + deadline);

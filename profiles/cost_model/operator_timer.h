@@ -13,8 +13,10 @@
 namespace paretune {
 
 // What most configs use comes first; stops when clock.now() passes the deadline, with what it has.
-// Products too large to time whole are timed on some of their columns.
+// Products too large to time whole are timed on some of their columns. What is known is not timed
+// again, and is part of the answer.
 OperatorTimes time_operators(const Target& target, std::span<const DeployConfig> configs,
-                             const KernelTable& kernels, Clock& clock, double deadline);
+                             const KernelTable& kernels, Clock& clock, double deadline,
+                             OperatorTimes known = {});
 
 }  // namespace paretune

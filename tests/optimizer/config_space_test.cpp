@@ -7,6 +7,7 @@
 
 #include "optimizer/starting_points.h"
 #include "runtime/deployment.h"
+#include "tests/profiles/large_target.h"
 
 namespace paretune {
 namespace {
@@ -35,11 +36,13 @@ Point random_point(const Space& space, std::mt19937_64& rng) {
 }
 
 TEST(ConfigSpaceTest, HoldsMoreThanAHundredThousandConfigs) {
-  const ConfigSpace space(target(), {}, "w.json");
-  const auto sizes = space.sizes();
-  EXPECT_GT(sizes.back().configs, 100'000);
-  for (std::size_t i = 1; i < sizes.size(); ++i)
-    EXPECT_LE(sizes[i].configs, sizes[i - 1].configs) << sizes[i].after;
+  for (const Target& each : {target(), large_target()}) {
+    const ConfigSpace space(each, {}, "w.json");
+    const auto sizes = space.sizes();
+    EXPECT_GT(sizes.back().configs, 100'000);
+    for (std::size_t i = 1; i < sizes.size(); ++i)
+      EXPECT_LE(sizes[i].configs, sizes[i - 1].configs) << sizes[i].after;
+  }
 }
 
 TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {

@@ -131,14 +131,14 @@ TEST(JudgeTest, FailuresStayAndTeach) {
   failed.measurement.outcome = Outcome::out_of_memory;
   const Study s = study({trial(0, 4, 40, .001), failed});
   EXPECT_EQ(s.front, (std::vector<int>{0}));
-  EXPECT_EQ(search_scores(s.trials[1]), std::nullopt);
+  EXPECT_FALSE(search_scores(s.trials[1]));
   Trial slow = trial(2, .1, 500, 0);
   slow.measurement.speed.at_workload.missed = "ttft_ms p95: 500 > 100";
   slow.measurement.speed.at_workload.meets_slo = false;
   judge_trial(slow, s.workload);
   // A miss is worse in every score than what meets the limits, however cheap.
   for (std::size_t i = 0; i < 3; ++i)
-    EXPECT_GT((*search_scores(slow))[i], (*search_scores(s.trials[0]))[i]);
+    EXPECT_GT(search_scores(slow)->raised()[i], search_scores(s.trials[0])->raised()[i]);
 }
 
 TEST(JudgeTest, NothingRan) {

@@ -56,6 +56,33 @@ TEST(LimitPrices, TheRateThatMissedByLittleCountsThen) {
   EXPECT_EQ(all[1].saving, 0);
 }
 
+TEST(LimitPrices, TheFrontGainsWhatItsHypervolumeDoes) {
+  // At half the cost, and a hundredth above the floor on the loss.
+  Trial other = trial(1, 0.0101);
+  Speed& speed = other.measurement.speed;
+  speed.rate_search = {run(200, 50, true), run(400, 105, false)};
+  speed.at_workload = speed.at_max_rate = speed.rate_search[0];
+  const auto all = prices({trial(0, 0.001), other});
+  EXPECT_EQ(all[1].limit, "KL divergence <= 0.01");
+  // Losses are in units of 0.0101: (2 - 1) (2 - 1) (1.1 - .099) before, and beside it the other's
+  // (2 - .5) (2 - 1) (1.1 - 1), which overlap in 1 * 1 * .1.
+  const double before = 1.1 - 0.001 / 0.0101;
+  EXPECT_NEAR(all[1].front_gain, (1.5 * 0.1 - 0.1) / before, 1e-6);
+}
+
+TEST(LimitPrices, AttainmentHasAPriceToo) {
+  Study s;
+  s.workload.slo = {.bounds = {}, .attainment_fraction = 0.9};
+  s.workload.slo.bounds = {{&kTtft, kPercentiles[2], 1000}};
+  s.workload.objective = {&kTtft, kPercentiles[2]};
+  s.workload.num_requests = 64;
+  s.trials = {trial(0, 0.001)};
+  conclude(s);
+  ASSERT_GE(s.prices.size(), 2u);
+  EXPECT_EQ(s.prices[1].limit, "SLO attainment >= 0.9");
+  EXPECT_EQ(s.prices[1].relaxed, "0.81");
+}
+
 TEST(LimitPrices, ARunThatWasGivenUpIsNotJudgedAgain) {
   EXPECT_EQ(prices({trial(0, 0.001, 20)})[0].saving, 0);
 }

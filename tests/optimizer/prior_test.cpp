@@ -43,7 +43,7 @@ TEST(PriorTest, ScoresAreThoseOfATrialThatMeasuredThis) {
       SpeedEstimate e = estimate();
       e.meets_slo = meets;
       e.max_rate = meets ? 10 : 0;
-      const Scores predicted = predicted_scores(prediction_of(e, kl, w), w);
+      const Judged predicted = predicted_scores(prediction_of(e, kl, w), w);
       Trial trial;
       trial.measurement.speed.usd_per_million_output_tokens = 1;
       trial.measurement.speed.at_workload.latency.ttft_ms.percentiles[2].value = 80;
@@ -54,16 +54,19 @@ TEST(PriorTest, ScoresAreThoseOfATrialThatMeasuredThis) {
       trial.measurement.quality.accuracy = 1;
       judge_trial(trial, w);
       EXPECT_EQ(trial.feasible, meets && kl < 0.05);
-      const Scores measured = *search_scores(trial);
-      for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(predicted[j], measured[j], 1e-12) << j;
+      const Judged measured = *search_scores(trial);
+      for (std::size_t j = 0; j < 3; ++j)
+        EXPECT_NEAR(predicted.scores[j], measured.scores[j], 1e-12) << j;
+      EXPECT_NEAR(predicted.excess, measured.excess, 1e-12);
+      EXPECT_EQ(predicted.excess == 0, trial.feasible);
     }
   }
 }
 
 TEST(PriorTest, UnknownQualityIsNotANumberAndMissesNothing) {
   const Workload w = limited();
-  const Scores known = predicted_scores(prediction_of(estimate(), 0.01, w), w);
-  const Scores unknown = predicted_scores(prediction_of(estimate(), std::nullopt, w), w);
+  const Scores known = predicted_scores(prediction_of(estimate(), 0.01, w), w).scores;
+  const Scores unknown = predicted_scores(prediction_of(estimate(), std::nullopt, w), w).scores;
   EXPECT_EQ(unknown[0], known[0]);
   EXPECT_EQ(unknown[1], known[1]);
   EXPECT_TRUE(std::isnan(unknown[2]));

@@ -143,6 +143,18 @@ TEST(QueueGrowsTest, TellsARampFromASteadyQueue) {
   EXPECT_TRUE(queue_grows(ramp, 4));
   EXPECT_FALSE(queue_grows(ramp, 40));
   EXPECT_FALSE(queue_grows(burst, 4));
+  EXPECT_FALSE(queue_grows(std::span(ramp).first(7), 0));  // too few to tell
+}
+
+// Slowly beside what it holds already, but surely: twice as long was once asked of it.
+TEST(QueueGrowsTest, ALongQueueThatGrowsIsToldFromOneThatWavers) {
+  std::vector<double> grows, wavers;
+  for (int i = 0; i < 64; ++i) {
+    grows.push_back(60 + i * .5 + (i * 7 % 5));
+    wavers.push_back(60 + (i / 8 % 2 == 0 ? 20 : 0));
+  }
+  EXPECT_TRUE(queue_grows(grows, 8));
+  EXPECT_FALSE(queue_grows(wavers, 8));
 }
 
 TEST(LoadRun, ATracesOwnLoadIsThatOfItsCountedRequests) {

@@ -227,10 +227,10 @@ TEST_F(StoreTest, KillLosesNothingThatWasPut) {
 
 TEST_F(StoreTest, NewerSchemaIsRefused) {
   Store{file_};
-  raw_sql("PRAGMA user_version=3");
+  raw_sql("PRAGMA user_version=4");
   EXPECT_EQ(complaint(),
             file_.string() +
-                ": written by a newer Paretune (schema 3, this one knows 2); use that one, "
+                ": written by a newer Paretune (schema 4, this one knows 3); use that one, "
                 "or name another file");
 }
 
@@ -238,7 +238,7 @@ TEST_F(StoreTest, NewerSchemaIsRefused) {
 TEST_F(StoreTest, OlderSchemaIsBroughtToThisOne) {
   Store{file_}.put_blob("kept", "text");
   raw_sql(
-      "DROP TABLE study; DROP TABLE study_trial; PRAGMA user_version=1;"
+      "DROP TABLE study; DROP TABLE study_trial; DROP TABLE operator_time; PRAGMA user_version=1;"
       "CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT NOT NULL, json TEXT);"
       "CREATE INDEX event_by_study ON event(study, id);");
   {
@@ -248,6 +248,26 @@ TEST_F(StoreTest, OlderSchemaIsBroughtToThisOne) {
     store.put_study({.id = "a"}, 0, {});
   }
   EXPECT_EQ(Store{file_}.studies().size(), 1u);
+}
+
+TEST_F(StoreTest, OperatorsTimesAreRowsOfTheirOwn) {
+  const OperatorScope scope{"model", "machine", "build"}, other{"model", "machine", "newer"};
+  {
+    Store store(file_);
+    EXPECT_TRUE(store.operators(scope).empty());
+    const std::vector<OperatorRow> rows{{"b", {1e-5 / 3}, .03, "then"},
+                                        {"a", {1, 2e-9, 3, 4}, .03, "then"}};
+    store.put_operators(scope, rows);
+    store.put_operators(scope, std::vector<OperatorRow>{{"b", {2e-5}, .04, "now"}});
+    EXPECT_TRUE(store.operators(other).empty());
+  }
+  const std::vector<OperatorRow> kept = Store{file_}.operators(scope);
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].op, "a");
+  EXPECT_EQ(kept[0].seconds, (std::vector<double>{1, 2e-9, 3, 4}));
+  EXPECT_EQ(kept[1].seconds, std::vector<double>{2e-5});
+  EXPECT_EQ(kept[1].canary_s, .04);
+  EXPECT_EQ(kept[1].measured_at, "now");
 }
 
 TEST_F(StoreTest, OtherProgramsDatabaseIsLeftAlone) {

@@ -123,6 +123,42 @@ TEST(Portfolio, AsksOnceForWhatPointsShare) {
   EXPECT_GT(with, without);
 }
 
+// A limit that one point in five meets, whatever its scores: the search soon
+// asks mostly for what meets it.
+TEST(Portfolio, LearnsWhereALimitIsMet) {
+  const Problem plain = zdt(1, 5, 11);
+  const auto meets = [](const Point& p) { return p[1] == 3 || p[1] == 8; };
+  const auto vague =
+      [&](const Point& p) -> std::optional<Judged> {  // of the limit it knows nothing
+    return Scores{(*plain.evaluate(p))[0], 1.0 + p[1] + p[2]};
+  };
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const auto strategy = find_strategy("portfolio")
+                              .make(plain.space, {.n_objectives = 2, .seed = seed, .prior = vague});
+    int met = 0;
+    for (int trial = 0; trial < 60; ++trial) {
+      const Point point = strategy->ask(1)[0];
+      strategy->tell(point, Judged(*plain.evaluate(point), meets(point) ? 0 : 20));
+      if (trial >= 30) met += meets(point);
+    }
+    EXPECT_GT(met, 15) << seed;  // of 30; by chance 5
+  }
+}
+
+// While nothing meets the limits, the way to the nearest is what scores tell.
+TEST(Portfolio, GoesTowardsALimitThatNothingMeets) {
+  const Problem plain = zdt(1, 5, 11);
+  const auto strategy = find_strategy("portfolio").make(plain.space, {.n_objectives = 2});
+  int least = 1000;
+  for (int trial = 0; trial < 60; ++trial) {
+    const Point point = strategy->ask(1)[0];
+    const int miss = 1 + (10 - point[1]) + (10 - point[2]) + (10 - point[3]);
+    least = std::min(least, miss);
+    strategy->tell(point, Judged(*plain.evaluate(point), 20 + miss));
+  }
+  EXPECT_LE(least, 3);  // of 1 to 31
+}
+
 TEST(Portfolio, RegretFallsAndEndsAtNothing) {
   const Problem problem = conditional();
   const auto vague = [](const Point& p) -> std::optional<Scores> {

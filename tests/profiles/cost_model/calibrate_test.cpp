@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "profiles/cost_model/operator_json.h"
 #include "profiles/cost_model/operator_timer.h"
 #include "profiles/cost_model/speed_predictor.h"
 #include "profiles/speed.h"
@@ -60,6 +61,20 @@ TEST(CalibrateTest, TimesEveryFormatOfTheCache) {
   for (const auto& [format, seconds] : times.store_row) EXPECT_GT(seconds, 0) << format->name;
   for (const auto& [variant, time] : times.attention)
     EXPECT_GT(time.single_row + time.single_context, 0) << variant->name;
+}
+
+TEST(CalibrateTest, WhatIsKnownIsNotTimedAgain) {
+  const Target target{this_machine(), open_model(kDemoModel)->shape()};
+  const std::vector<DeployConfig> configs = planted_configs(target);
+  ManualClock clock(1e-4);
+  const OperatorTimes first = time_operators(target, configs, {}, clock, 100);
+  const double took_s = clock.time;
+  const std::string text = "test";
+  const OperatorTimes second =
+      time_operators(target, configs, {}, clock, clock.time + 100,
+                     operator_times(rows_of(first), text));  // as a store keeps them
+  EXPECT_EQ(rows_of(second), rows_of(first));
+  EXPECT_LT(clock.time - took_s, took_s / 20);
 }
 
 TEST(CalibrateTest, ProductsOfStepsShardedByRowsAreTimedOnOneThread) {

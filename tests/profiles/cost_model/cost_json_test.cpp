@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "profiles/cost_model/operator_json.h"
 #include "tests/profiles/cost_model/planted_times.h"
 #include "tests/profiles/demo_model.h"
 
@@ -47,6 +48,18 @@ TEST(CostJson, RefusesWhatIsNoFit) {
   EXPECT_THROW(parse_fitted_costs("{}", "test", target, {}), std::runtime_error);
   text.replace(text.find("\"amounts\":["), 11, "\"amounts\":[1,");
   EXPECT_THROW(parse_fitted_costs(text, "test", target, {}), std::runtime_error);
+}
+
+TEST(OperatorJson, RefusesWhatIsNoOperator) {
+  for (const char* op : {"", "[]", "{}", R"({"operator":"softmax"})", R"({"operator":"product"})",
+                         R"({"operator":"attention","variant":3})"})
+    EXPECT_THROW(operator_times({{op, {1, 1, 1, 1}}}, "test"), std::runtime_error) << op;
+  EXPECT_THROW(operator_times({{R"({"operator":"store","kv_cache":"bf16"})", {}}}, "test"),
+               std::runtime_error);
+  EXPECT_EQ(operator_times({{R"({"operator":"store","kv_cache":"bf16"})", {2e-6}}}, "test")
+                .store_row.begin()
+                ->second,
+            2e-6);
 }
 
 }  // namespace
