@@ -30,7 +30,7 @@ std::vector<Point> fresh_neighbours(const TrialLog& log, const Point& center) {
 }  // namespace
 
 std::optional<Point> local_step(const TrialLog& log, std::span<const Point> points,
-                                std::span<const Scores> scores, const Forest* feasible, Rng rng) {
+                                std::span<const Scores> scores, const Chances& chances, Rng rng) {
   assert(!points.empty() && points.size() == scores.size());
   const std::vector<double> weights = random_weights(rng, int(scores[0].size()));
   std::vector<double> values;
@@ -52,11 +52,12 @@ std::optional<Point> local_step(const TrialLog& log, std::span<const Point> poin
   const std::vector<Scores> best{{std::ranges::min(blend.denoised())}};
   const Improvement improvement(best, best[0]);
   const std::vector<Moments> foretold = blend.predict(candidates, {});
+  std::vector<double> chance(candidates.size(), 1.0);
+  if (chances) chance = chances(candidates);
   std::size_t chosen = 0;
   double most = -1;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const double chance = feasible ? std::max(feasible->predict(candidates[i]).mean, 1e-3) : 1;
-    const double gain = chance * improvement.expected(std::span(&foretold[i], 1));
+    const double gain = chance[i] * improvement.expected(std::span(&foretold[i], 1));
     if (gain > most) {
       most = gain;
       chosen = i;

@@ -8,21 +8,22 @@
 // (bench/search_results.md).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "search/forest.h"
 #include "search/rng.h"
 #include "search/strategy.h"
 #include "search/trial_log.h"
 
 namespace paretune {
 
-// points, scores: of the feasible trials, not empty; scores on a common scale, range about 1.
-// feasible: foretells the chance of being feasible; nullptr: all are. nullopt: nothing is fresh
-// near any trial.
+// points, scores: of the trials that count, not empty; scores on a common scale, range about 1.
+// chances: of points, that they would count; empty: all would. nullopt: nothing is fresh near any
+// trial.
+using Chances = std::function<std::vector<double>(const std::vector<Point>&)>;
 std::optional<Point> local_step(const TrialLog& log, std::span<const Point> points,
-                                std::span<const Scores> scores, const Forest* feasible, Rng rng);
+                                std::span<const Scores> scores, const Chances& chances, Rng rng);
 
 }  // namespace paretune

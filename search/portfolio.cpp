@@ -92,8 +92,8 @@ class Portfolio final : public SequentialStrategy {
     double least_excess = 1;  // that was told, if any was
     // No trial met the limits: scores are raised by the excess, so that they lead there.
     bool none_met = false;
-    std::vector<Point> points;   // of the trials that ran
-    std::vector<Scores> scores;  // theirs, scaled and raised
+    std::vector<Point> points;   // of the trials that count: met the limits, or none did
+    std::vector<Scores> scores;  // theirs, scaled
     std::vector<Point> front;
     std::vector<Scores> front_scores;                 // scaled, denoised
     std::unordered_map<std::uint64_t, Scores> alike;  // by key: the same, of the exact objectives
@@ -123,8 +123,10 @@ class Portfolio final : public SequentialStrategy {
       return nearest ? nearest : fresh_random();
     }
     if (move < kChance + (setup().prior ? kLocal : kBlindLocal)) {
-      const Forest* feasible = model_->feasible.empty() ? nullptr : &model_->feasible[0];
-      if (auto point = local_step(log(), model_->points, model_->scores, feasible, draws))
+      const Chances chances = [this](const std::vector<Point>& points) {
+        return chances_of(points);
+      };
+      if (auto point = local_step(log(), model_->points, model_->scores, chances, draws))
         return point;
     }
     const std::vector<Point> candidates = candidates_near(model_->front, draws);
@@ -273,7 +275,6 @@ class Portfolio final : public SequentialStrategy {
     std::vector<bool> meets;
     for (const Observation& trial : trials()) {
       if (!trial.scores) continue;
-      model.scores.push_back(model.scale(*trial.scores));
       Scores plain = *trial.scores;
       if (!model.none_met)
         for (double& score : plain) score -= trial.excess;
@@ -287,8 +288,11 @@ class Portfolio final : public SequentialStrategy {
       model.limit = reference_of(f);
     }
     for (Scores& s : scores) compress(s, model.limit);
-    for (Scores& s : model.scores) compress(s, model.limit);
-    model.points = points;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (!meets[i]) continue;
+      model.points.push_back(points[i]);
+      model.scores.push_back(scores[i]);
+    }
     if (!model.none_met && met.size() < points.size()) {
       for (double& excess : excesses) excess = missed(excess, model.least_excess);
       model.limits.emplace(space(), points, excesses, excesses_of(points, model.least_excess),
@@ -323,9 +327,13 @@ class Portfolio final : public SequentialStrategy {
     return model;
   }
 
-  // Per point, the chance that it meets every limit.
-  std::vector<double> chances_of_limits(const std::vector<Point>& points) const {
+  // Per point, the chance that it runs and meets every limit; while nothing does, that it runs.
+  std::vector<double> chances_of(const std::vector<Point>& points) const {
     std::vector<double> chances(points.size(), 1.0);
+    for (const Forest& forest : model_->feasible) {
+      for (std::size_t i = 0; i < points.size(); ++i)
+        chances[i] = std::max(forest.predict(points[i]).mean, kLeastChance);
+    }
     if (model_->none_met) return chances;
     const Priors excesses = excesses_of(points, model_->least_excess);
     if (model_->limits) {
@@ -333,11 +341,11 @@ class Portfolio final : public SequentialStrategy {
       for (std::size_t i = 0; i < points.size(); ++i) {
         const double z =
             (0.5 - foretold[i].mean) / std::sqrt(std::max(foretold[i].variance, 1e-12));
-        chances[i] = std::max(0.5 * std::erfc(-z / std::numbers::sqrt2), kLeastChance);
+        chances[i] *= std::max(0.5 * std::erfc(-z / std::numbers::sqrt2), kLeastChance);
       }
     } else {
       for (std::size_t i = 0; i < excesses.size(); ++i)
-        if (excesses[i] > 0) chances[i] = kDoubted;
+        if (excesses[i] > 0) chances[i] *= kDoubted;
     }
     return chances;
   }
@@ -368,15 +376,12 @@ class Portfolio final : public SequentialStrategy {
                                 const std::vector<Scores>& front) const {
     const Improvement improvement(front, reference_of(front));
     const std::vector<std::vector<Moments>> predicted = predict(points);
-    const std::vector<double> within_limits = chances_of_limits(points);
+    const std::vector<double> chances = chances_of(points);
     std::vector<Promise> promises;
     std::vector<Moments> moments(predicted.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
       for (std::size_t j = 0; j < moments.size(); ++j) moments[j] = predicted[j][i];
-      double feasible = within_limits[i];
-      for (const Forest& forest : model_->feasible)
-        feasible *= std::max(forest.predict(points[i]).mean, kLeastChance);
-      promises.push_back({improvement.expected(moments), feasible});
+      promises.push_back({improvement.expected(moments), chances[i]});
     }
     return promises;
   }
@@ -410,12 +415,11 @@ class Portfolio final : public SequentialStrategy {
     const std::vector<Moments> foretold = blend.predict(points, priors_at(points));
     const std::vector<Scores> best{{0.0}};
     const Improvement improvement(best, best[0]);
+    const std::vector<double> chances = chances_of(points);
     std::size_t chosen = 0;
     double most_gain = -1;
     for (std::size_t i = 0; i < points.size(); ++i) {
-      double gain = improvement.expected(std::span(&foretold[i], 1));
-      for (const Forest& forest : model_->feasible)
-        gain *= std::max(forest.predict(points[i]).mean, kLeastChance);
+      const double gain = chances[i] * improvement.expected(std::span(&foretold[i], 1));
       if (gain > most_gain) most_gain = gain, chosen = i;
     }
     return points[chosen];

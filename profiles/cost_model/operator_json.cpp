@@ -53,8 +53,7 @@ std::string text(const Json& op, const char* key, const std::string& where) {
   const auto found = op.find(key);
   if (found == op.end() || !found->is_string())
     throw std::runtime_error(where + ": " + key + ": found " +
-                             (found == op.end() ? "nothing" : found->dump()) +
-                             ", allowed: a name");
+                             (found == op.end() ? "nothing" : found->dump()) + ", allowed: a name");
   return *found;
 }
 
