@@ -17,7 +17,8 @@ constexpr double kRounding = 1e-9;  // nats
 double least_kl(const Policy& policy, std::span<const Sensitivity> sensitivities) {
   double least = 0;
   for (const Sensitivity& s : sensitivities) {
-    if (policy.at(s.kind) != s.treatment) continue;
+    // Of some of the kind's layers nothing is sure.
+    if (policy.treatments(s.kind).size() > 1 || policy.at(s.kind) != s.treatment) continue;
     least = std::max(least, kAlone * (s.kl_divergence - kSure * s.kl_standard_error));
   }
   return least;

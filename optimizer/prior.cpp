@@ -70,11 +70,11 @@ QualityLosses losses_of(const Study& study) {
     if (std::ranges::find(study.sensitivity, kind, &Sensitivity::kind) != study.sensitivity.end())
       open.push_back(kind);
   }
-  return {study.sensitivity, study.knob_losses, sizes_of(study.model, open)};
+  return {study.sensitivity, study.knob_losses, sizes_of(study.model, open), study.layer_losses};
 }
 
 std::optional<double> predicted_kl(const DeployConfig& config, const QualityLosses& losses) {
-  const std::optional<double> weights = predicted_kl(config.weights, losses.weights);
+  const std::optional<double> weights = predicted_kl(config.weights, losses.weights, losses.layers);
   const std::optional<double> others = lost_beside_weights(config, losses.open, losses.knobs);
   return weights && others ? std::optional(*weights + *others) : std::nullopt;
 }

@@ -33,6 +33,7 @@ struct QualityLosses {
   std::vector<Sensitivity> weights;
   std::vector<KnobLoss> knobs;
   KindSizes open;  // the kinds of layers that were measured
+  std::vector<LayerLoss> layers = {};
 };
 QualityLosses losses_of(const Study& study);
 

@@ -116,14 +116,15 @@ std::vector<Policy> propose_policies(Study& study, const Target& target) {
   const RequestShape request{.input_tokens = mean.input_tokens,
                              .output_tokens = mean.output_tokens};
   const double most = 4 * floors_of(study.workload).max_kl_divergence.value_or(0.05);
-  study.proposals =
-      policy_front(study.sensitivity, target, study.kernels, request, kProposals, most);
+  study.proposals = policy_front(study.sensitivity, target, study.kernels, request, kProposals,
+                                 most, study.layer_losses);
   std::vector<Policy> known{default_config(target).weights};
   for (const StartingPoint& start : kStartingPoints) known.push_back(apply(start, target).weights);
   std::vector<std::pair<double, Policy>> all;
   const auto add = [&](const Policy& policy) {
     if (std::ranges::find(all, policy, &std::pair<double, Policy>::second) != all.end()) return;
-    const auto predicted = predict(policy, study.sensitivity, target, study.kernels, request);
+    const auto predicted =
+        predict(policy, study.sensitivity, target, study.kernels, request, study.layer_losses);
     all.emplace_back(predicted ? predicted->seconds : 0, policy);
   };
   for (const Policy& policy : known) add(policy);
@@ -207,6 +208,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     interrupted = !profiler.prepare_losses(loss_budget_s(workload, profiler.target()));
     study.knob_losses = profiler.losses().knobs;
     study.sensitivity = profiler.losses().weights;
+    study.layer_losses = profiler.losses().layers;
     if (!interrupted && !study.sensitivity.empty()) {
       profiler.set_policies(propose_policies(study, profiler.target()));
     }

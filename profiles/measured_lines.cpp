@@ -12,7 +12,7 @@ constexpr double kOverrun = 0.5;  // of the budget: what was begun in time may f
 }  // namespace
 
 std::optional<std::vector<std::string>> measured_lines(const std::string& done,
-                                                       const std::vector<LineTask>& tasks,
+                                                       std::span<const LineTask> tasks,
                                                        Store& store, Clock& clock, double budget_s,
                                                        const std::atomic<bool>& stop) {
   const double deadline = clock.now() + (store.find_blob(done) ? -1 : budget_s);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct LineTask {
 // time. done: key under which is kept that the list was gone through; what was left out then stays
 // out, so that a study run again decides the same. nullopt: interrupted.
 std::optional<std::vector<std::string>> measured_lines(const std::string& done,
-                                                       const std::vector<LineTask>& tasks,
+                                                       std::span<const LineTask> tasks,
                                                        Store& store, Clock& clock, double budget_s,
                                                        const std::atomic<bool>& stop);
 

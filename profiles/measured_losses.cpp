@@ -8,7 +8,8 @@
 namespace paretune {
 namespace {
 
-constexpr double kKnobShare = 1.0 / 3;  // of the time for all losses, at most
+constexpr double kKnobShare = 1.0 / 3;        // of the time for all losses, at most
+constexpr std::size_t kFirstTreatments = 25;  // of a kind each
 
 }  // namespace
 
@@ -26,7 +27,7 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   };
 
   // Every config has a KV cache and activations: those first.
-  std::vector<LineTask> knobs, treatments;
+  std::vector<LineTask> knobs, layers, treatments;
   for (const KnobLoss& value : lossy_values(target)) {
     const auto measure = [&task, value, tokens] {
       return to_json(measure_knob_loss(task.model, task.target, value, task.plan, task.reference,
@@ -47,16 +48,41 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
           {key(std::string(layer_kind_info(kind).name) + ' ' + to_text(treatment)), measure});
     }
   }
+  for (const LayerSpan& span : affordable_spans(target, tokens, budget_s)) {
+    for (const LayerKind kind : target.open_layers) {
+      if (!layer_kind_info(kind).per_layer) continue;
+      const auto measure = [&task, kind, span, tokens] {
+        return to_json(measure_layer_loss(task.model, task.target, kind, span, task.plan,
+                                          task.reference, tokens, task.packs));
+      };
+      layers.push_back(
+          {key("layers " + std::to_string(span.first) + " to " + std::to_string(span.last) +
+               " of " + std::string(layer_kind_info(kind).name) + ' ' + std::string(kLayerProbe)),
+           measure});
+    }
+  }
   const auto knob_lines = measured_lines(key("knobs of " + open_kinds), knobs, store, clock,
                                          kKnobShare * budget_s, stop);
   if (!knob_lines) return std::nullopt;
-  const auto lines = measured_lines(key("treatments of " + open_kinds), treatments, store, clock,
-                                    begin + budget_s - clock.now(), stop);
-  if (!lines) return std::nullopt;
+  // Layers after the treatments that policies are mostly made of.
+  const auto n_first = std::min(kFirstTreatments, treatments.size());
+  const auto measured = [&](const std::string& name, std::span<const LineTask> tasks) {
+    return measured_lines(key(name + " of " + open_kinds), tasks, store, clock,
+                          begin + budget_s - clock.now(), stop);
+  };
+  const auto first = measured("first treatments", std::span(treatments).first(n_first));
+  if (!first) return std::nullopt;
+  const auto of_layers = measured("layers", layers);
+  if (!of_layers) return std::nullopt;
+  const auto rest = measured("other treatments", std::span(treatments).subspan(n_first));
+  if (!rest) return std::nullopt;
   const std::string where = store.file().string() + ": memo of losses";
   MeasuredLosses losses;
   for (const std::string& line : *knob_lines) losses.knobs.push_back(parse_knob_loss(line, where));
-  for (const std::string& line : *lines) losses.weights.push_back(parse_sensitivity(line, where));
+  for (const auto* const lines : {&*first, &*rest}) {
+    for (const std::string& line : *lines) losses.weights.push_back(parse_sensitivity(line, where));
+  }
+  for (const std::string& line : *of_layers) losses.layers.push_back(parse_layer_loss(line, where));
   return losses;
 }
 

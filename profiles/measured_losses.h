@@ -11,6 +11,7 @@
 
 #include "profiles/clock.h"
 #include "profiles/knob_losses.h"
+#include "profiles/layer_losses.h"
 #include "profiles/sensitivity.h"
 #include "profiles/store.h"
 
@@ -28,11 +29,13 @@ struct LossTask {
 struct MeasuredLosses {
   std::vector<KnobLoss> knobs;
   std::vector<Sensitivity> weights;
+  std::vector<LayerLoss> layers;
 };
 
-// Of each of lossy_values(), and of each open kind of layer under each of sensitivity_treatments()
-// that suits it; what does not fit into about budget_s is left out, for good (measured_lines.h).
-// nullopt: interrupted. The calling process must have no other threads.
+// Of each of lossy_values(), of each open kind of layer under each of sensitivity_treatments() that
+// suits it, and, after the first of those, of spans of layers; what does not fit into about
+// budget_s is left out, for good (measured_lines.h). nullopt: interrupted. The calling process must
+// have no other threads.
 std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store, Clock& clock,
                                               double budget_s, const std::atomic<bool>& stop);
 

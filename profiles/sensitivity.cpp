@@ -4,21 +4,14 @@
 #include <stdexcept>
 
 #include "profiles/field_json.h"
+#include "profiles/kind_json.h"
 #include "profiles/pace.h"
 #include "profiles/quality.h"
+#include "runtime/compression/narrowing.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
-
-static FieldJson write_leaf(Is<LayerKind> auto& kind) { return layer_kind_info(kind).name; }
-static void read_leaf(const FieldJson& json, const std::string& where, LayerKind& kind) {
-  const std::vector<LayerKind> kinds =
-      layer_kinds(json.is_string() ? json.get<std::string>() : json.dump(), where);
-  if (kinds.size() != 1)
-    throw std::runtime_error(where + ": found " + json.dump() + ", allowed: one kind of layer");
-  kind = kinds.front();
-}
 
 static FieldJson write_leaf(Is<Treatment> auto& treatment) { return to_text(treatment); }
 static void read_leaf(const FieldJson& json, const std::string& where, Treatment& treatment) {
@@ -97,21 +90,35 @@ Sensitivity measure_sensitivity(const std::function<std::unique_ptr<ModelSource>
   return sensitivity;
 }
 
-std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment) {
+std::uint64_t layer_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment) {
   const WeightFormat& format = *treatment.format;
   std::uint64_t bytes = 0;
   for (const Model::Product& p : Model::products(shape)) {
     if (p.kind != kind) continue;
     const bool expert = kind == LayerKind::gate_up || kind == LayerKind::down;
     const int experts = expert ? std::max(shape.n_experts, 1) : 1;
-    const int layers = p.every_row ? shape.n_layers : 1;
     std::size_t one = format.packed_bytes(p.n, p.k);
     if (const int rank = std::min({treatment.side_columns(), p.n, p.k});
         rank > 0 && !(expert && experts > 1))
       one += kBf16.packed_bytes(rank, p.k) + kBf16.packed_bytes(p.n, rank);
-    bytes += std::uint64_t(layers) * std::uint64_t(experts) * one;
+    bytes += std::uint64_t(experts) * one;
   }
   if (kind == LayerKind::embeddings) bytes = format.packed_bytes(shape.vocab_size, shape.d_model);
+  return bytes;
+}
+
+std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment) {
+  return std::uint64_t(layer_kind_info(kind).per_layer ? shape.n_layers : 1) *
+         layer_bytes(shape, kind, treatment);
+}
+
+std::uint64_t weight_bytes(const ModelShape& whole, const Policy& policy) {
+  const ModelShape shape = narrowed(whole, policy);
+  std::uint64_t bytes = 0;
+  for (const LayerKind kind : kAllKinds) {
+    for (int layer = 0; layer < (layer_kind_info(kind).per_layer ? shape.n_layers : 1); ++layer)
+      bytes += layer_bytes(shape, kind, policy.at(kind, layer));
+  }
   return bytes;
 }
 

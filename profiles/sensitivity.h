@@ -48,8 +48,12 @@ Sensitivity measure_sensitivity(const std::function<std::unique_ptr<ModelSource>
                                 const QualityPlan& plan, const QualityReference& reference,
                                 std::size_t tokens, PackCache* packs);
 
-// Bytes that the kind's matrices take, of all layers and experts, compensation included.
+// Bytes that the kind's matrices take, of all experts, compensation included: of one layer, and of
+// all.
+std::uint64_t layer_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment);
 std::uint64_t weight_bytes(const ModelShape& shape, LayerKind kind, const Treatment& treatment);
+// Of all kinds that are multiplied. whole: the shape before any neurons are removed.
+std::uint64_t weight_bytes(const ModelShape& whole, const Policy& policy);
 
 // One line of JSON, and back; parse throws std::runtime_error naming `where`.
 std::string to_json(const Sensitivity& sensitivity);

@@ -253,6 +253,19 @@ Json sensitivity_of(const Study& study) {
   return out;
 }
 
+Json layer_losses_of(const Study& study) {
+  Json out = Json::array();
+  for (const LayerLoss& loss : study.layer_losses) {
+    out.push_back({{"layers", layer_kind_info(loss.kind).name},
+                   {"first", loss.first},
+                   {"last", loss.last},
+                   {"treatment", kLayerProbe},
+                   {"kl_divergence", loss.kl_divergence},
+                   {"kl_standard_error", loss.kl_standard_error}});
+  }
+  return out;
+}
+
 Json certified_of(const Study& study) {
   if (!study.certified) return {};
   const CertifiedGap& gap = *study.certified;
@@ -311,6 +324,7 @@ std::string front_json(const Study& study) {
       {"space", space_of(study)},
       {"knob_losses", knob_losses_of(study)},
       {"sensitivity", sensitivity_of(study)},
+      {"layer_losses", layer_losses_of(study)},
       {"manifest", std::move(manifest)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -57,6 +57,7 @@ std::string report_markdown(const Study& study) {
   out += section("Quality gate", gate_table(study));
   out += section("Weights", policy_table(study));
   out += section("Sensitivity", sensitivity_table(study));
+  out += section("Sensitivity by layer", layer_loss_table(study));
   out += section("Activations and KV cache", knob_loss_table(study));
   out += section("Predicted and measured", prediction_table(study));
   out += section("Cost", cost_table(study));

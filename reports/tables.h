@@ -26,7 +26,8 @@ Table gate_table(const Study& study);        // of the configs that verification
 Table capability_front_table(const Study& study);
 Table policy_table(const Study& study);  // of the recommended config
 Table sensitivity_table(const Study& study);
-Table knob_loss_table(const Study& study);  // of activations and KV cache
+Table layer_loss_table(const Study& study);  // of spans of layers of each kind
+Table knob_loss_table(const Study& study);   // of activations and KV cache
 Table prediction_table(const Study& study);
 Table prediction_error_table(const Study& study);  // by metric
 Table predicted_trials_table(const Study& study);  // predicted beside measured

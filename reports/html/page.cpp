@@ -143,7 +143,8 @@ std::string quality_part(const Study& study) {
 
 std::string compression_part(const Study& study) {
   return table_of(policy_table(study)) + table_of(sensitivity_table(study)) +
-         table_of(knob_loss_table(study)) + table_of(prediction_table(study));
+         table_of(layer_loss_table(study)) + table_of(knob_loss_table(study)) +
+         table_of(prediction_table(study));
 }
 
 }  // namespace

@@ -114,6 +114,43 @@ Table sensitivity_table(const Study& study) {
   return table;
 }
 
+Table layer_loss_table(const Study& study) {
+  Table table{
+      .caption = cat({"Which layers break first: mean KL divergence, nats per token, ± standard "
+                      "error, of ",
+                      kLayerProbe,
+                      " in these layers of one kind alone; policies by layers are proposed from "
+                      "their shares"}),
+      .columns = {{"Layers"}}};
+  std::vector<LayerKind> kinds;
+  std::vector<LayerSpan> spans;
+  for (const LayerLoss& loss : study.layer_losses) {
+    if (std::ranges::find(kinds, loss.kind) == kinds.end()) {
+      kinds.push_back(loss.kind);
+      table.columns.push_back({readable(layer_kind_info(loss.kind).name), true});
+    }
+    const LayerSpan span{loss.first, loss.last};
+    if (std::ranges::find(spans, span) == spans.end()) spans.push_back(span);
+  }
+  for (const LayerSpan& span : spans) {
+    Row row{.cells = {{span.first == span.last ? std::to_string(span.first)
+                                               : cat({std::to_string(span.first), " to ",
+                                                      std::to_string(span.last)})}}};
+    for (const LayerKind kind : kinds) {
+      const auto loss = std::ranges::find_if(study.layer_losses, [&](const LayerLoss& l) {
+        return l.kind == kind && LayerSpan{l.first, l.last} == span;
+      });
+      row.cells.push_back(
+          loss == study.layer_losses.end()
+              ? Cell{"–"}
+              : Cell{.text = plus_minus_text(loss->kl_divergence, loss->kl_standard_error),
+                     .sort = loss->kl_divergence});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 Table knob_loss_table(const Study& study) {
   Table table{.caption =
                   "What activations and KV cache lose alone: mean KL divergence, nats per token, ± "
@@ -157,10 +194,7 @@ Table prediction_table(const Study& study) {
   for (const Trial* trial : trials) {
     const std::optional<double> predicted =
         study.sensitivity.empty() ? std::nullopt : predicted_kl(trial->config, losses);
-    const ModelShape shape = narrowed(study.model, trial->config.weights);
-    std::uint64_t bytes = 0;
-    for (const LayerKind kind : kAllKinds)
-      bytes += weight_bytes(shape, kind, trial->config.weights.at(kind));
+    const std::uint64_t bytes = weight_bytes(study.model, trial->config.weights);
     const Quality& q = trial->measurement.quality;
     table.rows.push_back({.cells = {{to_text(trial->config.weights)},
                                     {std::string(trial->config.activations.name)},

@@ -151,11 +151,74 @@ TEST(PolicyFront, TimedKernelsDecide) {
   EXPECT_EQ(front[0].policy.at(LayerKind::down).format, &kInt8);
 }
 
+// Layers 0, 1 and 2 to 3 of two kinds, of which the first and the last lose most.
+const std::vector<LayerLoss> kLayers{{LayerKind::qkv, 0, 0, 5e-3},   {LayerKind::down, 0, 0, 8e-3},
+                                     {LayerKind::qkv, 1, 1, 1e-3},   {LayerKind::down, 1, 1, 1e-3},
+                                     {LayerKind::qkv, 2, 3, 2.5e-3}, {LayerKind::down, 2, 3, 4e-3}};
+
+TEST(PolicyFront, ByLayersIsThatOfAllCombinations) {
+  const std::vector<LayerKind> kinds{LayerKind::qkv, LayerKind::down};
+  std::vector<Sensitivity> all = sensitivities(kinds, 5);
+  std::erase_if(all, [](const Sensitivity& s) { return s.treatment.format == &kInt2G32; });
+  const auto front = policy_front(all, target(), {}, kRequest, 100'000, 1e9, kLayers);
+  std::vector<PolicyPrediction> every;
+  const std::vector<std::pair<int, int>> spans{{0, 0}, {1, 1}, {2, 3}};
+  for (int code = 0; code < 4096; ++code) {  // one of four treatments for each of six spans
+    Policy policy;
+    for (int digit = 0; digit < 6; ++digit) {
+      const LayerKind kind = kinds[std::size_t(digit / 3)];
+      const auto [first, last] = spans[std::size_t(digit % 3)];
+      const auto option = std::size_t(2 * (code >> (2 * digit) & 3) + digit / 3);
+      for (int layer = first; layer <= last; ++layer)
+        policy.set(kind, layer, all[option].treatment);
+    }
+    every.push_back(*predict(policy, all, target(), {}, kRequest, kLayers));
+  }
+  // But for what is as good by whole kinds.
+  for (const PolicyPrediction& one : every) {
+    EXPECT_TRUE(std::ranges::any_of(front, [&](const auto& f) {
+      return f.kl_divergence <= one.kl_divergence * 1.051 && f.seconds <= one.seconds * 1.011;
+    })) << to_text(one.policy);
+  }
+  int by_layers = 0;
+  for (const PolicyPrediction& f : front) {
+    const auto again = predict(f.policy, all, target(), {}, kRequest, kLayers);
+    ASSERT_TRUE(again);
+    EXPECT_NEAR(again->kl_divergence, f.kl_divergence, 1e-12);
+    EXPECT_NEAR(again->seconds, f.seconds, 1e-12);
+    EXPECT_EQ(again->weight_bytes, f.weight_bytes);
+    by_layers += f.policy.last_layer() >= 0;
+  }
+  EXPECT_GT(by_layers, 3);
+}
+
+// The layers that lose most of what their kind does keep more bits.
+TEST(PolicyFront, SparesTheLayersThatBreakFirst) {
+  const std::vector<LayerKind> kinds{LayerKind::down};
+  const std::vector<LayerLoss> first_breaks{{LayerKind::down, 0, 0, 1e-1},
+                                            {LayerKind::down, 1, 3, 1e-3}};
+  for (const auto& f :
+       policy_front(sensitivities(kinds, 6), target(), {}, kRequest, 100, 1e9, first_breaks)) {
+    const auto bits = [&](int layer) {
+      return f.policy.at(LayerKind::down, layer).format->packed_bytes(256, 768);
+    };
+    EXPECT_GE(bits(0), bits(1)) << to_text(f.policy);
+  }
+}
+
 TEST(PolicyFront, AnUnmeasuredTreatmentIsNotPredicted) {
   const auto all = sensitivities(kAllKinds, 4);
   EXPECT_FALSE(predict(parse_policy("all=int4_g128", "t"), all, target(), {}, kRequest));
   EXPECT_FALSE(predict(parse_policy("all=int8,down@0=bf16", "t"), all, target(), {}, kRequest));
   EXPECT_EQ(predict(parse_policy("all=f32", "t"), all, target(), {}, kRequest)->kl_divergence, 0);
+  // Of down the layers were measured: the first has .8 * 8 / 13 + .2 / 4 of what down loses.
+  const Policy spared = parse_policy("all=f32,down=int8,down@0=f32", "t");
+  const auto predicted = predict(spared, all, target(), {}, kRequest, kLayers);
+  ASSERT_TRUE(predicted);
+  const auto down = std::ranges::find_if(all, [](const Sensitivity& s) {
+    return s.kind == LayerKind::down && s.treatment == parse_treatment("int8", "t");
+  });
+  EXPECT_NEAR(predicted->kl_divergence, (1 - .8 * 8 / 13 - .2 / 4) * down->kl_divergence, 1e-12);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST_F(MeasuredLines, WhatWasLeftOutStaysOut) {
 
 TEST_F(MeasuredLines, AStopLeavesTheListOpen) {
   stop_ = true;
-  EXPECT_FALSE(measured_lines("done", {line("a")}, store_, clock_, 60, stop_));
+  EXPECT_FALSE(measured_lines("done", std::vector{line("a")}, store_, clock_, 60, stop_));
   stop_ = false;
   EXPECT_EQ(run({line("a")}), std::vector<std::string>{"a!"});
 }
