@@ -33,9 +33,10 @@ const KnobLoss* find(std::span<const KnobLoss> losses, std::string_view knob,
 // The part of the weights of open kinds that int8 activations meet as integers.
 double integer_share(const Policy& policy, const KindSizes& open) {
   double integers = 0, all = 0;
-  for (const auto& [kind, weights] : open) {
+  for (const auto& [kind, weights, layers] : open) {
     all += weights;
-    if (policy.at(kind).format->integer) integers += weights;
+    for (int layer = 0; layer < layers; ++layer)
+      if (policy.at(kind, layer).format->integer) integers += weights / layers;
   }
   return all > 0 ? integers / all : 0;
 }
@@ -68,7 +69,11 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
   DeployConfig config = full_precision_config(target);
   std::optional<TextSample> before;
   if (loss.knob == kActivations) {
-    for (const LayerKind kind : target.open_layers) config.weights.set(kind, {&kInt8});
+    // The head, rounded to nearest, may lose more than all else does, and hide what is added.
+    for (const LayerKind kind : target.open_layers) {
+      if (kind != LayerKind::output || target.open_layers.size() == 1)
+        config.weights.set(kind, {&kInt8});
+    }
     before = sample(config);
     set_knob(config, "smoothing", loss.smoothing, "knob losses");
   }
@@ -83,7 +88,8 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
 KindSizes sizes_of(const ModelShape& shape, std::span<const LayerKind> kinds) {
   KindSizes sizes;
   for (const LayerKind kind : kinds)
-    sizes.emplace_back(kind, double(weight_bytes(shape, kind, {&kF32})) / sizeof(float));
+    sizes.push_back({kind, double(weight_bytes(shape, kind, {&kF32})) / sizeof(float),
+                     layer_kind_info(kind).per_layer ? shape.n_layers : 1});
   return sizes;
 }
 

@@ -42,8 +42,13 @@ KnobLoss measure_knob_loss(const std::function<std::unique_ptr<ModelSource>()>& 
                            const Target& target, KnobLoss loss, const QualityPlan& plan,
                            const QualityReference& reference, std::size_t tokens, PackCache* packs);
 
-// How many weights each of these kinds has.
-using KindSizes = std::vector<std::pair<LayerKind, double>>;
+// How many weights each of these kinds has, in how many layers.
+struct KindSize {
+  LayerKind kind;
+  double weights;
+  int layers;
+};
+using KindSizes = std::vector<KindSize>;
 KindSizes sizes_of(const ModelShape& shape, std::span<const LayerKind> kinds);
 
 // What a config's KV cache and activations add to the divergence of its weights: activations lose

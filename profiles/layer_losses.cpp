@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "profiles/kind_json.h"
 #include "profiles/pace.h"
+#include "profiles/policy_json.h"
 #include "profiles/quality.h"
 #include "runtime/engine/loaded_model.h"
 
 namespace paretune {
 
 static void fields(Is<LayerLoss> auto& s, auto&& visit) {
-  auto& [kind, first, last, kl_divergence, kl_standard_error] = s;
-  visit("kind", kind), visit("first", first), visit("last", last);
+  auto& [kind, first, last, probe, kl_divergence, kl_standard_error] = s;
+  visit("kind", kind), visit("first", first), visit("last", last), visit("probe", probe);
   visit("kl_divergence", kl_divergence), visit("kl_standard_error", kl_standard_error);
 }
 
@@ -25,6 +25,10 @@ constexpr int kFewestSpans = 3, kMostSpans = 8;
 constexpr int kKinds = 4;  // that have layers
 
 }  // namespace
+
+Treatment layer_probe(const Target& target) {
+  return affordable(parse_treatment("int3_g64:gptq", "the layers' probe"), target);
+}
 
 std::vector<LayerSpan> layer_spans(int n_layers, int most) {
   const int n = std::min(n_layers, most);
@@ -56,12 +60,11 @@ LayerLoss measure_layer_loss(const std::function<std::unique_ptr<ModelSource>()>
                              const QualityPlan& plan, const QualityReference& reference,
                              std::size_t tokens, PackCache* packs) {
   DeployConfig config = full_precision_config(target);
-  for (int layer = span.first; layer <= span.last; ++layer)
-    config.weights.set(kind, layer, parse_treatment(kLayerProbe, "the layers' probe"));
+  const Treatment probe = layer_probe(target);
+  for (int layer = span.first; layer <= span.last; ++layer) config.weights.set(kind, layer, probe);
   const LoadedModel loaded = load_model(open(), config, {}, packs);
-  const Mean kl =
-      mean_kl(sample_text(loaded, canonical(config, target), plan, reference, tokens));
-  return {kind, span.first, span.last, kl.value, kl.standard_error};
+  const Mean kl = mean_kl(sample_text(loaded, canonical(config, target), plan, reference, tokens));
+  return {kind, span.first, span.last, probe, kl.value, kl.standard_error};
 }
 
 std::vector<double> layer_shares(std::span<const LayerLoss> losses, LayerKind kind) {

@@ -1,7 +1,7 @@
-// Which layers of a kind are harmed most: one probe, a coarse rounding, in a few layers of one kind
-// at a time, all else at full precision. What another treatment of the whole kind loses is shared
-// among the layers as the probe's loss is (optimizer/policy_front.h), so that measuring every layer
-// under every treatment is not needed.
+// Which layers of a kind are harmed most: one probe, a coarse treatment, in a few layers of one
+// kind at a time, all else at full precision. What another treatment of the whole kind loses is
+// shared among the layers as the probe's loss is (optimizer/policy_front.h), so that measuring
+// every layer under every treatment is not needed.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,14 @@
 
 namespace paretune {
 
-inline constexpr std::string_view kLayerProbe = "int3_g64";  // to nearest: sees no inputs, is quick
+// Coarse, so that a few layers show, and by a method that the target affords: rounding to nearest
+// breaks other layers than those that calibrated methods do.
+Treatment layer_probe(const Target& target);
 
 struct LayerLoss {
   LayerKind kind = LayerKind::qkv;
-  int first = 0, last = 0;   // of the kind's layers
+  int first = 0, last = 0;  // of the kind's layers
+  Treatment probe;
   double kl_divergence = 0;  // of the probe in these alone: mean over the sample's tokens, nats
   double kl_standard_error = 0;
   bool operator==(const LayerLoss&) const = default;

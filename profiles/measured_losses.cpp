@@ -57,7 +57,8 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
       };
       layers.push_back(
           {key("layers " + std::to_string(span.first) + " to " + std::to_string(span.last) +
-               " of " + std::string(layer_kind_info(kind).name) + ' ' + std::string(kLayerProbe)),
+               " of " + std::string(layer_kind_info(kind).name) + ' ' +
+               to_text(layer_probe(target))),
            measure});
     }
   }

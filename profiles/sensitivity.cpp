@@ -4,19 +4,14 @@
 #include <stdexcept>
 
 #include "profiles/field_json.h"
-#include "profiles/kind_json.h"
 #include "profiles/pace.h"
+#include "profiles/policy_json.h"
 #include "profiles/quality.h"
 #include "runtime/compression/narrowing.h"
 #include "runtime/engine/loaded_model.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
-
-static FieldJson write_leaf(Is<Treatment> auto& treatment) { return to_text(treatment); }
-static void read_leaf(const FieldJson& json, const std::string& where, Treatment& treatment) {
-  treatment = parse_treatment(json.is_string() ? json.get<std::string>() : json.dump(), where);
-}
 
 static void fields(Is<Sensitivity> auto& s, auto&& visit) {
   auto& [kind, treatment, kl_divergence, kl_standard_error, kl_saved, kl_saved_standard_error] = s;

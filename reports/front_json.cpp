@@ -259,7 +259,7 @@ Json layer_losses_of(const Study& study) {
     out.push_back({{"layers", layer_kind_info(loss.kind).name},
                    {"first", loss.first},
                    {"last", loss.last},
-                   {"treatment", kLayerProbe},
+                   {"treatment", to_text(loss.probe)},
                    {"kl_divergence", loss.kl_divergence},
                    {"kl_standard_error", loss.kl_standard_error}});
   }

@@ -118,7 +118,7 @@ Table layer_loss_table(const Study& study) {
   Table table{
       .caption = cat({"Which layers break first: mean KL divergence, nats per token, ± standard "
                       "error, of ",
-                      kLayerProbe,
+                      study.layer_losses.empty() ? "a probe" : to_text(study.layer_losses[0].probe),
                       " in these layers of one kind alone; policies by layers are proposed from "
                       "their shares"}),
       .columns = {{"Layers"}}};
@@ -155,7 +155,7 @@ Table knob_loss_table(const Study& study) {
   Table table{.caption =
                   "What activations and KV cache lose alone: mean KL divergence, nats per token, ± "
                   "standard error; of activations what they and the smoothing add where all open "
-                  "kinds of layers have int8 weights",
+                  "kinds of layers but the head have int8 weights",
               .columns = {{"Knob"}, {"Value"}, {"Smoothing"}, {"KL divergence", true}}};
   for (const KnobLoss& loss : study.knob_losses) {
     table.rows.push_back(

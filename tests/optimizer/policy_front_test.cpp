@@ -152,9 +152,10 @@ TEST(PolicyFront, TimedKernelsDecide) {
 }
 
 // Layers 0, 1 and 2 to 3 of two kinds, of which the first and the last lose most.
-const std::vector<LayerLoss> kLayers{{LayerKind::qkv, 0, 0, 5e-3},   {LayerKind::down, 0, 0, 8e-3},
-                                     {LayerKind::qkv, 1, 1, 1e-3},   {LayerKind::down, 1, 1, 1e-3},
-                                     {LayerKind::qkv, 2, 3, 2.5e-3}, {LayerKind::down, 2, 3, 4e-3}};
+const std::vector<LayerLoss> kLayers{
+    {LayerKind::qkv, 0, 0, {}, 5e-3},   {LayerKind::down, 0, 0, {}, 8e-3},
+    {LayerKind::qkv, 1, 1, {}, 1e-3},   {LayerKind::down, 1, 1, {}, 1e-3},
+    {LayerKind::qkv, 2, 3, {}, 2.5e-3}, {LayerKind::down, 2, 3, {}, 4e-3}};
 
 TEST(PolicyFront, ByLayersIsThatOfAllCombinations) {
   const std::vector<LayerKind> kinds{LayerKind::qkv, LayerKind::down};
@@ -195,8 +196,8 @@ TEST(PolicyFront, ByLayersIsThatOfAllCombinations) {
 // The layers that lose most of what their kind does keep more bits.
 TEST(PolicyFront, SparesTheLayersThatBreakFirst) {
   const std::vector<LayerKind> kinds{LayerKind::down};
-  const std::vector<LayerLoss> first_breaks{{LayerKind::down, 0, 0, 1e-1},
-                                            {LayerKind::down, 1, 3, 1e-3}};
+  const std::vector<LayerLoss> first_breaks{{LayerKind::down, 0, 0, {}, 1e-1},
+                                            {LayerKind::down, 1, 3, {}, 1e-3}};
   for (const auto& f :
        policy_front(sensitivities(kinds, 6), target(), {}, kRequest, 100, 1e9, first_breaks)) {
     const auto bits = [&](int layer) {

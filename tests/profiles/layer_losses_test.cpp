@@ -40,9 +40,9 @@ TEST(LayerSpans, AreFewerWhereTimeIsShort) {
 }
 
 TEST(LayerShares, AreTheProbesButForAFifth) {
-  const std::vector<LayerLoss> losses{{LayerKind::down, 2, 3, 1e-3},
-                                      {LayerKind::qkv, 0, 1, 7},
-                                      {LayerKind::down, 0, 1, 3e-3}};
+  const std::vector<LayerLoss> losses{{LayerKind::down, 2, 3, {}, 1e-3},
+                                      {LayerKind::qkv, 0, 1, {}, 7},
+                                      {LayerKind::down, 0, 1, {}, 3e-3}};
   const std::vector<double> shares = layer_shares(losses, LayerKind::down);
   ASSERT_EQ(shares.size(), 4u);
   EXPECT_NEAR(shares[0], .8 * .375 + .2 / 4, 1e-12);
@@ -50,7 +50,7 @@ TEST(LayerShares, AreTheProbesButForAFifth) {
   EXPECT_NEAR(std::accumulate(shares.begin(), shares.end(), 0.0), 1, 1e-12);
   EXPECT_TRUE(layer_shares(losses, LayerKind::qkv).empty());      // one span tells nothing apart
   EXPECT_TRUE(layer_shares(losses, LayerKind::gate_up).empty());  // not measured
-  EXPECT_TRUE(layer_shares({{{LayerKind::down, 1, 3, 1.0}, {LayerKind::down, 4, 5, 1.0}}},
+  EXPECT_TRUE(layer_shares({{{LayerKind::down, 1, 3, {}, 1.0}, {LayerKind::down, 4, 5, {}, 1.0}}},
                            LayerKind::down)
                   .empty());  // the first layer is missing
 }
@@ -71,7 +71,8 @@ TEST(LayerLosses, OfSpansAddUpToThatOfTheKind) {
 }
 
 TEST(LayerLosses, AsTextAndBack) {
-  const LayerLoss loss{LayerKind::gate_up, 2, 5, 1e-3 / 3, 1e-4};
+  const LayerLoss loss{LayerKind::gate_up, 2,   5, parse_treatment("int3_g64:gptq", "test"),
+                       1e-3 / 3,           1e-4};
   EXPECT_EQ(parse_layer_loss(to_json(loss), "test"), loss);
   EXPECT_NE(refusal([] { parse_layer_loss(R"({"kind":"mlp"})", "memo"); }), "");
 }

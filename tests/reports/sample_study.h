@@ -204,7 +204,9 @@ inline Study sample_study() {
   study.sensitivity = {{LayerKind::qkv, parse_treatment("int8", "sample"), 1e-4, 1e-5},
                        {LayerKind::down, parse_treatment("int8", "sample"), 3e-4, 2e-5},
                        {LayerKind::down, parse_treatment("int4_g32:gptq", "sample"), 9e-4, 5e-5}};
-  study.layer_losses = {{LayerKind::down, 0, 0, 4e-3, 2e-4}, {LayerKind::down, 1, 2, 1e-3, 1e-4}};
+  study.layer_losses = {
+      {LayerKind::down, 0, 0, parse_treatment("int3_g64:gptq", "sample"), 4e-3, 2e-4},
+      {LayerKind::down, 1, 2, parse_treatment("int3_g64:gptq", "sample"), 1e-3, 1e-4}};
   study.space = {
       {"all combinations", "every choice of every knob", 147'456'000, true},
       {"threads are cores", "more threads than cores take turns <test>", 36'864'000, false}};

@@ -1,4 +1,4 @@
-// A kind of layers as JSON text, by its name.
+// A kind of layers by its name, and a treatment by its text, as JSON.
 #pragma once
 
 #include <stdexcept>
@@ -18,6 +18,12 @@ inline void read_leaf(const FieldJson& json, const std::string& where, LayerKind
   if (kinds.size() != 1)
     throw std::runtime_error(where + ": found " + json.dump() + ", allowed: one kind of layer");
   kind = kinds.front();
+}
+
+inline FieldJson write_leaf(const Treatment& treatment) { return to_text(treatment); }
+
+inline void read_leaf(const FieldJson& json, const std::string& where, Treatment& treatment) {
+  treatment = parse_treatment(json.is_string() ? json.get<std::string>() : json.dump(), where);
 }
 
 }  // namespace paretune
