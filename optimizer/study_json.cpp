@@ -186,7 +186,7 @@ static void fields(Is<Study> auto& s, auto&& visit) {
   visit("build", build), visit("command", command), visit("started_at", started_at);
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
   visit("knob_losses", knob_losses), visit("sensitivity", sensitivity);
-  visit("layer_losses", layer_losses), visit("proposals", proposals);
+  visit("layer_losses", layer_losses, kAddedLater), visit("proposals", proposals);
   visit("cost_model", cost_model);
   visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);

@@ -11,7 +11,9 @@
 // The round trip is exact: finite numbers are written as the shortest decimal that reads back the
 // same; "inf", "-inf" and "nan" are written as strings, as JSON has no numbers for them; an absent
 // optional is null. Read strictly: a missing, unknown or mistyped key throws std::runtime_error
-// that names `where` and the JSON path.
+// that names `where` and the JSON path. Of a field that was added later, visit("name", field,
+// kAddedLater), older texts know nothing: it keeps its default, so that what was kept stays
+// readable.
 #pragma once
 
 #include <cmath>
@@ -27,6 +29,9 @@
 namespace paretune {
 
 using FieldJson = nlohmann::ordered_json;
+
+struct AddedLater {};
+inline constexpr AddedLater kAddedLater;
 
 template <class T, class Struct>
 concept Is = std::same_as<std::remove_const_t<T>, Struct>;
@@ -50,9 +55,9 @@ FieldJson write_field(const T& value) {
     return static_cast<double>(value);
   } else if constexpr (requires { write_leaf(value); }) {
     return write_leaf(value);
-  } else if constexpr (requires { fields(value, [](std::string_view, const auto&) {}); }) {
+  } else if constexpr (requires { fields(value, [](std::string_view, const auto&, auto...) {}); }) {
     FieldJson object = FieldJson::object();
-    fields(value, [&](std::string_view key, const auto& field) {
+    fields(value, [&](std::string_view key, const auto& field, auto...) {
       object[std::string(key)] = write_field(field);
     });
     return object;
@@ -97,11 +102,12 @@ class FieldReader {
       value = json.get<std::string>();
     } else if constexpr (requires { read_leaf(json, path, value); }) {
       read_leaf(json, where_ + ": " + path, value);
-    } else if constexpr (requires { fields(value, [](std::string_view, auto&) {}); }) {
+    } else if constexpr (requires { fields(value, [](std::string_view, auto&, auto...) {}); }) {
       if (!json.is_object()) fail(json, path, "an object");
       std::size_t known = 0;
-      fields(value, [&](std::string_view key, auto& field) {
+      fields(value, [&](std::string_view key, auto& field, auto... later) {
         const auto found = json.find(std::string(key));
+        if (found == json.end() && sizeof...(later) > 0) return;
         if (found == json.end()) fail(json, path, "the key " + std::string(key));
         read(*found, path + "." + std::string(key), field);
         ++known;

@@ -75,6 +75,16 @@ TEST(StudyJson, RecommendedIsTheOneThatWasVerified) {
   EXPECT_EQ(round_trip(study).study.find_pick("recommended")->id, study.front.back());
 }
 
+// A study of an older build is still shown.
+TEST(StudyJson, WhatWasAddedLaterMayBeMissing) {
+  const Study study = kept_study();
+  nlohmann::json older = nlohmann::json::parse(study_json(study, {}));
+  older["study"].erase("layer_losses");
+  const StudyRecord back = parse_study(older.dump(), trial_texts(study), "store");
+  EXPECT_TRUE(back.study.layer_losses.empty());
+  EXPECT_EQ(back.study.front, study.front);
+}
+
 TEST(StudyJson, AnotherShapeIsRefusedWithPlaceAndBuild) {
   const Study study = kept_study();
   const std::vector<std::string> trials = trial_texts(study);

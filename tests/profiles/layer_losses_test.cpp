@@ -58,12 +58,16 @@ TEST(LayerShares, AreTheProbesButForAFifth) {
 TEST(LayerLosses, OfSpansAddUpToThatOfTheKind) {
   const DemoQuality demo(3000);
   const auto open = [] { return open_model(kDemo); };
+  Target target = demo.target;
+  EXPECT_EQ(layer_probe(target), parse_treatment("int3_g64:gptq", "test"));
+  target.pack_seconds = 0;
+  EXPECT_EQ(layer_probe(target), parse_treatment("int3_g64", "test"));  // as this test affords
   const auto kl = [&](int first, int last) {
-    return measure_layer_loss(open, demo.target, LayerKind::down, {first, last}, demo.plan,
+    return measure_layer_loss(open, target, LayerKind::down, {first, last}, demo.plan,
                               demo.reference, 1500, nullptr)
         .kl_divergence;
   };
-  const int last = demo.target.model.n_layers - 1, middle = last / 2;
+  const int last = target.model.n_layers - 1, middle = last / 2;
   const double whole = kl(0, last), parts = kl(0, middle) + kl(middle + 1, last);
   EXPECT_GT(kl(0, middle), 0);
   EXPECT_GT(whole, 0.5 * parts);
