@@ -33,6 +33,8 @@ ConfigSpace::ConfigSpace(const Target& target,
       target_.policies.push_back(parse_policy(text, where + ": $.space.weights"));
     }
   }
+  if (restriction.contains("smoothing") || restriction.contains("activations"))
+    target_.calibrates = true;
   for_each_knob([&](const auto& knob) {
     KnobDomain domain{
         std::string(knob.name), std::string(effect_name(knob.effect)), std::string(knob.help), {}};

@@ -54,7 +54,8 @@ std::vector<KnobLoss> lossy_values(const Target& target) {
                            [](const auto& smoothing) { return needs_statistics(smoothing.name); });
   for (const auto& smoothing : smoothings)
     values.push_back({std::string(kActivations), std::string(kCast), std::string(smoothing.name)});
-  values.push_back({std::string(kActivations), std::string(kStaticInt8), "smoothquant"});
+  if (target.calibrates)
+    values.push_back({std::string(kActivations), std::string(kStaticInt8), "smoothquant"});
   return values;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/compression/calibration.h"
 #include "runtime/engine/model.h"
 
 namespace paretune {
@@ -24,6 +25,11 @@ double assumed_reference_token_seconds(const Target& target) {
 }
 double assumed_served_token_seconds(const Target& target) {
   return token_seconds(target, kServedFlopsPerCore);
+}
+
+double assumed_calibration_seconds(const Target& target) {
+  constexpr double kTokens = double(Calibration::kSequences) * Calibration::kTokens;
+  return kTokens * (assumed_reference_token_seconds(target) + assumed_served_token_seconds(target));
 }
 
 double assumed_pack_seconds(const Treatment& treatment, const Target& target) {

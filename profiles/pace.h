@@ -13,6 +13,9 @@ namespace paretune {
 double assumed_reference_token_seconds(const Target& target);
 double assumed_served_token_seconds(const Target& target);
 
+// Of gathering statistics of the model's inputs: sampling texts from the model and running them.
+double assumed_calibration_seconds(const Target& target);
+
 // Of making the packed weights of the whole model: reading and rounding, or what the method does
 // beyond that.
 double assumed_pack_seconds(const Treatment& treatment, const Target& target);

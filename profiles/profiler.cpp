@@ -118,6 +118,7 @@ Profiler::Profiler(const Workload& workload, Store& store, Clock& clock, std::st
              PackCache::default_limit(store.file().parent_path())),
       workload_(workload) {
   target_.pack_seconds = kPackShare * 60 * workload.budget.minutes;
+  target_.calibrates = assumed_calibration_seconds(target_) <= target_.pack_seconds;
   if (!workload.open_layers.empty()) {
     target_.open_layers.clear();
     for (const std::string& name : workload.open_layers) {

@@ -188,11 +188,17 @@ bool shards_rows(const DeployConfig& config, const ModelShape& model, int thread
 std::vector<Policy> policy_choices(const Target& target) {
   return target.policies.empty() ? uniform_policies(target.open_layers) : target.policies;
 }
-std::vector<OneOf<kSmootherNames>> smoothing_choices(const Target&) {
-  return every<kSmootherNames>();
+std::vector<OneOf<kSmootherNames>> smoothing_choices(const Target& target) {
+  std::vector<OneOf<kSmootherNames>> values = every<kSmootherNames>();
+  if (!target.calibrates)
+    std::erase_if(values, [](const auto& smoother) { return needs_statistics(smoother.name); });
+  return values;
 }
-std::vector<OneOf<kActivationCasts>> activation_choices(const Target&) {
-  return every<kActivationCasts>();
+std::vector<OneOf<kActivationCasts>> activation_choices(const Target& target) {
+  std::vector<OneOf<kActivationCasts>> values = every<kActivationCasts>();
+  if (!target.calibrates)
+    std::erase_if(values, [](const auto& cast) { return cast.name == kStaticInt8; });
+  return values;
 }
 std::vector<const KvFormat*> kv_choices(const Target&) {
   return {kKvFormats.begin(), kKvFormats.end()};

@@ -32,6 +32,9 @@ struct Target {
   std::vector<Policy> policies;
   // What compressing the whole model one way may take; what takes longer is not tried.
   double pack_seconds = std::numeric_limits<double>::infinity();
+  // Whether gathering statistics of inputs does not take longer either (InputStatistics); else what
+  // wants them is not searched, unless a workload's space names it.
+  bool calibrates = true;
 };
 
 }  // namespace paretune

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
-#include <numbers>
 #include <numeric>
 #include <unordered_map>
 
 #include "search/blend.h"
 #include "search/improvement.h"
+#include "search/limit_model.h"
 #include "search/local_step.h"
 #include "search/pareto.h"
 #include "search/pool.h"
@@ -20,6 +19,7 @@
 #include "search/scale.h"
 #include "search/scouts.h"
 #include "search/sequential.h"
+#include "search/thinned_front.h"
 
 namespace paretune {
 namespace {
@@ -31,12 +31,9 @@ constexpr double kChance = 0.05;         // share of moves left to chance
 // to.
 constexpr double kLocal = 0.05, kBlindLocal = 0.75;  // with a prior, without
 constexpr std::size_t kBlindDesign = 4;  // trials before learning, at most, where there is no prior
-// Boxes grow with the front's size to the power of the objectives less one.
 constexpr std::size_t kFrontOf3 = 48, kFrontOfMore = 12;
 
 constexpr double kLeastChance = 1e-3;  // so that no model rules anything out
-// The chance of meeting the limits where the prior expects a miss and none was seen yet.
-constexpr double kDoubted = 0.25;
 
 constexpr std::size_t kSampled = 200;  // points whose scores are sampled for the regret
 // Of the regret's odds: where there is a prior, of whatever worth, that much covers what is true in
@@ -84,14 +81,11 @@ class Portfolio final : public SequentialStrategy {
  private:
   struct Model {
     Scale scale;
-    Scores limit;
+    Scores corner;  // what is beyond it is foretold roughly
     std::vector<Blend> objectives;
     std::vector<Forest> feasible;  // foretells which run; none while nothing has failed
-    // Foretells excesses as `missed` has them; none while none, or all, were missed.
-    std::optional<Blend> limits;
-    double least_excess = 1;  // that was told, if any was
-    // No trial met the limits: scores are raised by the excess, so that they lead there.
-    bool none_met = false;
+    std::optional<LimitModel> limits;
+    bool none_met() const { return limits->none_met(); }  // then scores are raised by the excess
     std::vector<Point> points;   // of the trials that count: met the limits, or none did
     std::vector<Scores> scores;  // theirs, scaled
     std::vector<Point> front;
@@ -116,10 +110,8 @@ class Portfolio final : public SequentialStrategy {
     Rng draws = rng(kMove);
     const double move = draws.uniform();
     if (move < kChance) return fresh_random();
-    if (model_->none_met) {
-      const std::vector<Point> candidates = candidates_near(model_->front, draws);
-      const std::optional<Point> nearest =
-          candidates.empty() ? std::nullopt : nearest_to_limits(candidates);
+    if (model_->none_met()) {
+      const std::optional<Point> nearest = nearest_to_limits(candidates_near(model_->front, draws));
       return nearest ? nearest : fresh_random();
     }
     if (move < kChance + (setup().prior ? kLocal : kBlindLocal)) {
@@ -167,8 +159,8 @@ class Portfolio final : public SequentialStrategy {
     for (const Point& point : points) {
       const std::optional<Judged>& prior = prior_of(point);
       Scores scaled = unknown;
-      if (prior) scaled = model.scale(model.none_met ? prior->raised() : prior->scores);
-      compress(scaled, model.limit);
+      if (prior) scaled = model.scale(model.none_met() ? prior->raised() : prior->scores);
+      compress(scaled, model.corner);
       for (std::size_t j = 0; j < priors.size(); ++j) priors[j].push_back(scaled[j]);
     }
     return priors;
@@ -228,26 +220,20 @@ class Portfolio final : public SequentialStrategy {
     return best ? std::optional(*best) : std::nullopt;
   }
 
-  static void compress(Scores& scores, const Scores& limit) {
+  static void compress(Scores& scores, const Scores& corner) {
     constexpr double width = 0.1;
     for (std::size_t j = 0; j < scores.size(); ++j) {
-      if (scores[j] > limit[j])
-        scores[j] = limit[j] + width * std::log1p((scores[j] - limit[j]) / width);
+      if (scores[j] > corner[j])
+        scores[j] = corner[j] + width * std::log1p((scores[j] - corner[j]) / width);
     }
   }
 
-  // An excess on a scale on which 0 is met and about 1 is missed, which is flat beyond the least.
-  static double missed(double excess, double least) {
-    const double times = excess / least;
-    return std::min(times, 1.0) + 0.1 * std::log1p(std::max(times - 1, 0.0));
-  }
-
   // The points' excesses as the prior has them.
-  Priors excesses_of(const std::vector<Point>& points, double least) const {
+  Priors excesses_of(const std::vector<Point>& points) const {
     Priors excesses;
     for (std::size_t i = 0; setup().prior && i < points.size(); ++i) {
       const std::optional<Judged>& prior = prior_of(points[i]);
-      excesses.push_back(prior ? missed(prior->excess, least) : NAN);
+      excesses.push_back(prior ? prior->excess : NAN);
     }
     return excesses;
   }
@@ -265,38 +251,23 @@ class Portfolio final : public SequentialStrategy {
       if (trial.excess == 0) met.push_back(trial);
     }
     Model model{.scale = Scale(met.empty() ? trials() : met, n_objectives()),
-                .none_met = met.empty()};
-    if (met.size() < points.size()) {
-      model.least_excess = std::numeric_limits<double>::infinity();
-      for (const double excess : excesses)
-        if (excess > 0) model.least_excess = std::min(model.least_excess, excess);
-    }
-    std::vector<Scores> scores, of_met;
-    std::vector<bool> meets;
+                .limits = LimitModel(space(), points, excesses, excesses_of(points),
+                                     Rng{seed(), kModel, ~1ull, trials().size()})};
+    std::vector<Scores> scores;
+    std::vector<std::size_t> counted;  // indices into scores: met the limits, or none did
     for (const Observation& trial : trials()) {
       if (!trial.scores) continue;
       Scores plain = *trial.scores;
-      if (!model.none_met)
+      if (!model.none_met())
         for (double& score : plain) score -= trial.excess;
+      if (model.none_met() || trial.excess == 0) counted.push_back(scores.size());
       scores.push_back(model.scale(plain));
-      meets.push_back(model.none_met || trial.excess == 0);
-      if (meets.back()) of_met.push_back(scores.back());
     }
-    {
-      std::vector<Scores> f;
-      for (std::size_t i : pareto_front(of_met)) f.push_back(of_met[i]);
-      model.limit = reference_of(f);
-    }
-    for (Scores& s : scores) compress(s, model.limit);
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      if (!meets[i]) continue;
+    model.corner = reference_of(front_of(scores, counted).second);
+    for (Scores& s : scores) compress(s, model.corner);
+    for (const std::size_t i : counted) {
       model.points.push_back(points[i]);
       model.scores.push_back(scores[i]);
-    }
-    if (!model.none_met && met.size() < points.size()) {
-      for (double& excess : excesses) excess = missed(excess, model.least_excess);
-      model.limits.emplace(space(), points, excesses, excesses_of(points, model.least_excess),
-                           false, Rng{seed(), kModel, ~1ull, trials().size()});
     }
     const std::vector<Priors> priors = priors_of(points, model);
     for (std::size_t j = 0; j < std::size_t(n_objectives()); ++j) {
@@ -315,37 +286,31 @@ class Portfolio final : public SequentialStrategy {
       model.feasible.emplace_back(space(), tried, feasible,
                                   Rng{seed(), kModel, ~0ull, trials().size()});
     }
-    std::vector<std::size_t> held;  // indices into scores
-    std::vector<Scores> of_held;
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      if (meets[i]) held.push_back(i), of_held.push_back(scores[i]);
-    }
-    for (std::size_t i : pareto_front(of_held)) {
-      model.front.push_back(points[held[i]]);
-      model.front_scores.push_back(of_held[i]);
-    }
+    auto [held, front_scores] = front_of(scores, counted);
+    for (const std::size_t i : held) model.front.push_back(points[i]);
+    model.front_scores = std::move(front_scores);
     return model;
+  }
+
+  // Indices of the front of these scores, and theirs.
+  static std::pair<std::vector<std::size_t>, std::vector<Scores>> front_of(
+      const std::vector<Scores>& scores, const std::vector<std::size_t>& counted) {
+    std::vector<Scores> all;
+    for (const std::size_t i : counted) all.push_back(scores[i]);
+    std::pair<std::vector<std::size_t>, std::vector<Scores>> front;
+    for (const std::size_t i : pareto_front(all)) {
+      front.first.push_back(counted[i]);
+      front.second.push_back(all[i]);
+    }
+    return front;
   }
 
   // Per point, the chance that it runs and meets every limit; while nothing does, that it runs.
   std::vector<double> chances_of(const std::vector<Point>& points) const {
-    std::vector<double> chances(points.size(), 1.0);
+    std::vector<double> chances = model_->limits->chances(points, excesses_of(points));
     for (const Forest& forest : model_->feasible) {
       for (std::size_t i = 0; i < points.size(); ++i)
-        chances[i] = std::max(forest.predict(points[i]).mean, kLeastChance);
-    }
-    if (model_->none_met) return chances;
-    const Priors excesses = excesses_of(points, model_->least_excess);
-    if (model_->limits) {
-      const std::vector<Moments> foretold = model_->limits->predict(points, excesses);
-      for (std::size_t i = 0; i < points.size(); ++i) {
-        const double z =
-            (0.5 - foretold[i].mean) / std::sqrt(std::max(foretold[i].variance, 1e-12));
-        chances[i] *= std::max(0.5 * std::erfc(-z / std::numbers::sqrt2), kLeastChance);
-      }
-    } else {
-      for (std::size_t i = 0; i < excesses.size(); ++i)
-        if (excesses[i] > 0) chances[i] *= kDoubted;
+        chances[i] *= std::max(forest.predict(points[i]).mean, kLeastChance);
     }
     return chances;
   }
@@ -386,43 +351,16 @@ class Portfolio final : public SequentialStrategy {
     return promises;
   }
 
-  // While nothing meets the limits: what is expected to come nearer to them than any trial did.
-  // nullopt: all trials are as far.
+  // While nothing meets the limits: what is expected to come nearest to them. nullopt: all trials
+  // are as far, or there is no point.
   std::optional<Point> nearest_to_limits(const std::vector<Point>& points) const {
-    std::vector<Point> tried;
-    std::vector<double> excesses;
-    for (const Observation& trial : trials()) {
-      if (!trial.scores) continue;
-      tried.push_back(trial.point);
-      excesses.push_back(std::log(trial.excess));
-    }
-    const auto [least, most] = std::ranges::minmax(excesses);
-    if (least == most) return std::nullopt;
-    const auto scaled = [&, low = least, range = most - least](double excess) {
-      return (std::log(std::max(excess, 1e-3 * model_->least_excess)) - low) / range;
-    };
-    const auto priors_at = [&](const std::vector<Point>& at) {
-      Priors priors;
-      for (std::size_t i = 0; setup().prior && i < at.size(); ++i) {
-        const std::optional<Judged>& prior = prior_of(at[i]);
-        priors.push_back(prior ? scaled(prior->excess) : NAN);
-      }
-      return priors;
-    };
-    for (double& excess : excesses) excess = (excess - least) / (most - least);
-    const Blend blend(space(), tried, excesses, priors_at(tried), false,
-                      Rng{seed(), kModel, ~1ull, trials().size()});
-    const std::vector<Moments> foretold = blend.predict(points, priors_at(points));
-    const std::vector<Scores> best{{0.0}};
-    const Improvement improvement(best, best[0]);
+    const std::vector<double> gains = model_->limits->approaches(points, excesses_of(points));
+    if (gains.empty()) return std::nullopt;
     const std::vector<double> chances = chances_of(points);
-    std::size_t chosen = 0;
-    double most_gain = -1;
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      const double gain = chances[i] * improvement.expected(std::span(&foretold[i], 1));
-      if (gain > most_gain) most_gain = gain, chosen = i;
-    }
-    return points[chosen];
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < points.size(); ++i)
+      if (chances[i] * gains[i] > chances[best] * gains[best]) best = i;
+    return points[best];
   }
 
   Point most_promising(const std::vector<Point>& points) const {
@@ -449,31 +387,9 @@ class Portfolio final : public SequentialStrategy {
     return points[best];
   }
 
+  // Boxes grow with the front's size to the power of the objectives less one.
   std::vector<Scores> thinned(const std::vector<Scores>& scores) const {
-    std::vector<Scores> front;
-    for (std::size_t i : pareto_front(scores)) front.push_back(scores[i]);
-    const std::size_t limit = n_objectives() <= 3 ? kFrontOf3 : kFrontOfMore;
-    while (front.size() > limit) {
-      const std::vector<double> crowding = crowding_distances(front);
-      front.erase(front.begin() + (std::ranges::min_element(crowding) - crowding.begin()));
-    }
-    return front;
-  }
-
-  // The front's worst plus a tenth of its range (Ishibuchi et al. 2018, doi:10.1162/evco_a_00226),
-  // at least a tenth of the range of all trials, so that a front of one point can still be
-  // extended.
-  static Scores reference_of(const std::vector<Scores>& front) {
-    Scores reference;
-    for (std::size_t j = 0; j < front[0].size(); ++j) {
-      double low = std::numeric_limits<double>::infinity(), high = -low;
-      for (const Scores& s : front) {
-        low = std::min(low, s[j]);
-        high = std::max(high, s[j]);
-      }
-      reference.push_back(high + std::max(0.1 * (high - low), 0.1));
-    }
-    return reference;
+    return thinned_front(scores, n_objectives() <= 3 ? kFrontOf3 : kFrontOfMore);
   }
 
   Pool pool_;

@@ -103,6 +103,7 @@ DeployConfig quickly_loaded(DeployConfig config) {
   config.weights.rewrite(
       [](const Treatment& treatment) { return Treatment{.format = treatment.format}; });
   config.smoothing = {};
+  if (config.activations.name == kStaticInt8) config.activations.name = "int8";
   return config;
 }
 

@@ -49,7 +49,7 @@ FittedCosts fit_cost_model(const Target& target, const KernelTable& kernels,
                            std::span<const std::int32_t> vocabulary, std::uint64_t seed);
 
 // The same speed, sooner loaded: weights rounded to nearest, nothing pruned, compensated, smoothed
-// or removed.
+// or removed, and activations cast by no statistics: of a large model these take minutes.
 DeployConfig quickly_loaded(DeployConfig config);
 
 }  // namespace paretune

@@ -45,6 +45,26 @@ TEST(ConfigSpaceTest, HoldsMoreThanAHundredThousandConfigs) {
   }
 }
 
+// Where statistics take too long, what wants them is searched only if it is asked for.
+TEST(ConfigSpaceTest, WhatCannotBeCalibratedIsNotSearched) {
+  Target slow = target();
+  slow.calibrates = false;
+  const auto has = [](const ConfigSpace& space, const std::string& knob,
+                      const std::string& choice) {
+    const auto domain = std::ranges::find(space.knobs(), knob, &KnobDomain::name);
+    return std::ranges::find(domain->choices, choice) != domain->choices.end();
+  };
+  const ConfigSpace space(slow, {}, "w.json");
+  EXPECT_FALSE(has(space, "smoothing", "smoothquant"));
+  EXPECT_FALSE(has(space, "smoothing", "awq"));
+  EXPECT_FALSE(has(space, "activations", "int8_static"));
+  EXPECT_TRUE(has(space, "smoothing", "hadamard"));
+  EXPECT_TRUE(has(space, "activations", "int8"));
+  EXPECT_TRUE(
+      has(ConfigSpace(slow, {{"smoothing", {"none", "awq"}}}, "w.json"), "smoothing", "awq"));
+  EXPECT_TRUE(has(ConfigSpace(target(), {}, "w.json"), "smoothing", "smoothquant"));
+}
+
 TEST(ConfigSpaceTest, CanonicalIsIdempotentAndMeansTheSame) {
   const ConfigSpace configs(target(), {}, "w.json");
   const Space space = configs.space();

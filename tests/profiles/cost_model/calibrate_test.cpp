@@ -113,6 +113,10 @@ TEST(CalibrateTest, QuicklyLoadedConfigsKeepTheirFormats) {
   config.weights = parse_policy("all=int4_g32:gptq:rank16,output=int8", "test");
   const DeployConfig quick = quickly_loaded(config);
   EXPECT_EQ(quick.weights, parse_policy("all=int4_g32,output=int8", "test"));
+  config.activations.name = "int8_static";  // would have the whole model calibrated
+  config.smoothing.name = "smoothquant";
+  EXPECT_EQ(quickly_loaded(config).activations.name, "int8");
+  EXPECT_EQ(quickly_loaded(config).smoothing.name, "none");
 }
 
 TEST(CalibrationWorkload, ShortensPromptsAndAnswers) {
