@@ -26,7 +26,7 @@ std::string html_cell(const Column& column, const Cell& cell, bool names_row) {
   const std::string sort = cell.sort ? cat({" data-sort=\"", exact_number(*cell.sort), "\""}) : "";
   return cat({"<", tag, names_row ? " scope=\"row\"" : "",
               css_class(column, cell.mood, cell.text.size() > kLong), sort, ">",
-              html_text(cell.text),
+              column.numeric ? html_text(cell.text) : html_list(cell.text),
               cell.note.empty() ? "" : cat({"<small>", html_text(cell.note), "</small>"}), "</",
               tag, ">"});
 }

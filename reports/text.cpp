@@ -1,6 +1,7 @@
 #include "reports/text.h"
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 namespace paretune {
@@ -59,6 +60,18 @@ std::string html_text(std::string_view text) {
       default:
         out += c;
     }
+  }
+  return out;
+}
+
+std::string html_list(std::string_view text) {
+  std::string out;
+  const std::string escaped = html_text(text);
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    out += escaped[i];
+    const bool letter =
+        i + 1 < escaped.size() && std::isalpha(static_cast<unsigned char>(escaped[i + 1]));
+    if (escaped[i] == ',' && letter) out += "<wbr>";
   }
   return out;
 }

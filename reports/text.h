@@ -21,6 +21,8 @@ std::string clean_utf8(std::string_view text);
 
 // For element content and for attribute values in double quotes.
 std::string html_text(std::string_view text);
+// For element content alone: lines may break after a comma that a letter follows, as in a policy.
+std::string html_list(std::string_view text);
 
 // A cell of a Markdown table or a line of Markdown prose: what has a meaning there is escaped,
 // newlines become spaces.

@@ -28,7 +28,7 @@ std::string_view mood_class(Mood mood) {
   return "";
 }
 
-std::string paragraph(std::string_view text) { return cat({"<p>", html_text(text), "</p>\n"}); }
+std::string paragraph(std::string_view text) { return cat({"<p>", html_list(text), "</p>\n"}); }
 
 // Nothing where there is nothing to show.
 std::string table_of(const Table& table) { return table.rows.empty() ? "" : html_table(table); }

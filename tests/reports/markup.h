@@ -11,7 +11,7 @@ namespace paretune {
 
 // What is wrong first, or "".
 inline std::string markup_error(std::string_view html) {
-  static const std::set<std::string_view> kVoid{"meta", "link", "br", "hr", "img", "input"};
+  static const std::set<std::string_view> kVoid{"meta", "link", "br", "wbr", "hr", "img", "input"};
   std::vector<std::string> open;
   std::set<std::string> ids;
   for (std::size_t at = 0; at < html.size();) {

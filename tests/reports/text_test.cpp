@@ -7,6 +7,7 @@ namespace {
 
 TEST(Text, HtmlEscapesMarkupAndQuotes) {
   EXPECT_EQ(html_text("<a href=\"x\" b='y'>&"), "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;");
+  EXPECT_EQ(html_list("a=<1>,b=2, c,3"), "a=&lt;1&gt;,<wbr>b=2, c,3");
 }
 
 TEST(Text, MarkdownEscapesPipesAndMarkupAndStaysOnOneLine) {
