@@ -57,6 +57,12 @@ Scores values_of(const Told& estimates) {
   return scores;
 }
 
+// As far above the limit as it is, in units of what no time reaches.
+Judged judged(const MeasuredSpace& measured, const Scores& times) {
+  if (times[1] <= measured.limit) return times;
+  return {times, kBeyond * (1 + std::log(times[1] / measured.limit))};
+}
+
 // inverted: one over its times.
 std::function<std::optional<Judged>(const Point&)> prior_of(const MeasuredSpace& measured,
                                                             bool inverted) {
@@ -65,8 +71,7 @@ std::function<std::optional<Judged>(const Point&)> prior_of(const MeasuredSpace&
     if (row == measured.prior.end()) return std::nullopt;
     Scores scores = row->second;
     for (double& time : scores) time = inverted ? 1 / time : time;
-    if (scores[1] <= measured.limit || !std::isfinite(measured.limit)) return scores;
-    return Judged(scores, kBeyond * (1 + std::log(scores[1] / measured.limit)));
+    return judged(measured, scores);
   };
 }
 
@@ -96,12 +101,6 @@ std::optional<Judged> SearchRun::trial(const Point& point) {
   return judged;
 }
 
-// As far above the limit as it is, in units of what no time reaches.
-Judged SearchRun::judged(const Scores& told) const {
-  if (told[1] <= measured_.limit) return told;
-  return {told, kBeyond * (1 + std::log(told[1] / measured_.limit))};
-}
-
 std::optional<Judged> SearchRun::measure(const Point& point) {
   const auto row = measured_.scores.find(point);
   if (row == measured_.scores.end()) return std::nullopt;
@@ -111,7 +110,7 @@ std::optional<Judged> SearchRun::measure(const Point& point) {
     Estimate& e = estimates_.back()[std::size_t(j)];
     e = {e.value * factor, e.low * factor, e.high * factor};
   }
-  Judged found = judged(values_of(estimates_.back()));
+  Judged found = judged(measured_, values_of(estimates_.back()));
   points_.push_back(point);
   told_.push_back(found.raised());
   true_.push_back(row->second);

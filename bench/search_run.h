@@ -71,7 +71,6 @@ class SearchRun {
  private:
   double seeming_slowdown() const;                                            // of the next trial
   std::vector<Scores> true_of(const std::vector<std::size_t>& trials) const;  // that meet the limit
-  Judged judged(const Scores& told) const;
 
   const MeasuredSpace& measured_;
   const SearchCase& case_;

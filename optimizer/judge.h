@@ -43,9 +43,8 @@ std::optional<Judged> search_scores(const Trial& trial);
 void conclude(Study& study);
 
 // Named picks, "default" always among them; of the others none that the quality gate refused.
-// "recommended": what held when it was verified, else what was launched last, else, before any
-// test, the cheapest of the front; once tests have begun, only what passed, or the default if it
-// meets the limits. There may be none.
+// "recommended": what held when it was verified; before any test, the cheapest of the front; once
+// tests have begun, only what passed, or the default if it meets the limits. There may be none.
 std::vector<Pick> make_picks(const Study& study);
 
 }  // namespace paretune

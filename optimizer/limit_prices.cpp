@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "optimizer/front_volume.h"
 #include "optimizer/judge.h"
@@ -76,12 +77,13 @@ double hypervolume_of(const FrontBox& box, std::span<const Trial> trials) {
 }
 
 // then: the same trials by looser limits, which the box must hold.
-double front_gain(std::span<const Trial> now, const std::vector<Trial>& then) {
-  const Study relaxed{.trials = then, .feasible = cheapest(then).trial >= 0};
+double front_gain(std::span<const Trial> now, std::vector<Trial> then) {
+  const bool feasible = cheapest(then).trial >= 0;
+  const Study relaxed{.trials = std::move(then), .feasible = feasible};
   const std::optional<FrontBox> box = FrontBox::of(relaxed);
   if (!box) return 0;
   const double before = hypervolume_of(*box, now);
-  return before > 0 ? std::max(0.0, hypervolume_of(*box, then) / before - 1) : 0;
+  return before > 0 ? std::max(0.0, hypervolume_of(*box, relaxed.trials) / before - 1) : 0;
 }
 
 // What the last tenth of the time brought: all that is known of what more of it would bring.
@@ -119,7 +121,7 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
   const std::vector<Trial> trials = judged_by(base, study.trials);
   const Cheapest now = cheapest(trials);
   const auto add = [&](std::string limit, double from, double to, const Workload& relaxed) {
-    const std::vector<Trial> looser = judged_by(relaxed, study.trials);
+    std::vector<Trial> looser = judged_by(relaxed, study.trials);
     const Cheapest then = cheapest(looser);
     LimitPrice price{.limit = std::move(limit) + ' ' + limit_number(from),
                      .relaxed = limit_number(to),
@@ -127,7 +129,7 @@ std::vector<LimitPrice> limit_prices(const Study& study) {
                      .cost = now.cost,
                      .relaxed_cost = then.cost};
     if (then.trial >= 0 && now.trial >= 0) price.saving = std::max(0.0, 1 - then.cost / now.cost);
-    price.front_gain = front_gain(trials, looser);
+    price.front_gain = front_gain(trials, std::move(looser));
     price.makes_feasible = now.trial < 0 && then.trial >= 0;
     prices.push_back(std::move(price));
   };

@@ -64,12 +64,12 @@ OperatorScope scope_of(const CostCalibrationTask& task) {
 // What was timed before at this pace. A row that does not read is timed again.
 OperatorTimes known_operators(const CostCalibrationTask& task, const Store& store,
                               double canary_s) {
-  std::vector<OperatorTime> known;
-  for (OperatorRow& row : store.operators(scope_of(task))) {
-    if (std::abs(row.canary_s / canary_s - 1) <= kSamePace)
-      known.push_back({std::move(row.op), std::move(row.seconds)});
-  }
   try {
+    std::vector<OperatorTime> known;
+    for (OperatorRow& row : store.operators(scope_of(task))) {
+      if (std::abs(row.canary_s / canary_s - 1) <= kSamePace)
+        known.push_back({std::move(row.op), std::move(row.seconds)});
+    }
     return operator_times(known, store.file().string() + ": operator_time");
   } catch (const std::runtime_error&) {
     return {};
@@ -119,12 +119,12 @@ std::optional<CalibratedCosts> calibrated_costs(
     try {
       result.costs = parse_fitted_costs(*text, store.file().string() + ": cost model", task.target,
                                         task.kernels);
-      if (is_new)
-        keep_operators(task, known, result.costs->model.terms().times(), canary_s, store, clock);
     } catch (const std::runtime_error& error) {
       result.failure = error.what();
     }
   }
+  if (is_new && result.costs)
+    keep_operators(task, known, result.costs->model.terms().times(), canary_s, store, clock);
   if (!result.costs)
     say("the cost model could not be calibrated, so the search goes without predictions: " +
         result.failure);

@@ -4,10 +4,10 @@
 
 #include <array>
 #include <cassert>
-#include <charconv>
 #include <mutex>
 #include <stdexcept>
 
+#include "profiles/field_json.h"
 #include "profiles/measurement_json.h"
 #include "runtime/model/file_stats.h"
 
@@ -116,36 +116,6 @@ class Query {
   const std::filesystem::path& file_;
   sqlite3_stmt* statement_ = nullptr;
 };
-
-}  // namespace
-
-namespace {
-
-// Apart by spaces, each the shortest decimal that reads back the same.
-std::string numbers_text(const std::vector<double>& numbers) {
-  std::string text;
-  for (const double number : numbers) {
-    std::array<char, 32> digits{};
-    const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
-    if (!text.empty()) text += ' ';
-    text.append(digits.data(), end);
-  }
-  return text;
-}
-
-std::vector<double> numbers(const std::string& text) {
-  std::vector<double> found;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  double number = 0;
-  while (at < end) {
-    const auto read = std::from_chars(at, end, number);
-    if (read.ec != std::errc()) break;
-    found.push_back(number);
-    at = read.ptr + (read.ptr < end ? 1 : 0);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -311,8 +281,8 @@ void Store::put_operators(const OperatorScope& scope, std::span<const OperatorRo
   state_->transaction("IMMEDIATE", [&] {
     for (const OperatorRow& row : rows)
       state_->run("INSERT OR REPLACE INTO operator_time VALUES(?,?,?,?,?,?,?)",
-                  {scope.model, scope.machine, scope.build, row.op, numbers_text(row.seconds),
-                   numbers_text({row.canary_s}), row.measured_at});
+                  {scope.model, scope.machine, scope.build, row.op, fields_text(row.seconds),
+                   fields_text(row.canary_s), row.measured_at});
   });
 }
 
@@ -322,11 +292,11 @@ std::vector<OperatorRow> Store::operators(const OperatorScope& scope) const {
       "SELECT operator, seconds, canary_s, measured_at FROM operator_time"
       " WHERE model = ? AND machine = ? AND build = ? ORDER BY operator",
       {scope.model, scope.machine, scope.build});
+  const std::string where = state_->file.string() + ": operator_time";
   std::vector<OperatorRow> rows;
-  while (q.next()) {
-    const std::vector<double> canary = numbers(q.text(2));
-    rows.push_back({q.text(0), numbers(q.text(1)), canary.empty() ? 0 : canary[0], q.text(3)});
-  }
+  while (q.next())
+    rows.push_back({q.text(0), parse_fields<std::vector<double>>(q.text(1), where),
+                    parse_fields<double>(q.text(2), where), q.text(3)});
   return rows;
 }
 

@@ -263,7 +263,7 @@ class Portfolio final : public SequentialStrategy {
       if (model.none_met() || trial.excess == 0) counted.push_back(scores.size());
       scores.push_back(model.scale(plain));
     }
-    model.corner = reference_of(front_of(scores, counted).second);
+    model.corner = reference_of(front_among(scores, counted).scores);
     for (Scores& s : scores) compress(s, model.corner);
     for (const std::size_t i : counted) {
       model.points.push_back(points[i]);
@@ -286,23 +286,10 @@ class Portfolio final : public SequentialStrategy {
       model.feasible.emplace_back(space(), tried, feasible,
                                   Rng{seed(), kModel, ~0ull, trials().size()});
     }
-    auto [held, front_scores] = front_of(scores, counted);
-    for (const std::size_t i : held) model.front.push_back(points[i]);
-    model.front_scores = std::move(front_scores);
+    Front front = front_among(scores, counted);
+    for (const std::size_t i : front.indices) model.front.push_back(points[i]);
+    model.front_scores = std::move(front.scores);
     return model;
-  }
-
-  // Indices of the front of these scores, and theirs.
-  static std::pair<std::vector<std::size_t>, std::vector<Scores>> front_of(
-      const std::vector<Scores>& scores, const std::vector<std::size_t>& counted) {
-    std::vector<Scores> all;
-    for (const std::size_t i : counted) all.push_back(scores[i]);
-    std::pair<std::vector<std::size_t>, std::vector<Scores>> front;
-    for (const std::size_t i : pareto_front(all)) {
-      front.first.push_back(counted[i]);
-      front.second.push_back(all[i]);
-    }
-    return front;
   }
 
   // Per point, the chance that it runs and meets every limit; while nothing does, that it runs.

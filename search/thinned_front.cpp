@@ -7,6 +7,17 @@
 
 namespace paretune {
 
+Front front_among(const std::vector<Scores>& scores, const std::vector<std::size_t>& indices) {
+  std::vector<Scores> all;
+  for (const std::size_t i : indices) all.push_back(scores[i]);
+  Front front;
+  for (const std::size_t i : pareto_front(all)) {
+    front.indices.push_back(indices[i]);
+    front.scores.push_back(all[i]);
+  }
+  return front;
+}
+
 Scores reference_of(const std::vector<Scores>& front) {
   Scores reference;
   for (std::size_t j = 0; j < front[0].size(); ++j) {

@@ -12,6 +12,12 @@ TEST(ReferenceOf, IsATenthBeyondTheWorst) {
   EXPECT_EQ(reference_of({{1, 1}}), (Scores{1.1, 1.1}));  // one point can be extended
 }
 
+TEST(FrontAmong, IsThatOfSomeAlone) {
+  const Front front = front_among({{0, 0}, {1, 3}, {2, 2}, {3, 3}}, {1, 2, 3});
+  EXPECT_EQ(front.indices, (std::vector<std::size_t>{1, 2}));
+  EXPECT_EQ(front.scores, (std::vector<Scores>{{1, 3}, {2, 2}}));
+}
+
 TEST(ThinnedFront, DropsWhatIsDominatedAndTheMostCrowded) {
   const std::vector<Scores> scores{{0, 4}, {1.9, 2.1}, {2, 2}, {4, 0}, {3, 3}};
   EXPECT_EQ(thinned_front(scores, 10).size(), 4u);
