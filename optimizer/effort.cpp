@@ -29,10 +29,8 @@ Effort fit_to_budget(Workload workload, const Target& target) {
                served = seconds / assumed_served_token_seconds(target);
   const QualityBudget usual;
   const QualitySpec& asked = workload.quality;
-  const int most_text =
-                std::min(asked.max_text_tokens.value_or(usual.text_tokens), usual.text_tokens),
-            most_questions =
-                std::min(asked.max_questions.value_or(usual.questions), usual.questions);
+  const int most_text = asked.max_text_tokens.value_or(usual.text_tokens),
+            most_questions = asked.max_questions.value_or(usual.questions);
   const int requests =
                 fit(workload.num_requests, kRunShare * served / mean_lengths(workload).all_tokens(),
                     kFewestRequests),

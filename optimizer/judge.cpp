@@ -137,11 +137,8 @@ void judge_trial(Trial& trial, const Workload& workload) {
 
 QualityFloors floors_of(const Workload& workload) {
   QualityFloors floors = workload.quality.floors;
-  const bool text =
-      floors.max_kl_divergence || floors.min_same_top1_fraction || floors.max_perplexity_ratio;
-  const bool answers = floors.max_drop || floors.min_accuracy || !floors.capabilities.empty();
-  if (!text) floors.max_kl_divergence = kDefaultMaxKl;
-  if (!answers) floors.max_drop = kDefaultMaxDrop;
+  if (!floors.max_kl_divergence) floors.max_kl_divergence = kDefaultMaxKl;
+  if (!floors.max_drop) floors.max_drop = kDefaultMaxDrop;
   return floors;
 }
 

@@ -11,14 +11,15 @@
 
 namespace paretune {
 
-// What each capability may lose where the workload has no floor on answers; of text it is
-// kDefaultMaxKl (workload.h).
+// What each capability may lose where the workload does not say; of text it is kDefaultMaxKl
+// (workload.h).
 inline constexpr double kDefaultMaxDrop = 0.01;
 
 // Fills objectives, feasible and violations of a trial that has its measurement.
 void judge_trial(Trial& trial, const Workload& workload);
 
-// The workload's floors, with a default where it has none on text, or none on answers.
+// The workload's floors, with a default where it has no max_kl_divergence or no max_drop: other
+// floors are asked for beside these, not in their place.
 QualityFloors floors_of(const Workload& workload);
 
 // Whether the workload sets any limit on latency.

@@ -123,7 +123,7 @@ struct Quality {
   double perplexity_ratio = 1;
   double perplexity_ratio_standard_error = 0;
   int tokens = 0;
-  int documents = 0;
+  int documents = 0;                 // texts, or sources of them, that do not depend on each other
   int answers = 0;                   // greedy, to questions that want the model's own words
   double same_answers_fraction = 1;  // of those, token for token as at full precision
   double first_divergent_token = 0;  // median index among those that differ; 0: none does

@@ -184,6 +184,7 @@ bool Profiler::prepare_reference() {
   std::optional<QualityReference> measured;
   if (child.outcome == Outcome::ok) measured = load_reference(file, plan_hash);
   if (!measured) {
+    if (child.detail.starts_with("grader: ")) throw std::runtime_error(child.detail);
     throw std::runtime_error(
         model_path_.string() +
         ": cannot be run at full precision, which quality is measured against: " + child.detail);
@@ -231,6 +232,13 @@ bool Profiler::prepare_costs(std::span<const DeployConfig> candidates, std::size
                                                           store_, clock_, budget_s, stop_, say);
   if (costs) costs_ = std::move(*costs);
   return costs.has_value();
+}
+
+std::string Profiler::kernels_of(const DeployConfig& config) const {
+  std::string names;
+  for (const std::string_view knob : {"prefill_kernel", "decode_kernel", "attention_kernel"})
+    names += knob_text(config, knob) + ' ';
+  return names + used_kernels(kernels_, config, target_.model);
 }
 
 TrialKey Profiler::key(std::string kind, const DeployConfig& config, const Workload& workload,
@@ -284,7 +292,8 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   }
 
   double begin = clock_.now();
-  const std::string memo = quality_key(model_key(), config, plan_.hash(), build_);
+  const std::string memo =
+      digest({quality_key(model_key(), config, plan_.hash(), build_), kernels_of(config)});
   std::optional<std::string> known_quality;
   if (!fresh_quality) known_quality = store_.find_blob(memo);
 

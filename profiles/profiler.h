@@ -114,6 +114,12 @@ class Profiler {
   // nothing is at fault, or there was no time to tell.
   std::string fault_of(const DeployConfig& config, const Quality& quality);
   bool takes_fault_check(const Quality& quality);  // counts them
+  // As gate. Throws where a config cannot be run or an answer not be graded.
+  std::optional<GateResult> asked_gate(const DeployConfig& config, const GateMargins& margins,
+                                       double kl_p999, double budget_s);
+  // What its products are computed by, which memos of quality depend on as well: a kernel that is
+  // wrong must not show what another one scored.
+  std::string kernels_of(const DeployConfig& config) const;
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
                                                       const QualityPlan& plan);

@@ -44,7 +44,8 @@ std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
     QualityPlan one;
     one.questions.push_back(plan.questions[i]);
-    memos.push_back(digest({"score", model_key(), quality_signature(config), one.hash(), build_}));
+    memos.push_back(digest(
+        {"score", model_key(), quality_signature(config), kernels_of(config), one.hash(), build_}));
     const std::vector<QuestionScore> known = parse_scores(store_.find_blob(memos[i]).value_or(""));
     if (known.size() == 1) {
       scores[i] = known[0];
@@ -76,6 +77,17 @@ std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig
 
 std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateMargins& margins,
                                          double kl_p999, double budget_s) {
+  try {
+    return asked_gate(config, margins, kl_p999, budget_s);
+  } catch (const std::runtime_error& error) {
+    // A grader that fails on one question is no reason to lose the study.
+    return GateResult{.verdict = GateVerdict::undecided, .reason = error.what()};
+  }
+}
+
+std::optional<GateResult> Profiler::asked_gate(const DeployConfig& config,
+                                               const GateMargins& margins, double kl_p999,
+                                               double budget_s) {
   if (gate_questions_.empty()) {
     const Tokenizer tokenizer(source_->tokenizer());
     const std::optional<ChatTemplate> chat = chat_template(tokenizer);
@@ -88,7 +100,7 @@ std::optional<GateResult> Profiler::gate(const DeployConfig& config, const GateM
     const std::optional<double> margin = margins.of(name);
     if (!margin || questions.empty()) continue;
     const double seconds = assumed_seconds(std::span(questions).first(1), target_);
-    least_s += seconds * fewest_gate_questions(*margin, kl_p999);
+    least_s += seconds * fewest_gate_questions(*margin, kl_p999, questions);
     first_s += seconds * gate_questions(*margin, 0);
   }
   const bool hopeless = least_s > budget_s;

@@ -224,7 +224,7 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
   for (const QualityDocument& document : plan.documents)
     document_tokens.push_back(int(document.size()) - 1);
   Quality quality;
-  summarize_text(tokens, document_tokens, quality);
+  summarize_text(tokens, document_tokens, plan.sources, quality);
   const std::vector<Answer> answers = answer_all(model, run, plan);
   compare_answers(answers, reference, quality);
   summarize_scores(plan, grade(model, plan, answers, scorer), scores_of(reference), quality);

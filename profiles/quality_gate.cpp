@@ -22,6 +22,10 @@ std::string points(double fraction) {
 constexpr std::size_t kSeveral = 8;
 constexpr int kAccuracyLook = 2;  // the first that accuracy may pass at
 
+// Where answers flip to wrong so unevenly that chance does it less often, likelihoods prove
+// nothing: answers are decoded, likelihoods are not.
+constexpr double kUnevenFlips = 0.1;
+
 std::string interval(const Capability& c) {
   const auto [least, most] = accuracy_loss(c);
   return c.name + " loses " + points(least) + " to " + points(most) + " points (" +
@@ -60,11 +64,15 @@ int gate_questions(double margin, int look) {
   return static_cast<int>(std::min<double>(wanted, kMostGateQuestions));
 }
 
-int fewest_gate_questions(double margin, double kl_p999) {
+int fewest_gate_questions(double margin, double kl_p999,
+                          std::span<const QualityQuestion> questions) {
+  double tokens = 0;
+  for (const QualityQuestion& question : questions) tokens += rated_tokens(question);
+  const double mean_tokens = questions.empty() ? 1 : tokens / double(questions.size());
   // As paired_likelihood_drop has the standard error where nothing changes.
-  const double n =
-      kGateSigmas * std::numbers::sqrt2 * largest_swing(kl_p999) / std::max(margin, 1e-3) - 2;
-  return static_cast<int>(std::clamp(std::ceil(n), 1.0, double(kMostGateQuestions)));
+  const double swing = std::max(largest_swing(kl_p999 * mean_tokens), kSmallestSwing),
+               n = kGateSigmas * std::numbers::sqrt2 * swing / std::max(margin, 1e-3) - 2;
+  return static_cast<int>(std::clamp(std::ceil(n), double(kSeveral), double(kMostGateQuestions)));
 }
 
 LossRange accuracy_loss(const Capability& c) {
@@ -81,7 +89,8 @@ GateVerdict gate_verdict(const Capability& c, double margin, int look) {
   if (c.items == 0) return GateVerdict::undecided;
   const LossRange loss = accuracy_loss(c);
   if (loss.least > margin) return GateVerdict::failed;
-  const bool by_likelihood = c.rated > 0 && likelihood_loss(c).most <= margin;
+  const bool by_likelihood = c.rated > 0 && likelihood_loss(c).most <= margin &&
+                             flip_p(c.broken, c.mended) >= kUnevenFlips;
   const bool by_accuracy = look >= kAccuracyLook && loss.most <= margin;
   return by_likelihood || by_accuracy ? GateVerdict::passed : GateVerdict::undecided;
 }
@@ -98,16 +107,20 @@ struct Asked {
   bool decided = false;
 };
 
-// Full precision is sure of no answer, not only of the few that there was time for.
-bool nothing_to_lose(const Asked& asked) {
-  return asked.result.capability.items == 0 && !asked.questions.questions.empty() &&
+// Full precision is sure of no answer, or right with none and without a likelihood that more than
+// the margin of it could be lost of: not only of the few that there was time for.
+bool nothing_to_lose(const Asked& asked, double margin) {
+  const Capability& c = asked.result.capability;
+  const bool no_skill =
+      c.items == 0 || (c.reference_accuracy == 0 && c.rated > 0 && c.reference_likelihood < margin);
+  return no_skill && !asked.questions.questions.empty() &&
          asked.questions.questions.size() >= asked.several;
 }
 
 GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMargins& margins) {
   std::vector<GateCapability> results;
   for (const auto& [name, asked] : capabilities) {
-    if (!nothing_to_lose(asked)) results.push_back(asked.result);
+    if (!nothing_to_lose(asked, *margins.of(name))) results.push_back(asked.result);
   }
   return judge_gate(results, margins);
 }
@@ -126,10 +139,10 @@ std::optional<GateResult> run_gate(
     asked.several = std::min(
         {fresh.size(), kSeveral, static_cast<std::size_t>(gate_questions(*margins.of(name), 0))});
   }
-  const auto asked_by = [&](double margin, int look) {
+  const auto asked_by = [&](double margin, std::span<const QualityQuestion> fresh, int look) {
     if (!brief || look > 1) return gate_questions(margin, look);
     const int first = gate_questions(margin, 0);
-    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999) + 1);
+    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999, fresh) + 1);
   };
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
@@ -138,8 +151,8 @@ std::optional<GateResult> run_gate(
     for (auto& [name, asked] : capabilities) {
       if (asked.decided) continue;
       const std::vector<QualityQuestion>& fresh = questions.at(name);
-      const std::size_t to =
-          std::min(fresh.size(), static_cast<std::size_t>(asked_by(*margins.of(name), look)));
+      const std::size_t to = std::min(
+          fresh.size(), static_cast<std::size_t>(asked_by(*margins.of(name), fresh, look)));
       for (std::size_t i = asked.questions.questions.size(); i < to; ++i)
         wanted.emplace_back(i, &fresh[i]);
     }
@@ -172,8 +185,11 @@ std::optional<GateResult> run_gate(
 }
 
 std::optional<std::string> unproven_text(const Quality& quality, double max_kl_divergence) {
-  const double error = std::isfinite(quality.kl_standard_error) ? quality.kl_standard_error : 0,
-               most = quality.kl_divergence + kOneSided95 * error;
+  if (quality.documents < 2)
+    return "the text is one piece, which does not tell how far the KL divergence of others may be "
+           "off; that takes more text";
+  const double most =
+      quality.kl_divergence + one_sided_95(quality.documents) * quality.kl_standard_error;
   if (most <= max_kl_divergence) return std::nullopt;
   char text[160];
   std::snprintf(text, sizeof text,

@@ -6,9 +6,10 @@
 //
 // Flips of right and wrong refuse; either of two proofs lets pass: that the probability of the
 // right answer fell by no more than the margin, or that accuracy did. The first moves before
-// answers flip and needs far fewer questions; how far an unasked one's may fall is taken from the
-// KL divergence that one token in a thousand of the text exceeds. Not every grader's answers can be
-// rated (Capability::rated).
+// answers flip and needs far fewer questions, but it rests on an assumption: that no answer not
+// asked for loses more than the KL divergence that one token in a thousand of the text exceeds, at
+// each of its tokens, allows. It proves nothing where answers flip unevenly all the same. Not every
+// grader's answers can be rated (Capability::rated).
 //
 // Looks at growing samples, so that what is clear is decided early and only the capabilities that
 // are not are asked on. The probability may let pass at each of four looks and accuracy at the last
@@ -48,8 +49,10 @@ inline constexpr int kMostGateQuestions = 1200;
 int gate_questions(double margin, int look);
 
 // The fewest questions of a capability after which a config that changes no answer could pass by
-// likelihood. kl_p999: as of summarize_scores.
-int fewest_gate_questions(double margin, double kl_p999);
+// likelihood, and no fewer than tell whether full precision has anything to lose. questions: of the
+// capability. kl_p999: as of summarize_scores.
+int fewest_gate_questions(double margin, double kl_p999,
+                          std::span<const QualityQuestion> questions);
 
 // Of what was lost: as little and as much as is still possible, all looks together.
 struct LossRange {
@@ -81,8 +84,8 @@ struct GateCapability {
 GateResult judge_gate(const std::vector<GateCapability>& capabilities, const GateMargins& margins);
 
 // In words, what is not proven of the text: that its mean KL divergence is at most the limit,
-// one-sided 95 %, and not only in the sample; nullopt: it is. Of one document, which tells nothing
-// of its error, the sample decides.
+// one-sided 95 % by Student's t, and not only in the sample; nullopt: it is. One document proves
+// nothing.
 std::optional<std::string> unproven_text(const Quality& quality, double max_kl_divergence);
 
 // Of a plan's questions.

@@ -37,18 +37,16 @@ class Planner {
         budget_(budget),
         evals_(workload.quality.evals),
         trains_on_evals_(calibrates_on_evals(workload.quality)) {
-    budget_.text_tokens =
-        std::min(budget.text_tokens, workload.quality.max_text_tokens.value_or(budget.text_tokens));
-    budget_.questions =
-        std::min(budget.questions, workload.quality.max_questions.value_or(budget.questions));
-    if (evals_.empty() && workload.quality.text.empty()) {
+    budget_.text_tokens = workload.quality.max_text_tokens.value_or(budget.text_tokens);
+    budget_.questions = workload.quality.max_questions.value_or(budget.questions);
+    if (evals_.empty()) {
       evals_.push_back({.path = std::string(kProbePath) + "all", .name = "probes"});
     }
   }
 
   QualityPlan plan() {
     QualityPlan plan;
-    plan.documents = documents();
+    plan_documents(plan);
     plan_questions(plan);
     if (plan.documents.empty())
       throw std::runtime_error(workload_.file.string() +
@@ -138,8 +136,9 @@ class Planner {
       spec.max_items.reset();
       for (EvalItem& item : load_evals(spec, workload_.seed)) {
         if (kept_for_training(item.prompt)) continue;
-        texts.emplace_back(Document{std::move(item.prompt), std::move(item.answer)},
-                           spec.chat_template);
+        texts.emplace_back(
+            Document{std::move(item.prompt), std::move(item.answer), std::move(item.document)},
+            spec.chat_template);
       }
     }
     RandomEngine rng(workload_.seed);
@@ -148,19 +147,24 @@ class Planner {
     return texts;
   }
 
-  std::vector<QualityDocument> documents() const {
+  void plan_documents(QualityPlan& plan) const {
     const int window = std::clamp(budget_.text_tokens / 8, 32, shape_.max_seq_len);
     std::vector<QualityDocument> whole;
+    std::vector<int> sources;
+    std::map<std::string, int> named;
     for (int usable = 0; const auto& [document, as_chat] : texts()) {
       if (usable >= budget_.text_tokens) break;
+      const int next = int(whole.size());
+      sources.push_back(
+          document.source.empty() ? next : named.try_emplace(document.source, next).first->second);
       whole.push_back(encode(document, as_chat));
       usable += std::min(int(whole.back().size()), window) - 1;
     }
-    std::vector<QualityDocument> documents;
     int left = budget_.text_tokens;
     for (std::size_t begin = 0; left > 0; begin += std::size_t(window)) {
       bool any = false;
-      for (const QualityDocument& tokens : whole) {
+      for (std::size_t i = 0; i < whole.size(); ++i) {
+        const QualityDocument& tokens = whole[i];
         if (tokens.size() < begin + 2 || left <= 0) continue;
         QualityDocument part(
             tokens.begin() + std::ptrdiff_t(begin),
@@ -168,12 +172,12 @@ class Planner {
         if (begin > 0 && tokenizer_.adds_bos()) part.insert(part.begin(), tokenizer_.bos_id());
         part.resize(std::min({part.size(), std::size_t(window), std::size_t(left) + 1}));
         left -= int(part.size()) - 1;
-        documents.push_back(std::move(part));
+        plan.documents.push_back(std::move(part));
+        plan.sources.push_back(sources[i]);
         any = true;
       }
       if (!any) break;
     }
-    return documents;
   }
 
   QualityChoice continued(const std::vector<int>& prompt, const std::string& prompt_text,
@@ -288,7 +292,7 @@ class Planner {
   const Tokenizer& tokenizer_;
   const ChatTemplate* chat_;
   QualityBudget budget_;
-  std::vector<EvalSpec> evals_;  // the workload's; where it has neither these nor text, the probes
+  std::vector<EvalSpec> evals_;  // the workload's; where it has none, the probes
   bool trains_on_evals_;
 };
 
@@ -298,6 +302,16 @@ std::string bytes_of(const std::vector<int>& tokens) {
 
 }  // namespace
 
+double rated_tokens(const QualityQuestion& question) {
+  const auto length = [](const QualityChoice& choice) {
+    return double(choice.tokens.size()) - choice.begin;
+  };
+  if (question.answer) return std::max(1.0, length(*question.answer));
+  double tokens = 0;
+  for (const QualityChoice& choice : question.choices) tokens += length(choice);
+  return std::max(1.0, tokens / std::max(1.0, double(question.choices.size())));
+}
+
 std::size_t QualityPlan::predicted_tokens() const {
   std::size_t predicted = 0;
   for (const QualityDocument& document : documents) predicted += document.size() - 1;
@@ -306,6 +320,7 @@ std::size_t QualityPlan::predicted_tokens() const {
 
 std::string QualityPlan::hash() const {
   std::string all = std::to_string(documents.size());
+  for (const int source : sources) all += ' ' + std::to_string(source);
   for (const QualityDocument& document : documents) all += digest({bytes_of(document)});
   for (const QualityQuestion& question : questions) {
     const EvalItem& item = question.item;

@@ -17,8 +17,8 @@ namespace paretune {
 
 struct Workload;
 
-// What measuring may spend; the workload's own max_text_tokens, max_questions and max_items hold as
-// well. With the defaults, one quality of the demo model takes about a second on two cores.
+// What measuring may spend where the workload does not say (max_text_tokens, max_questions). With
+// the defaults, one quality of the demo model takes about a second on two cores.
 struct QualityBudget {
   int text_tokens = 4096;   // predicted, all documents together
   int questions = 128;      // spread evenly over the capabilities
@@ -46,8 +46,13 @@ struct QualityQuestion {
   bool operator==(const QualityQuestion&) const = default;
 };
 
+// Of the wording that is rated, or of a choice, on average; 1 where nothing is.
+double rated_tokens(const QualityQuestion& question);
+
 struct QualityPlan {
   std::vector<QualityDocument> documents;
+  std::vector<int>
+      sources;  // of each document: windows of one text, and texts of one source, alike
   std::vector<QualityQuestion> questions;  // in the order of their capabilities
   int too_long = 0;  // questions passed over because the model's context does not hold them
   std::vector<std::string> unaskable;  // capabilities no question of which it holds
@@ -58,8 +63,8 @@ struct QualityPlan {
 };
 
 // From workload.quality, drawn by workload.seed. Its text, or where it names none its questions
-// with their right answers, are the documents; where it names neither, the built-in probes are
-// both. Those longer than an eighth of the budget (or than the context) are cut into windows, and
+// with their right answers, are the documents; where it names no questions, the built-in probes
+// are. Those longer than an eighth of the budget (or than the context) are cut into windows, and
 // every document gives its first window before any gives its second: many short documents bound the
 // mean better than a long one. chat: null for a model without a chat template, whose prompts are
 // then fed as they stand. Throws std::runtime_error where a file cannot be read or nothing is left

@@ -20,6 +20,7 @@ struct Drops {
   std::vector<double> scores;
   std::vector<double> likelihoods;
   double reference_likelihood = 0;  // sum
+  double tokens = 0;                // sum, of what is rated
   std::vector<double> now;          // scores
   std::vector<int> documents;       // of the scores
 };
@@ -45,11 +46,13 @@ std::size_t right_one(const QualityQuestion& question, const QuestionScore& refe
   return question.choices.empty() ? 0 : std::size_t(question.item.correct_choice);
 }
 
-void rate(const Drops& drops, double swing, Capability& capability) {
+void rate(const Drops& drops, double kl_p999, Capability& capability) {
   const double n = double(drops.likelihoods.size());
   if (drops.likelihoods.size() != drops.scores.size()) return;
   const double reference = drops.reference_likelihood / n;
   if (reference < kTellingShare * capability.reference_accuracy) return;
+  // The divergences of an answer's tokens add up.
+  const double swing = largest_swing(kl_p999 * drops.tokens / n);
   Mean drop = paired_likelihood_drop(drops.likelihoods, swing);
   drop.standard_error *= clustering_factor(drops.likelihoods, drops.documents);
   capability.rated = int(n);
@@ -147,6 +150,7 @@ void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> sc
       const double before = reference_scores[i].likelihoods[right_answer];
       lost.likelihoods.push_back(before - scores[i].likelihoods[right_answer]);
       lost.reference_likelihood += before;
+      lost.tokens += rated_tokens(question);
     }
   }
   double accuracy = 0, variance = 0;
@@ -161,7 +165,7 @@ void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> sc
     capability.drop_standard_error =
         drop.standard_error * clustering_factor(drops[i].scores, drops[i].documents);
     capability.mcnemar_p = mcnemar_p(capability.broken, capability.mended);
-    rate(drops[i], largest_swing(quality.kl_p999), capability);
+    rate(drops[i], quality.kl_p999, capability);
     accuracy += capability.accuracy;
     variance += capability.standard_error * capability.standard_error;
   }

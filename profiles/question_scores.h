@@ -29,7 +29,8 @@ void set_scores(QualityReference& reference, std::span<const QuestionScore> scor
 std::vector<QuestionScore> scores_of(const QualityReference& reference);
 
 // Fills the graded part of a Quality from both models' scores, by question of the plan. Its kl_p999
-// is read: by as much as it allows may an answer's probability change that was not asked for.
+// is read: by as much as it allows of each token may an answer's probability change that was not
+// asked for.
 void summarize_scores(const QualityPlan& plan, std::span<const QuestionScore> scores,
                       std::span<const QuestionScore> reference_scores, Quality& quality);
 

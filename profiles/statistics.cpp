@@ -1,6 +1,7 @@
 #include "profiles/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kMiss = 0.05;  // how often an interval may miss
+constexpr std::size_t kFewClusters = 10;
 
 // P(B = k) for k = 0 … n of a binomial B(n, q), 0 < q < 1.
 std::vector<double> binomial(int n, double q) {
@@ -67,10 +69,13 @@ double clustering_factor(std::span<const double> samples, std::span<const int> c
   const double most = std::sqrt(double(samples.size()));
   if (clusters.size() < 2) return most;
   const double independent = mean(samples).standard_error;
-  if (independent == 0) return 1;
+  const double assumed =
+      std::sqrt(1 + kAssumedCorrelation * (double(samples.size()) / double(clusters.size()) - 1));
+  if (independent == 0) return assumed;
   std::vector<Cluster> all;
   for (const auto& [id, one] : clusters) all.push_back(one);
-  return std::clamp(clustered_mean(all).standard_error / independent, 1.0, most);
+  return std::clamp(clustered_mean(all).standard_error / independent,
+                    clusters.size() < kFewClusters ? assumed : 1.0, most);
 }
 
 Mean clustered_exp_mean(std::span<const Cluster> clusters) {
@@ -121,18 +126,7 @@ Estimate percentile(std::span<const double> sorted, double q) {
   return estimate;
 }
 
-Mean paired_drop(std::span<const double> drops) {
-  const double n = double(drops.size());
-  if (n == 0) return {};
-  double lost = 0, gained = 0;
-  for (const double drop : drops) {
-    if (drop != 0 && std::abs(drop) != 1) return mean(drops);
-    lost += drop > 0;
-    gained += drop < 0;
-  }
-  const double p = (lost + 1) / (n + 2), q = (gained + 1) / (n + 2);
-  return {.value = p - q, .standard_error = std::sqrt((p + q - (p - q) * (p - q)) / (n + 2))};
-}
+Mean paired_drop(std::span<const double> drops) { return paired_likelihood_drop(drops, 1); }
 
 Mean paired_likelihood_drop(std::span<const double> drops, double known) {
   if (drops.empty()) return {};
@@ -151,6 +145,16 @@ double largest_swing(double kl_divergence) {
 double mcnemar_p(int b, int c) {
   const std::vector<double> p = binomial(b + c, 0.5);
   return std::min(1.0, 2 * std::accumulate(p.begin(), p.begin() + std::min(b, c) + 1, 0.0));
+}
+
+double flip_p(int b, int c) {
+  const std::vector<double> p = binomial(b + c, 0.5);
+  return std::min(1.0, std::accumulate(p.begin() + b, p.end(), 0.0));
+}
+
+double one_sided_95(int n) {
+  if (n < 2) return kInfinity;
+  return boost::math::quantile(boost::math::students_t(n - 1), 0.95);
 }
 
 Distribution summarize(std::vector<double> samples) {

@@ -56,14 +56,15 @@ int upper_rank(int n, double q);
 
 // How many times as large as of independent samples the standard error of their mean is, for that
 // samples of one cluster depend on each other (clustered_mean): at least 1, at most as if each were
-// the same sample again. Samples that do not differ tell nothing of it, so 1, but for one cluster,
-// which is one sample. cluster: of each sample.
+// the same sample again, as it is taken to be of one cluster. Of few clusters, or samples that do
+// not differ, it is no less than a correlation of kAssumedCorrelation within clusters makes it
+// (Kish's design effect). cluster: of each sample.
+inline constexpr double kAssumedCorrelation = 0.1;
 double clustering_factor(std::span<const double> samples, std::span<const int> cluster);
 
-// Mean of paired drops (before - after), one for each item. Drops of -1, 0 and 1 are flips of right
-// and wrong: then Bonett and Price's adjusted estimate, (b - c) / (n + 2), with the standard error
-// of the adjusted shares (Statistics in Medicine 31, 2012); otherwise the mean and its standard
-// error.
+// Mean of paired drops (before - after) in [-1, 1], one for each item, with a pair of 1 and one of
+// -1 added. Of flips of right and wrong that is Bonett and Price's adjusted estimate, (b - c) / (n
+// + 2), with the standard error of the adjusted shares (Statistics in Medicine 31, 2012).
 Mean paired_drop(std::span<const double> drops);
 
 // Of changes of a probability, in [-1, 1]. Two pairs are added, as far apart as the largest change
@@ -71,6 +72,13 @@ Mean paired_drop(std::span<const double> drops);
 // few changed much does not prove that none would. swing: known from elsewhere.
 inline constexpr double kSmallestSwing = 0.05;
 Mean paired_likelihood_drop(std::span<const double> drops, double swing = 0);
+
+// How likely b of b + c flips or more go the first way where both are alike: one-sided, exact.
+double flip_p(int b, int c);
+
+// Standard errors from the mean of so many independent samples to its one-sided 95 % bound: the
+// quantile of Student's t with n - 1 degrees of freedom. Infinite of fewer than two.
+double one_sided_95(int n);
 
 // No probability changes by more where the KL divergence is this (Pinsker's inequality).
 double largest_swing(double kl_divergence);

@@ -1,8 +1,10 @@
 #include "profiles/text_comparison.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "profiles/statistics.h"
@@ -89,15 +91,19 @@ TokenComparison compare_token(const QualityReference& reference, std::size_t row
 }
 
 void summarize_text(std::span<const TokenComparison> tokens, std::span<const int> document_tokens,
-                    Quality& quality) {
+                    std::span<const int> sources, Quality& quality) {
+  assert(sources.size() == document_tokens.size());
   assert(std::accumulate(document_tokens.begin(), document_tokens.end(), std::size_t{0}) ==
          tokens.size());
-  std::vector<Cluster> kl, same, more_nats;
+  std::map<int, std::array<Cluster, 3>> clusters;  // KL, same top 1, more nats
+  const bool several = std::ranges::any_of(sources, [&](int s) { return s != sources.front(); });
   double nats = 0, reference_nats = 0;
   std::vector<double> divergences;
   std::size_t next = 0;
-  for (const int n : document_tokens) {
-    Cluster k{0, double(n)}, s = k, m = k;
+  for (std::size_t i = 0; i < document_tokens.size(); ++i) {
+    const int n = document_tokens[i];
+    auto& [k, s, m] = clusters[several ? sources[i] : int(i)];
+    for (Cluster* cluster : {&k, &s, &m}) cluster->count += n;
     for (const TokenComparison& token : tokens.subspan(next, std::size_t(n))) {
       k.sum += token.kl_divergence;
       s.sum += token.same_top1;
@@ -107,10 +113,12 @@ void summarize_text(std::span<const TokenComparison> tokens, std::span<const int
       divergences.push_back(token.kl_divergence);
     }
     next += std::size_t(n);
-    kl.push_back(k), same.push_back(s), more_nats.push_back(m);
   }
+  std::vector<Cluster> kl, same, more_nats;
+  for (const auto& [source, of] : clusters)
+    kl.push_back(of[0]), same.push_back(of[1]), more_nats.push_back(of[2]);
   quality.tokens = int(tokens.size());
-  quality.documents = int(document_tokens.size());
+  quality.documents = int(kl.size());
   if (tokens.empty()) return;
   std::sort(divergences.begin(), divergences.end());
   const Mean mean_kl = clustered_mean(kl), same_top1 = clustered_mean(same),

@@ -29,8 +29,9 @@ TokenComparison compare_token(const QualityReference& reference, std::size_t row
                               std::span<const float> logprobs, int target);
 
 // Fills the text part of a Quality. tokens: document after document; document_tokens: how many each
-// has.
+// has; sources: what each is of (QualityPlan::sources), by which errors are clustered unless all
+// are of one: then by document.
 void summarize_text(std::span<const TokenComparison> tokens, std::span<const int> document_tokens,
-                    Quality& quality);
+                    std::span<const int> sources, Quality& quality);
 
 }  // namespace paretune

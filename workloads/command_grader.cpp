@@ -7,8 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -21,7 +24,8 @@ extern char** environ;
 namespace paretune {
 namespace {
 
-constexpr int kTimeoutMs = 60'000;
+constexpr std::chrono::seconds kTimeout{60};
+constexpr std::size_t kMostOutput = 64 << 10;  // bytes: a score takes few
 
 struct Pipe {
   std::array<int, 2> ends{-1, -1};
@@ -39,18 +43,25 @@ struct Pipe {
   }
 };
 
-// What the command prints to its standard output when it is given `input`.
+// What the command prints to its standard output when it is given `input`. It has a process group
+// of its own, so that what it started ends with it.
 std::string run(const std::string& command, const std::string& input) {
   Pipe in, out;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in.ends[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.ends[1], STDOUT_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&attributes, 0);
   std::string shell = "sh", flag = "-c", text = command;
   std::array<char*, 4> arguments{shell.data(), flag.data(), text.data(), nullptr};
   pid_t child = 0;
-  const int failed = posix_spawn(&child, "/bin/sh", &actions, nullptr, arguments.data(), environ);
+  const int failed =
+      posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   if (failed != 0) throw std::runtime_error("grader: cannot start " + command);
   in.close_end(0);
   out.close_end(1);
@@ -63,9 +74,14 @@ std::string run(const std::string& command, const std::string& input) {
   std::string output;
   std::size_t written = 0;
   bool timed_out = false;
-  for (;;) {
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
+  while (output.size() <= kMostOutput) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
     std::array<pollfd, 2> wait{pollfd{out.ends[0], POLLIN, 0}, pollfd{in.ends[1], POLLOUT, 0}};
-    const int ready = poll(wait.data(), in.ends[1] >= 0 ? 2 : 1, kTimeoutMs);
+    const int ready =
+        poll(wait.data(), in.ends[1] >= 0 ? 2 : 1, std::max(0, static_cast<int>(left.count())));
+    if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       timed_out = true;
       break;
@@ -82,13 +98,18 @@ std::string run(const std::string& command, const std::string& input) {
       output.append(bytes.data(), static_cast<std::size_t>(n));
     }
   }
-  if (timed_out) kill(child, SIGKILL);
+  const bool flooded = output.size() > kMostOutput;
+  if (timed_out || flooded) kill(-child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
   sigaction(SIGPIPE, &before, nullptr);
   if (timed_out)
     throw std::runtime_error("grader: " + command + ": found no score within " +
-                             std::to_string(kTimeoutMs / 1000) + " s");
+                             std::to_string(kTimeout.count()) + " s");
+  if (flooded)
+    throw std::runtime_error("grader: " + command + ": found more than " +
+                             std::to_string(kMostOutput >> 10) +
+                             " KiB of output, allowed: a number from 0 to 1");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     throw std::runtime_error("grader: " + command + ": it failed (exit status " +
                              std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1) + ")");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
+#include <sstream>
 
 #include "workloads/text_file.h"
 
@@ -99,9 +100,30 @@ std::string_view lacks_json(const EvalItem& item) {
   return parsed(item.answer).is_discarded() ? "an answer that is JSON" : "";
 }
 
+// The value that the output begins with, a Markdown fence before it or not; what follows is no part
+// of it, as a model that has not learned to stop goes on. Discarded: there is none.
+nlohmann::json first_value(std::string_view output) {
+  output = trimmed(output);
+  if (output.starts_with("```")) output.remove_prefix(std::min(output.find('\n'), output.size()));
+  std::istringstream stream{std::string(output)};
+  try {
+    nlohmann::json value;
+    stream >> value;
+    return value;
+  } catch (const nlohmann::json::exception&) {
+    return nlohmann::json::value_t::discarded;
+  }
+}
+
 double json_equal(const EvalItem& item, std::string_view output) {
-  const nlohmann::json right = parsed(item.answer), found = parsed(output);
+  const nlohmann::json right = parsed(item.answer), found = first_value(output);
   return !right.is_discarded() && !found.is_discarded() && right == found;
+}
+
+// A number or a word may go on.
+bool json_settled(const EvalItem&, std::string_view output) {
+  const nlohmann::json found = first_value(output);
+  return found.is_structured() || found.is_string();
 }
 
 // libstdc++'s default matcher recurses once a character and can take exponential time; __polynomial
@@ -158,7 +180,7 @@ constexpr Grader kContains{
     "contains", lacks_answer, contains, nullptr,
     [](const EvalItem& item, std::string_view output) { return contains(item, output) > 0; }};
 constexpr Grader kNumeric{"numeric", lacks_number, numeric, nullptr};
-constexpr Grader kJsonEqual{"json_equal", lacks_json, json_equal, nullptr};
+constexpr Grader kJsonEqual{"json_equal", lacks_json, json_equal, nullptr, json_settled};
 constexpr Grader kRegex{"regex", lacks_pattern, regex, nullptr};
 constexpr Grader kChoiceLogprob{"choice_logprob", lacks_choices, nullptr, most_likely};
 constexpr Grader kOwnChoice{"own_choice", lacks_choices, nullptr, most_likely};

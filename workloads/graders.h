@@ -43,7 +43,7 @@ struct Grader {
 extern const Grader kExactMatch;  // equal, but for white space at both ends
 extern const Grader kContains;    // the answer occurs in the output
 extern const Grader kNumeric;     // the output's last number is within item.tolerance of the answer
-extern const Grader kJsonEqual;   // both parse as JSON and are the same value
+extern const Grader kJsonEqual;   // the JSON value that the output begins with is the answer's
 extern const Grader kRegex;  // the answer, an ECMAScript pattern without back-references, is found
                              // in the output's first KiB
 extern const Grader kChoiceLogprob;      // the most likely choice

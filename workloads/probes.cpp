@@ -264,7 +264,7 @@ Probe::Pair knowledge(RandomEngine& rng) {
   std::swap(choices[0], choices[std::size_t(below(rng, 4))]);
   return {"What is " + std::string(forward ? group.forward : group.backward) +
               std::string(fact[known]) + "?",
-          std::string(fact[asked]), choices};
+          std::string(fact[asked]), choices, std::string(fact[0]) + ": " + std::string(fact[1])};
 }
 
 std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed) {
@@ -283,6 +283,7 @@ std::vector<EvalItem> probe_items(const Probe& probe, int n, std::uint64_t seed)
     if (!asked.insert(whole).second) continue;
     EvalItem item{.id = std::string(probe.name) + "-" + std::to_string(items.size()),
                   .capability = std::string(probe.name),
+                  .document = pair.fact,
                   .prompt = prompt + "Question: " + pair.question + "\nAnswer:",
                   .answer = pair.answer,
                   .grader = &kFirstLine};

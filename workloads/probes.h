@@ -20,6 +20,7 @@ struct Probe {
   struct Pair {
     std::string question, answer;
     std::vector<std::string> choices;  // where the answer is one of few
+    std::string fact = {};             // that is asked for, where others may ask for it as well
   };
   Pair (*make)(RandomEngine& rng);
   const Grader* grader = nullptr;  // of questions with choices; null: choice_logprob

@@ -49,7 +49,7 @@ std::vector<Document> parse_text(std::string_view text, const std::filesystem::p
   if (file.extension() != ".jsonl") return split(without_bom(text));
   std::vector<Document> documents;
   for (EvalItem& item : parse_evals(text, file))
-    documents.push_back({std::move(item.prompt), std::move(item.answer)});
+    documents.push_back({std::move(item.prompt), std::move(item.answer), std::move(item.document)});
   return documents;
 }
 

@@ -17,6 +17,9 @@ namespace paretune {
 struct Document {
   std::string prompt;  // the user's turn; empty: `text` stands alone
   std::string text;    // the assistant's turn, or the whole document
+  // What several are drawn from, by the file's word: they may depend on each other. Empty: stands
+  // alone.
+  std::string source = {};
   bool operator==(const Document&) const = default;
 };
 

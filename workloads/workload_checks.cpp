@@ -71,7 +71,7 @@ void check_quality(const JsonPlace& root, const QualitySpec& quality) {
           "a floor with nothing to measure it on",
           "this floor together with quality." + std::string(source));
   };
-  const bool text = !quality.text.empty(), evals = !quality.evals.empty();
+  const bool evals = !quality.evals.empty();
   for (std::size_t i = 0; i < quality.calibration.size(); ++i)
     if (quality.calibration[i].path == kTrainingSplit && !evals)
       root.at("quality")
@@ -79,10 +79,8 @@ void check_quality(const JsonPlace& root, const QualitySpec& quality) {
           .at(i)
           .refuse("\"evals\" where there are none",
                   "a .txt or .jsonl file, or quality.evals to split");
-  // There is always text: the questions' right answers, or the built-in probes, which are asked as
-  // well where there is neither.
-  needs(floors.min_accuracy.has_value(), evals || !text, "min_accuracy", "evals");
-  needs(floors.max_drop.has_value(), evals || !text, "max_drop", "evals");
+  // There are always questions, the built-in probes where there are no evals, and text: those
+  // questions' right answers.
   needs(!floors.capabilities.empty(), evals, "capabilities", "evals");
 }
 

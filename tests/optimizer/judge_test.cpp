@@ -112,9 +112,10 @@ TEST(JudgeTest, FloorsThatAreNotSetHaveDefaults) {
   EXPECT_EQ(floors({}).max_drop, kDefaultMaxDrop);
   EXPECT_EQ(floors({.max_kl_divergence = 0.1}).max_drop, kDefaultMaxDrop);
   EXPECT_EQ(floors({.max_kl_divergence = 0.1}).max_kl_divergence, 0.1);
-  EXPECT_EQ(floors({.max_perplexity_ratio = 1.1}).max_kl_divergence, std::nullopt);
+  EXPECT_EQ(floors({.max_perplexity_ratio = 1.1}).max_kl_divergence, kDefaultMaxKl);
   EXPECT_EQ(floors({.max_drop = 0.1}).max_kl_divergence, kDefaultMaxKl);
-  EXPECT_EQ(floors({.capabilities = {{"sort", {.max_drop = 0.1}}}}).max_drop, std::nullopt);
+  EXPECT_EQ(floors({.capabilities = {{"sort", {.max_drop = 0.1}}}}).max_drop, kDefaultMaxDrop);
+  EXPECT_EQ(floors({.min_accuracy = 0.5}).max_drop, kDefaultMaxDrop);
 }
 
 TEST(JudgeTest, ExplainsInfeasibility) {

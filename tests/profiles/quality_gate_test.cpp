@@ -82,13 +82,17 @@ TEST(QualityGate, OneFailureFailsAndIsNamed) {
 // What the sample's mean keeps, its upper end may not.
 TEST(QualityGate, TheTextsLossIsHeldToItsUpperEnd) {
   const auto unproven = [](double kl, double standard_error) {
-    return unproven_text({.kl_divergence = kl, .kl_standard_error = standard_error}, 0.02);
+    return unproven_text(
+        {.kl_divergence = kl, .kl_standard_error = standard_error, .documents = 1000}, 0.02);
   };
   EXPECT_FALSE(unproven(0.018, 0.001));
   ASSERT_TRUE(unproven(0.018, 0.002));
   EXPECT_NE(unproven(0.018, 0.002)->find("up to 0.021, allowed: 0.02"), std::string::npos);
-  EXPECT_FALSE(unproven(0.018, INFINITY));  // one document
-  EXPECT_TRUE(unproven(0.021, INFINITY));
+  // Of few documents less is known, of one nothing.
+  EXPECT_TRUE(
+      unproven_text({.kl_divergence = 0.018, .kl_standard_error = 0.001, .documents = 3}, 0.02));
+  EXPECT_TRUE(
+      unproven_text({.kl_divergence = 0.001, .kl_standard_error = INFINITY, .documents = 1}, 0.02));
 }
 
 // A config exactly at the margin must not pass more often than one time in twenty, however often
@@ -220,7 +224,7 @@ TEST_F(RunGate, WhereTimeIsShortTheFirstLookAsksLittleMoreThanCanPass) {
       now);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
-  EXPECT_EQ(asked_["copy"], fewest_gate_questions(0.05, 0.02) + 1);
+  EXPECT_EQ(asked_["copy"], fewest_gate_questions(0.05, 0.02, questions_.at("copy")) + 1);
   EXPECT_EQ(asked_["sort"], gate_questions(0.05, 0));
   EXPECT_LT(asked_["copy"], asked_["sort"]);
   EXPECT_EQ(result->looks, 2);
@@ -265,15 +269,43 @@ TEST_F(RunGate, AFewUnsureAnswersAreNoProofThatNothingIsKnown) {
 }
 
 TEST(QualityGate, FewestQuestionsFollowFromTheDivergence) {
-  EXPECT_EQ(fewest_gate_questions(0.05, 0), 1);
-  const int n = fewest_gate_questions(0.05, 0.02);
-  const auto passes = [](int count) {
+  EXPECT_EQ(fewest_gate_questions(0.5, 0, {}), 8) << "so many tell whether anything can be lost";
+  const auto passes = [](int count, double kl_p999) {
     const Mean drop =
-        paired_likelihood_drop(std::vector<double>(std::size_t(count)), largest_swing(0.02));
+        paired_likelihood_drop(std::vector<double>(std::size_t(count)), largest_swing(kl_p999));
     return kGateSigmas * drop.standard_error <= 0.05;
   };
-  EXPECT_TRUE(passes(n));
-  EXPECT_FALSE(passes(n - 1));
+  const int n = fewest_gate_questions(0.05, 0.1, {});
+  EXPECT_TRUE(passes(n, 0.1));
+  EXPECT_FALSE(passes(n - 1, 0.1));
+  // The divergences of an answer's three tokens add up.
+  const QualityQuestion question{.answer = QualityChoice{.tokens = {1, 2, 3, 4}, .begin = 1}};
+  const int three = fewest_gate_questions(0.05, 0.1, {&question, 1});
+  EXPECT_TRUE(passes(three, 0.3));
+  EXPECT_FALSE(passes(three - 1, 0.3));
+}
+
+// Likelihoods are of prompts; answers are decoded.
+TEST(QualityGate, UnevenFlipsAreNoProofWhateverTheLikelihoodSays) {
+  Capability flips = capability("a", 50, 4, 0);
+  flips.rated = 50, flips.likelihood_drop_standard_error = 0.001;
+  EXPECT_EQ(gate_verdict(flips, 0.01, 0), GateVerdict::undecided);
+  Capability even = capability("a", 50, 4, 3);
+  even.rated = 50, even.likelihood_drop_standard_error = 0.001;
+  EXPECT_EQ(gate_verdict(even, 0.01, 0), GateVerdict::passed);
+}
+
+TEST_F(RunGate, WhatFullPrecisionNeverGetsRightCannotBeLost) {
+  add("copy", 400);
+  add("sort", 400);
+  const auto score = [](const EvalItem& item) {
+    return item.capability == "copy" ? QuestionScore{0, {1e-9}} : QuestionScore{1, {0.9}};
+  };
+  const std::optional<GateResult> result = run(0.05, score, score);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  ASSERT_EQ(result->capabilities.size(), 1u);
+  EXPECT_EQ(result->capabilities[0].name, "sort");
 }
 
 TEST_F(RunGate, AFailureEndsIt) {
@@ -342,8 +374,8 @@ TEST(PairedDrop, FlipsAndScores) {
   EXPECT_EQ(none.value, 0);
   EXPECT_NEAR(none.standard_error, std::sqrt(2.0) / 102, 1e-12);
   const Mean half = paired_drop(std::vector<double>{0.5, 0.25, 0, 0.25});
-  EXPECT_DOUBLE_EQ(half.value, 0.25);
-  EXPECT_GT(half.standard_error, 0);
+  EXPECT_DOUBLE_EQ(half.value, 1.0 / 6);  // of four and the two added
+  EXPECT_GT(half.standard_error, 0.2) << "four questions of whatever score tell little";
   EXPECT_EQ(paired_drop({}).value, 0);
 }
 

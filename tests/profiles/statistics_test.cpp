@@ -147,10 +147,27 @@ TEST(ClusteringFactor, IsHowMuchTheErrorGrows) {
   EXPECT_EQ(clustering_factor(samples, alone), 1);
   // Of 4 samples instead of 8, whose spread has 3 degrees of freedom instead of 7.
   EXPECT_NEAR(clustering_factor(samples, pairs), std::sqrt(2 * 7 / 6.0), 1e-12);
-  EXPECT_EQ(clustering_factor(samples, mixed), 1);  // clusters that are alike
+  // Few clusters that are alike, as any are where nothing differs, may be so by chance.
+  EXPECT_DOUBLE_EQ(clustering_factor(samples, mixed), std::sqrt(1 + kAssumedCorrelation));
   EXPECT_EQ(clustering_factor(samples, one), std::sqrt(8));
-  EXPECT_EQ(clustering_factor(std::vector<double>(8), pairs), 1);
+  EXPECT_DOUBLE_EQ(clustering_factor(std::vector<double>(8), pairs),
+                   std::sqrt(1 + kAssumedCorrelation));
+  EXPECT_EQ(clustering_factor(std::vector<double>(8), alone), 1);
   EXPECT_EQ(clustering_factor({}, {}), 1);
+}
+
+TEST(OneSided95, IsStudentsT) {
+  EXPECT_NEAR(one_sided_95(2), 6.3138, 1e-4);
+  EXPECT_NEAR(one_sided_95(9), 1.8595, 1e-4);
+  EXPECT_NEAR(one_sided_95(100'000), 1.6449, 1e-3);
+  EXPECT_EQ(one_sided_95(1), INFINITY);
+}
+
+TEST(FlipP, IsTheBinomialsTail) {
+  EXPECT_DOUBLE_EQ(flip_p(0, 0), 1);
+  EXPECT_DOUBLE_EQ(flip_p(3, 0), 0.125);
+  EXPECT_DOUBLE_EQ(flip_p(2, 1), 0.5);
+  EXPECT_DOUBLE_EQ(flip_p(0, 5), 1);
 }
 
 TEST(ClusteredExpMean, IsTheRatioOfPerplexities) {

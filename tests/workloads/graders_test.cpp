@@ -86,7 +86,17 @@ TEST(Graders, NumericTakesTheLastNumber) {
 TEST(Graders, JsonEqualComparesValues) {
   EXPECT_EQ(score(kJsonEqual, R"({"a": 1, "b": [2]})", "{\"b\":[2],\n\"a\":1.0}"), 1);
   EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"({"a": 1, "b": 2})"), 0);
-  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"({"a": 1} and more)"), 0);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"( {"a": 1}
+Question: and more)"),
+            1);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", "```json\n{\"a\": 1}\n```"), 1);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"(Here it is: {"a": 1})"), 0);
+  EXPECT_EQ(score(kJsonEqual, R"({"a": 1})", R"({"a": 1)"), 0);
+  EXPECT_EQ(score(kJsonEqual, "1", ""), 0);
+  EXPECT_EQ(score(kJsonEqual, "1", "```"), 0);
+  EXPECT_TRUE(kJsonEqual.settled({}, R"({"a": 1})"));
+  EXPECT_FALSE(kJsonEqual.settled({}, R"({"a": 1)"));
+  EXPECT_FALSE(kJsonEqual.settled({}, "1"));
   EXPECT_EQ(score(kJsonEqual, "[]", std::string(100'000, '[')), 0);
   EXPECT_NE(kJsonEqual.lacks({.answer = "{"}), "");
 }
