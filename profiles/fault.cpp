@@ -8,14 +8,16 @@
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "profiles/quality.h"
+#include "profiles/statistics.h"
 #include "runtime/engine/loaded_model.h"
 
 namespace paretune {
 namespace {
 
-constexpr std::size_t kTokens = 128;
+constexpr std::size_t kTokens = 256;
 // What kernels round in another order is far below this.
 constexpr double kCured = 0.5;
+constexpr double kSure = 2;  // standard errors
 
 // Of the first family that multiplies some weights of the config by another kernel; nullopt: this
 // CPU has but one.
@@ -75,16 +77,25 @@ constexpr std::array kSuspects{
 std::string find_fault(const std::function<std::unique_ptr<ModelSource>()>& open,
                        const DeployConfig& config, const KernelTable& kernels, PackCache* packs,
                        const QualityPlan& plan, const QualityReference& reference) {
-  const auto lost_by = [&](const DeployConfig& one) {
+  return find_fault(config, kernels, [&](const DeployConfig& one) {
     const LoadedModel model = load_model(open(), one, kernels, packs);
-    return mean_kl(sample_text(model, one, plan, reference, kTokens)).value;
-  };
-  const double lost = lost_by(config);
+    return sample_text(model, one, plan, reference, kTokens);
+  });
+}
+
+std::string find_fault(const DeployConfig& config, const KernelTable& kernels,
+                       const std::function<TextSample(const DeployConfig&)>& sample) {
+  const TextSample now = sample(config);
+  const double lost = mean_kl(now).value;
   for (const Suspect& suspect : kSuspects) {
     const std::optional<DeployConfig> other = suspect.without(config, kernels);
     if (!other) continue;
-    const double then = lost_by(*other);
-    if (then > kCured * lost) continue;
+    const TextSample without = sample(*other);
+    const double then = mean_kl(without).value;
+    const Mean saved = kl_saved(without, now);
+    const bool useless =
+        suspect.without == without_compensation && saved.value < kSure * saved.standard_error;
+    if (then > kCured * lost && !useless) continue;
     char text[160];
     std::snprintf(text, sizeof text, "%s: KL divergence %.2g, %s %.2g",
                   std::string(suspect.name).c_str(), lost, std::string(suspect.instead).c_str(),

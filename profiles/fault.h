@@ -15,12 +15,19 @@
 namespace paretune {
 
 class PackCache;
+struct TextSample;
 
 // Runs a sample of the plan's text by the config, then by other matrix kernels, by another
 // attention kernel and, where it has one, without its compensation. In words, which of these takes
-// most of the loss away, as "the matrix kernels: …"; "": none. packs: may be null.
+// most of the loss away, as "the matrix kernels: …", or that the compensation saves nothing, which
+// one that is added twice does not: it leaves an error as large as it found. "": nothing is at
+// fault. packs: may be null.
 std::string find_fault(const std::function<std::unique_ptr<ModelSource>()>& open,
                        const DeployConfig& config, const KernelTable& kernels, PackCache* packs,
                        const QualityPlan& plan, const QualityReference& reference);
+
+// The same, of what a config makes of the same text.
+std::string find_fault(const DeployConfig& config, const KernelTable& kernels,
+                       const std::function<TextSample(const DeployConfig&)>& sample);
 
 }  // namespace paretune

@@ -48,7 +48,9 @@ void predict(Scorer& scorer, const ModelShape& shape, std::span<const QualityDoc
                  });
 }
 
-constexpr int kDecodedTexts = 16, kDecodedTokens = 8, kMostContext = 32;
+constexpr int kDecodedTexts = 16, kDecodedTokens = 8;
+// Of the texts that are decoded; every fourth keeps more, for what attention does in long contexts.
+constexpr std::size_t kMostContext = 32, kLongContext = 384;
 
 // Sum of the log-probabilities of each choice's tokens.
 std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
@@ -241,7 +243,8 @@ void measure_decoding(const LoadedModel& model, const DeployConfig& config, cons
   for (const QualityDocument& document : plan.documents) {
     const std::size_t predicted = document.size() - 1;
     if (predicted >= 2 * kDecodedTokens && int(texts.size()) < kDecodedTexts) {
-      texts.push_back(std::span(document).first(std::min<std::size_t>(predicted, kMostContext)));
+      const std::size_t most = texts.size() % 4 == 3 ? kLongContext : kMostContext;
+      texts.push_back(std::span(document).first(std::min(predicted, most)));
       first_rows.push_back(row);
     }
     row += predicted;

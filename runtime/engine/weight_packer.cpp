@@ -304,13 +304,16 @@ void WeightPacker::fill(const Job& job) const {
   if (error) std::rethrow_exception(error);
 }
 
-// On a few rows of each run: squared errors as packed, each input weighted by its mean square.
+// On a few rows of each run: squared errors as packed, of a method each input weighted by its mean
+// square.
 void WeightPacker::check(const Job& job) const {
   const WeightFormat& format = *job.treatment.format;
-  if (!applies(*job.treatment.quantizer, format) || job.treatment.quantizer == &kQuantizers[0] ||
-      job.treatment.pruner)
-    return;  // what is pruned is wrong on purpose
+  const bool nearest =
+      !applies(*job.treatment.quantizer, format) || job.treatment.quantizer == &kQuantizers[0];
+  if (!nearest && job.treatment.pruner) return;  // what is pruned is wrong on purpose
   const std::optional<InputStatistics> statistics = statistics_of(job);
+  const auto [weight, index] = job.runs[0].part;
+  const std::string name = matrix_name(weight_info(weight), index, source_.shape());
   RoundingCheck check(format, statistics ? statistics->mean_squares : std::span<const float>());
   std::vector<float> row(static_cast<std::size_t>(job.k)), packed(row.size());
   for (const Run& run : job.runs) {
@@ -320,11 +323,14 @@ void WeightPacker::check(const Job& job) const {
       source_.read_rows(run.part.weight, run.part.index, run.row + at, run.row + at + 1, row);
       for (const int column : job.outliers) row[static_cast<std::size_t>(column)] = 0;
       format.unpack_row(job.packed, job.n, job.k, run.at + at, packed);
-      check.add(row, packed);
+      if (nearest) {
+        check_nearest(name, format, row, packed, job.treatment.pruner != nullptr);
+      } else {
+        check.add(row, packed);
+      }
     }
   }
-  const auto [weight, index] = job.runs[0].part;
-  check.pass(matrix_name(weight_info(weight), index, source_.shape()), *job.treatment.quantizer);
+  if (!nearest) check.pass(name, *job.treatment.quantizer);
 }
 
 void WeightPacker::fill_rounded(const Job& job, int begin, int end) const {

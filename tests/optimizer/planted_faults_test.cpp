@@ -193,6 +193,39 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   EXPECT_EQ(fault(config, kernels, &packs).find("the matrix kernels: "), 0u);
 }
 
+// Where the code that all kernels share adds it twice, every kernel is wrong alike, and what is left
+// is as large as without it: e - 2 P e of a projection P.
+TEST_F(PlantedFaults, ACompensationThatSavesNothing) {
+  DeployConfig config = full_precision_config(*target);
+  config.weights = parse_policy("linear=int2_g32:rank64,output=f32", "test");
+  const auto sample = [](double of_each, double spread) {
+    TextSample sample;
+    for (int i = 0; i < 64; ++i) {
+      sample.tokens.push_back({.kl_divergence = of_each + (i % 2 ? spread : -spread)});
+      sample.document_tokens.push_back(1);
+    }
+    return sample;
+  };
+  const auto compensated = [](const DeployConfig& one) {
+    bool any = false;
+    Policy weights = one.weights;
+    weights.rewrite([&](Treatment treatment) {
+      any |= treatment.rank > 0;
+      return treatment;
+    });
+    return any;
+  };
+  const std::string fault = find_fault(config, {}, [&](const DeployConfig& one) {
+    return compensated(one) ? sample(0.30, 0.1) : sample(0.31, 0);
+  });
+  EXPECT_EQ(fault.find("the compensation: KL divergence 0.3, without it 0.31"), 0u) << fault;
+  EXPECT_EQ(find_fault(config, {},
+                       [&](const DeployConfig& one) {
+                         return compensated(one) ? sample(0.30, 0.1) : sample(0.5, 0);
+                       }),
+            "");
+}
+
 // What is lost to rounding alone has nobody to blame.
 TEST_F(PlantedFaults, FewBitsAreNoFault) {
   DeployConfig config = int4();
