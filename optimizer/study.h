@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "optimizer/policy_front.h"
+#include "profiles/bit_ladder.h"
 #include "profiles/knob_losses.h"
 #include "profiles/measurement.h"
 #include "profiles/quality_gate.h"
@@ -168,6 +169,7 @@ struct Study {
   std::vector<KnobLoss> knob_losses;        // of activations and KV cache, each alone
   std::vector<Sensitivity> sensitivity;     // of open kinds of layers, each alone
   std::vector<LayerLoss> layer_losses;      // of spans of layers of each such kind, each alone
+  std::vector<Rung> ladder;                 // of bits, until capabilities break
   std::vector<PolicyPrediction> proposals;  // policies that the search got from it, slowest first
 
   std::string cost_model;  // how it was calibrated, or why not, in words; "": the search used none

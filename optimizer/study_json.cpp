@@ -53,6 +53,11 @@ static void read_leaf(const FieldJson& json, const std::string& where, KnobLoss&
   v = parse_knob_loss(json.dump(), where);
 }
 
+static FieldJson write_leaf(Is<Rung> auto& v) { return FieldJson::parse(to_json(v)); }
+static void read_leaf(const FieldJson& json, const std::string& where, Rung& v) {
+  v = parse_rung(json.dump(), where);
+}
+
 static FieldJson write_leaf(Is<Sensitivity> auto& v) { return FieldJson::parse(to_json(v)); }
 static void read_leaf(const FieldJson& json, const std::string& where, Sensitivity& v) {
   v = parse_sensitivity(json.dump(), where);
@@ -177,16 +182,18 @@ static void fields(Is<Verification> auto& s, auto&& visit) {
 static void fields(Is<Study> auto& s, auto&& visit) {
   auto& [id, workload, workload_json, model_path, model_hash, calibration, model_format, model,
          machine, build, command, started_at, finished_at, strategy, seed, knob_losses, sensitivity,
-         layer_losses, proposals, cost_model, kernels, latency_objective, knobs, space, trials,
-         front, picks, feasible, binding_constraint, ties, prices, effects, gates, verification,
-         progress, seconds, resumed_trials, regret, certified, effort, stop_reason] = s;
+         layer_losses, ladder, proposals, cost_model, kernels, latency_objective, knobs, space,
+         trials, front, picks, feasible, binding_constraint, ties, prices, effects, gates,
+         verification, progress, seconds, resumed_trials, regret, certified, effort, stop_reason] =
+      s;
   visit("id", id), visit("workload_json", workload_json), visit("model_path", model_path);
   visit("model_hash", model_hash), visit("calibration", calibration);
   visit("model_format", model_format), visit("model", model), visit("machine", machine);
   visit("build", build), visit("command", command), visit("started_at", started_at);
   visit("finished_at", finished_at), visit("strategy", strategy), visit("seed", seed);
   visit("knob_losses", knob_losses), visit("sensitivity", sensitivity);
-  visit("layer_losses", layer_losses, kAddedLater), visit("proposals", proposals);
+  visit("layer_losses", layer_losses, kAddedLater), visit("ladder", ladder, kAddedLater);
+  visit("proposals", proposals);
   visit("cost_model", cost_model);
   visit("kernels", kernels);
   visit("knobs", knobs), visit("space", space), visit("gates", gates);

@@ -209,6 +209,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
     study.knob_losses = profiler.losses().knobs;
     study.sensitivity = profiler.losses().weights;
     study.layer_losses = profiler.losses().layers;
+    study.ladder = profiler.losses().ladder;
     if (!interrupted && !study.sensitivity.empty()) {
       profiler.set_policies(propose_policies(study, profiler.target()));
     }

@@ -9,6 +9,7 @@ namespace paretune {
 namespace {
 
 constexpr double kKnobShare = 1.0 / 3;        // of the time for all losses, at most
+constexpr double kLadderShare = 0.25;         // likewise
 constexpr std::size_t kFirstTreatments = 25;  // of a kind each
 
 }  // namespace
@@ -65,6 +66,23 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   const auto knob_lines = measured_lines(key("knobs of " + open_kinds), knobs, store, clock,
                                          kKnobShare * budget_s, stop);
   if (!knob_lines) return std::nullopt;
+  const std::string where = store.file().string() + ": memo of losses";
+  MeasuredLosses losses;
+  const double ladder_end = clock.now() + kLadderShare * budget_s;
+  if (assumed_rung_seconds(target, task.plan) <= kLadderShare * budget_s / 2) {
+    for (const Treatment& treatment : ladder(target)) {
+      const LineTask rung{key("rung " + to_text(treatment) + " of " + open_kinds), [&] {
+                            return to_json(measure_rung(task.model, task.target, treatment,
+                                                        task.plan, task.reference, task.packs));
+                          }};
+      const auto line = measured_lines(rung.key + " done", {&rung, 1}, store, clock,
+                                       ladder_end - clock.now(), stop);
+      if (!line) return std::nullopt;
+      if (line->empty()) break;
+      losses.ladder.push_back(parse_rung(line->front(), where));
+      if (ends_ladder(losses.ladder.back())) break;
+    }
+  }
   // Layers after the treatments that policies are mostly made of.
   const auto n_first = std::min(kFirstTreatments, treatments.size());
   const auto measured = [&](const std::string& name, std::span<const LineTask> tasks) {
@@ -77,8 +95,6 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   if (!of_layers) return std::nullopt;
   const auto rest = measured("other treatments", std::span(treatments).subspan(n_first));
   if (!rest) return std::nullopt;
-  const std::string where = store.file().string() + ": memo of losses";
-  MeasuredLosses losses;
   for (const std::string& line : *knob_lines) losses.knobs.push_back(parse_knob_loss(line, where));
   for (const auto* const lines : {&*first, &*rest}) {
     for (const std::string& line : *lines) losses.weights.push_back(parse_sensitivity(line, where));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "profiles/bit_ladder.h"
 #include "profiles/clock.h"
 #include "profiles/knob_losses.h"
 #include "profiles/layer_losses.h"
@@ -30,10 +31,13 @@ struct MeasuredLosses {
   std::vector<KnobLoss> knobs;
   std::vector<Sensitivity> weights;
   std::vector<LayerLoss> layers;
+  std::vector<Rung> ladder;
 };
 
 // Of each of lossy_values(), of each open kind of layer under each of sensitivity_treatments() that
-// suits it, and, after the first of those, of spans of layers; what does not fit into about
+// suits it, of spans of layers after the first of those, and of the ladder of bits, rung after rung
+// until half of what is asked breaks, where each takes a small part of the time; what does not fit
+// into about
 // budget_s is left out, for good (measured_lines.h). nullopt: interrupted. The calling process must
 // have no other threads.
 std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store, Clock& clock,

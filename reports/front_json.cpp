@@ -266,6 +266,18 @@ Json layer_losses_of(const Study& study) {
   return out;
 }
 
+Json ladder_of(const Study& study) {
+  Json out = Json::array();
+  for (const Rung& rung : study.ladder) {
+    out.push_back({{"treatment", rung.treatment},
+                   {"bits_per_weight", rung.bits_per_weight},
+                   {"kl_divergence", rung.kl_divergence},
+                   {"kl_standard_error", rung.kl_standard_error},
+                   {"capabilities", capabilities(rung.capabilities)}});
+  }
+  return out;
+}
+
 Json certified_of(const Study& study) {
   if (!study.certified) return {};
   const CertifiedGap& gap = *study.certified;
@@ -325,6 +337,7 @@ std::string front_json(const Study& study) {
       {"knob_losses", knob_losses_of(study)},
       {"sensitivity", sensitivity_of(study)},
       {"layer_losses", layer_losses_of(study)},
+      {"ladder", ladder_of(study)},
       {"manifest", std::move(manifest)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -54,6 +54,7 @@ std::string report_markdown(const Study& study) {
   out += section("Quality", quality_table(study));
   out += section("Capabilities", capability_table(study));
   out += section("Capabilities along the front", capability_front_table(study));
+  out += section("What breaks first", ladder_table(study));
   out += section("Quality gate", gate_table(study));
   out += section("Weights", policy_table(study));
   out += section("Sensitivity", sensitivity_table(study));

@@ -24,6 +24,7 @@ Table quality_table(const Study& study);     // of the picks
 Table capability_table(const Study& study);  // of the picks
 Table gate_table(const Study& study);        // of the configs that verification tested
 Table capability_front_table(const Study& study);
+Table ladder_table(const Study& study);  // capabilities as weights get fewer bits
 Table policy_table(const Study& study);  // of the recommended config
 Table sensitivity_table(const Study& study);
 Table layer_loss_table(const Study& study);  // of spans of layers of each kind

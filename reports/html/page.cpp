@@ -137,7 +137,7 @@ std::string quality_part(const Study& study) {
              "the deployed "
              "kernels.") +
          table_of(quality_table(study)) + table_of(capability_front_table(study)) +
-         table_of(gate_table(study)) +
+         table_of(ladder_table(study)) + table_of(gate_table(study)) +
          details("Every capability of the picks", table_of(capability_table(study)));
 }
 

@@ -196,4 +196,40 @@ Table capability_front_table(const Study& study) {
   return table;
 }
 
+Table ladder_table(const Study& study) {
+  Table table{.caption =
+                  "What breaks first: accuracy as all open layers get fewer bits, all else at full "
+                  "precision, and below it the points lost of the probability of the right answer "
+                  "± standard error; marked where a capability has lost something, one-sided 95 %. "
+                  "Those that break first come first",
+              .columns = {{"Weights"}, {"Bits per weight", true}, {"KL divergence", true}}};
+  if (study.ladder.empty()) return table;
+  // By the rung at which it breaks, then by how much is lost on the last.
+  const std::vector<Capability>& last = study.ladder.back().capabilities;
+  std::vector<std::tuple<std::size_t, double, std::size_t>> order;
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    std::size_t rung = 0;
+    while (rung < study.ladder.size() && !broken(study.ladder[rung].capabilities[i])) ++rung;
+    order.emplace_back(rung, -std::max(last[i].drop, last[i].likelihood_drop), i);
+  }
+  std::ranges::sort(order);
+  for (const auto& [rung, loss, i] : order) table.columns.push_back({last[i].name, true});
+  for (const Rung& rung : study.ladder) {
+    Row row{.cells = {{rung.treatment},
+                      {number_text(rung.bits_per_weight)},
+                      {plus_minus_text(rung.kl_divergence, rung.kl_standard_error)}}};
+    for (const auto& [broke, loss, i] : order) {
+      const Capability& c = rung.capabilities[i];
+      const bool rated = c.rated > 0;
+      row.cells.push_back({.text = number_text(c.accuracy),
+                           .mood = broken(c) ? Mood::bad : Mood::plain,
+                           .note = plus_minus_text(100 * (rated ? c.likelihood_drop : c.drop),
+                                                   100 * (rated ? c.likelihood_drop_standard_error
+                                                                : c.drop_standard_error))});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 }  // namespace paretune

@@ -11,8 +11,8 @@ namespace {
 // Of a group's grid; scales below are stored as f16 values, which have their own smallest steps.
 double step_of(const WeightFormat& format, double least, double most) {
   constexpr double kSmallest = 2e-6;
-  const double range = format.zeros ? std::max(most, 0.0) - std::min(least, 0.0)
-                                    : 2 * std::max(most, -least);
+  const double range =
+      format.zeros ? std::max(most, 0.0) - std::min(least, 0.0) : 2 * std::max(most, -least);
   return std::max(range / ((1 << format.bits) - (format.zeros ? 1 : 2)), kSmallest);
 }
 
@@ -22,8 +22,9 @@ void check_nearest(const std::string& tensor, const WeightFormat& format,
                    std::span<const float> exact, std::span<const float> rounded, bool pruned) {
   const bool linear = format.bits > 0 && format.levels.empty();
   if (!linear && &format != &kBf16 && &format != &kF32) return;
-  const std::size_t group =
-      linear && format.group > 0 ? std::size_t(format.group) : linear ? exact.size() : 1;
+  const std::size_t group = linear && format.group > 0 ? std::size_t(format.group)
+                            : linear                   ? exact.size()
+                                                       : 1;
   for (std::size_t begin = 0; begin < exact.size(); begin += group) {
     const std::size_t end = std::min(begin + group, exact.size());
     double least = 0, most = 0, squares = 0;

@@ -14,11 +14,11 @@ namespace paretune {
 // Rows of each matrix that are looked at.
 inline constexpr int kCheckedRows = 4;
 
-// Throws std::runtime_error naming the tensor where a row (k) that was rounded to nearest is farther
-// from what it was than its grid allows: in a format of linear codes a group's mean square by more
-// than half a step's square, where one zero-point too many makes it 13/12, and in bf16 and f32 any
-// weight by more than a rounding. Other formats are not looked at. rounded zeros that are no weights'
-// nearest are taken as pruned where `pruned` says so.
+// Throws std::runtime_error naming the tensor where a row (k) that was rounded to nearest is
+// farther from what it was than its grid allows: in a format of linear codes a group's mean square
+// by more than half a step's square, where one zero-point too many makes it 13/12, and in bf16 and
+// f32 any weight by more than a rounding. Other formats are not looked at. rounded zeros that are
+// no weights' nearest are taken as pruned where `pruned` says so.
 void check_nearest(const std::string& tensor, const WeightFormat& format,
                    std::span<const float> exact, std::span<const float> rounded, bool pruned);
 

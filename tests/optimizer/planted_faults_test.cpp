@@ -193,8 +193,8 @@ TEST_F(PlantedFaults, ACompensationAppliedTwice) {
   EXPECT_EQ(fault(config, kernels, &packs).find("the matrix kernels: "), 0u);
 }
 
-// Where the code that all kernels share adds it twice, every kernel is wrong alike, and what is left
-// is as large as without it: e - 2 P e of a projection P.
+// Where the code that all kernels share adds it twice, every kernel is wrong alike, and what is
+// left is as large as without it: e - 2 P e of a projection P.
 TEST_F(PlantedFaults, ACompensationThatSavesNothing) {
   DeployConfig config = full_precision_config(*target);
   config.weights = parse_policy("linear=int2_g32:rank64,output=f32", "test");

@@ -80,8 +80,10 @@ TEST(StudyJson, WhatWasAddedLaterMayBeMissing) {
   const Study study = kept_study();
   nlohmann::json older = nlohmann::json::parse(study_json(study, {}));
   older["study"].erase("layer_losses");
+  older["study"].erase("ladder");
   const StudyRecord back = parse_study(older.dump(), trial_texts(study), "store");
   EXPECT_TRUE(back.study.layer_losses.empty());
+  EXPECT_TRUE(back.study.ladder.empty());
   EXPECT_EQ(back.study.front, study.front);
 }
 
