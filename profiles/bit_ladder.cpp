@@ -42,8 +42,8 @@ Policy policy_of(const Treatment& treatment, const Target& target) {
 
 std::vector<Treatment> ladder(const Target& target) {
   std::vector<Treatment> rungs;
-  for (const char* text : {"int4_g32:gptq", "int3_g32:gptq", "int3_g128:gptq", "int2_g32:gptq",
-                           "int2_g64:gptq"})
+  for (const char* text :
+       {"int4_g32:gptq", "int3_g32:gptq", "int3_g128:gptq", "int2_g32:gptq", "int2_g64:gptq"})
     rungs.push_back(affordable(parse_treatment(text, "the ladder of bits"), target));
   return rungs;
 }
@@ -51,8 +51,9 @@ std::vector<Treatment> ladder(const Target& target) {
 double assumed_rung_seconds(const Target& target, const QualityPlan& plan) {
   double tokens = kTextTokens;
   for (const QualityQuestion& question : plan.questions) {
-    // The answer is generated and rated, or each choice is.
-    tokens += double(question.prompt.size()) * (1 + double(question.choices.size()));
+    // An answer is generated and rated; of choices each is rated.
+    tokens += double(question.prompt.size()) *
+              (question.choices.empty() ? 2.0 : double(question.choices.size()));
   }
   return tokens * assumed_reference_token_seconds(target) +
          assumed_pack_seconds(ladder(target).front(), target);
@@ -74,8 +75,8 @@ Rung measure_rung(const std::function<std::unique_ptr<ModelSource>()>& open, con
   const ModelShape& shape = target.model;
   const Policy whole = full_precision_config(target).weights;
   return {.treatment = to_text(treatment),
-          .bits_per_weight = 32 * double(weight_bytes(shape, config.weights)) /
-                             double(weight_bytes(shape, whole)),
+          .bits_per_weight =
+              32 * double(weight_bytes(shape, config.weights)) / double(weight_bytes(shape, whole)),
           .kl_divergence = kl.value,
           .kl_standard_error = kl.standard_error,
           .capabilities = std::move(quality.capabilities)};

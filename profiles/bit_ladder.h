@@ -27,8 +27,10 @@ struct Rung {
   std::vector<Capability> capabilities;
 };
 
-// From the finest to the coarsest, each by a method that the target affords.
+// From the finest to the coarsest, each by a method that the target affords. Where time is short,
+// the middle says whether to go on up or down.
 std::vector<Treatment> ladder(const Target& target);
+inline constexpr std::size_t kMiddleRung = 2;
 
 // What all of the plan's questions take on a rung, about, in seconds.
 double assumed_rung_seconds(const Target& target, const QualityPlan& plan);

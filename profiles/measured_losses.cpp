@@ -1,6 +1,7 @@
 #include "profiles/measured_losses.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "profiles/digest.h"
 #include "profiles/measured_lines.h"
@@ -10,7 +11,37 @@ namespace {
 
 constexpr double kKnobShare = 1.0 / 3;        // of the time for all losses, at most
 constexpr double kLadderShare = 0.25;         // likewise
+constexpr double kTooSlow = 2;                // times that time, by a pessimist's assumption
 constexpr std::size_t kFirstTreatments = 25;  // of a kind each
+
+// From the middle rung down until half of what is asked breaks, or, where it breaks there, up until
+// it does not. Finest first. nullopt: interrupted.
+std::optional<std::vector<Rung>> measured_ladder(
+    const LossTask& task, const std::function<std::string(const std::string&)>& key,
+    const std::string& open_kinds, Store& store, Clock& clock, double budget_s,
+    const std::atomic<bool>& stop) {
+  const double deadline = clock.now() + budget_s;
+  const std::vector<Treatment> treatments = ladder(task.target);
+  std::vector<Rung> rungs;
+  if (assumed_rung_seconds(task.target, task.plan) > kTooSlow * budget_s) return rungs;
+  int step = 0;
+  for (std::size_t at = kMiddleRung; at < treatments.size(); at += std::size_t(step)) {
+    const LineTask rung{key("rung " + to_text(treatments[at]) + " of " + open_kinds), [&] {
+                          return to_json(measure_rung(task.model, task.target, treatments[at],
+                                                      task.plan, task.reference, task.packs));
+                        }};
+    const auto line =
+        measured_lines(rung.key + " done", {&rung, 1}, store, clock, deadline - clock.now(), stop);
+    if (!line) return std::nullopt;
+    if (line->empty()) break;
+    rungs.push_back(parse_rung(line->front(), store.file().string() + ": memo of losses"));
+    const bool breaks = ends_ladder(rungs.back());
+    if (step != 0 && breaks == (step > 0)) break;
+    if (step == 0) step = breaks ? -1 : 1;
+  }
+  std::ranges::sort(rungs, std::greater<>(), &Rung::bits_per_weight);
+  return rungs;
+}
 
 }  // namespace
 
@@ -22,7 +53,7 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   std::string open_kinds;
   for (const LayerKind kind : target.open_layers)
     open_kinds += std::string(layer_kind_info(kind).name) + ' ';
-  const auto key = [&](const std::string& what) {
+  const auto key = [&](const std::string& what) -> std::string {
     return digest(
         {"losses", task.model_key, what, task.plan.hash(), std::to_string(tokens), task.build});
   };
@@ -68,21 +99,10 @@ std::optional<MeasuredLosses> measured_losses(const LossTask& task, Store& store
   if (!knob_lines) return std::nullopt;
   const std::string where = store.file().string() + ": memo of losses";
   MeasuredLosses losses;
-  const double ladder_end = clock.now() + kLadderShare * budget_s;
-  if (assumed_rung_seconds(target, task.plan) <= kLadderShare * budget_s / 2) {
-    for (const Treatment& treatment : ladder(target)) {
-      const LineTask rung{key("rung " + to_text(treatment) + " of " + open_kinds), [&] {
-                            return to_json(measure_rung(task.model, task.target, treatment,
-                                                        task.plan, task.reference, task.packs));
-                          }};
-      const auto line = measured_lines(rung.key + " done", {&rung, 1}, store, clock,
-                                       ladder_end - clock.now(), stop);
-      if (!line) return std::nullopt;
-      if (line->empty()) break;
-      losses.ladder.push_back(parse_rung(line->front(), where));
-      if (ends_ladder(losses.ladder.back())) break;
-    }
-  }
+  std::optional<std::vector<Rung>> rungs =
+      measured_ladder(task, key, open_kinds, store, clock, kLadderShare * budget_s, stop);
+  if (!rungs) return std::nullopt;
+  losses.ladder = std::move(*rungs);
   // Layers after the treatments that policies are mostly made of.
   const auto n_first = std::min(kFirstTreatments, treatments.size());
   const auto measured = [&](const std::string& name, std::span<const LineTask> tasks) {
