@@ -190,13 +190,18 @@ std::vector<Pick> make_picks(const Study& study) {
 
   if (study.feasible) {
     if (std::optional<Pick> pick = recommended(study, sound)) picks.push_back(std::move(*pick));
+    // Of these only what was tested on fresh questions may be deployed without more ado.
+    const auto add = [&](std::string name, int id, std::string reason) {
+      const GateResult* const gate = gate_of(study, id);
+      if (!gate || gate->verdict != GateVerdict::passed)
+        reason += "; the quality gate has not passed it";
+      picks.push_back({std::move(name), id, std::move(reason)});
+    };
     if (!sound.empty()) {
-      picks.push_back({"cheapest", least(cost), "the lowest cost of those that meet every limit"});
-      picks.push_back({"fastest", least(latency), "the lowest " + study.latency_objective});
-      picks.push_back(
-          {"best_quality", least(loss), "the lowest KL divergence, the cheapest of equals"});
-      picks.push_back(
-          {"knee", sound[knee_point(logs)], "nearest to the best of all three axes at once"});
+      add("cheapest", least(cost), "the lowest cost of those that meet every limit");
+      add("fastest", least(latency), "the lowest " + study.latency_objective);
+      add("best_quality", least(loss), "the lowest KL divergence, the cheapest of equals");
+      add("knee", sound[knee_point(logs)], "nearest to the best of all three axes at once");
     }
   } else {
     // Nothing meets the limits: the nearest, by the sum of the logarithms of all excesses.

@@ -96,6 +96,13 @@ std::vector<TrialColumn> trial_columns() {
        }},
       {"same_top1_fraction", "same top-1",
        [](const Trial& t) { return t.measurement.quality.same_top1_fraction; }},
+      {"kl_p99", "KL p99", [](const Trial& t) { return t.measurement.quality.kl_p99; }},
+      {"kl_p999", "KL p99.9", [](const Trial& t) { return t.measurement.quality.kl_p999; }},
+      {"same_answers_fraction", "same greedy answers",
+       [](const Trial& t) {
+         const Quality& q = t.measurement.quality;
+         return q.answers == 0 ? std::numeric_limits<double>::quiet_NaN() : q.same_answers_fraction;
+       }},
       {"perplexity_ratio", "perplexity ratio",
        [](const Trial& t) { return t.measurement.quality.perplexity_ratio; }},
       {"accuracy", "accuracy",

@@ -115,9 +115,12 @@ std::string plus_minus_text(double value, double standard_error) {
   if (!std::isfinite(value) || !std::isfinite(standard_error) || standard_error <= 0) {
     return number_text(value);
   }
-  const int decimals =
-      std::clamp(1 - static_cast<int>(std::floor(std::log10(standard_error))), 0, 12);
-  return fixed(value, decimals) + " ± " + fixed(standard_error, decimals);
+  constexpr int kMostDecimals = 7;  // beyond, nobody counts the zeros
+  const int decimals = std::max(1 - static_cast<int>(std::floor(std::log10(standard_error))), 0);
+  if (decimals > kMostDecimals && std::abs(value) < 1e-4)
+    return number_text(value) + " ± " + number_text(standard_error, 2);
+  return fixed(value, std::min(decimals, 12)) + " ± " +
+         fixed(standard_error, std::min(decimals, 12));
 }
 
 }  // namespace paretune

@@ -52,6 +52,8 @@ TEST(Number, IntervalsSayWhereTheyHaveNoEnd) {
   EXPECT_EQ(estimate_text({2, 2, 2}), "2");
   EXPECT_EQ(plus_minus_text(0.7123, 0.0132), "0.712 ± 0.013");
   EXPECT_EQ(plus_minus_text(0.7123, 0), "0.712");
+  EXPECT_EQ(plus_minus_text(1.4e-11, 2.13e-12), "1.40e-11 ± 2.1e-12");
+  EXPECT_EQ(plus_minus_text(1.3e-4, 1.2e-5), "0.000130 ± 0.000012");
 }
 
 TEST(Number, ExactReadsBack) {
