@@ -20,6 +20,8 @@ std::string points(double fraction) {
 
 // Where full precision is sure of three answers in ten, it is of one of so many, 19 times of 20.
 constexpr std::size_t kSeveral = 8;
+constexpr int kFew = 4;  // fewer show nothing, whatever the assumption says that they prove
+constexpr int kFewToTrust = 20;
 constexpr int kAccuracyLook = 2;  // the first that accuracy may pass at
 
 // Where answers flip to wrong so unevenly that chance does it less often, likelihoods prove
@@ -72,7 +74,7 @@ int fewest_gate_questions(double margin, double kl_p999,
   // As paired_likelihood_drop has the standard error where nothing changes.
   const double swing = std::max(largest_swing(kl_p999 * mean_tokens), kSmallestSwing),
                n = kGateSigmas * std::numbers::sqrt2 * swing / std::max(margin, 1e-3) - 2;
-  return static_cast<int>(std::clamp(std::ceil(n), double(kSeveral), double(kMostGateQuestions)));
+  return static_cast<int>(std::clamp(std::ceil(n), double(kFew), double(kMostGateQuestions)));
 }
 
 LossRange accuracy_loss(const Capability& c) {
@@ -234,6 +236,11 @@ GateResult judge_gate(const std::vector<GateCapability>& capabilities, const Gat
   } else {
     result.reason = tested == 0 ? "no capability has a margin"
                                 : "every capability is within its margin of full precision";
+    const auto least = std::ranges::min_element(result.capabilities, {}, &Capability::items);
+    if (tested > 0 && least->items < kFewToTrust) {
+      result.reason += ", shown by as few as " + std::to_string(least->items) + " questions (" +
+                       least->name + ") if no answer loses more than the text's tokens do";
+    }
   }
   return result;
 }
