@@ -20,7 +20,7 @@ std::string points(double fraction) {
 
 // Where full precision is sure of three answers in ten, it is of one of so many, 19 times of 20.
 constexpr std::size_t kSeveral = 8;
-constexpr int kFew = 4;  // fewer show nothing, whatever the assumption says that they prove
+constexpr int kFew = 3;  // fewer show nothing, whatever the assumption says that they prove
 constexpr int kFewToTrust = 20;
 constexpr int kAccuracyLook = 2;  // the first that accuracy may pass at
 

@@ -49,7 +49,7 @@ inline constexpr int kMostGateQuestions = 1200;
 int gate_questions(double margin, int look);
 
 // The fewest questions of a capability after which a config that changes no answer could pass by
-// likelihood, and no fewer than four. questions: of the capability. kl_p999: as of
+// likelihood, and no fewer than three. questions: of the capability. kl_p999: as of
 // summarize_scores.
 int fewest_gate_questions(double margin, double kl_p999,
                           std::span<const QualityQuestion> questions);

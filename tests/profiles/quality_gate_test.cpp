@@ -269,7 +269,7 @@ TEST_F(RunGate, AFewUnsureAnswersAreNoProofThatNothingIsKnown) {
 }
 
 TEST(QualityGate, FewestQuestionsFollowFromTheDivergence) {
-  EXPECT_EQ(fewest_gate_questions(0.5, 0, {}), 4) << "fewer show nothing";
+  EXPECT_EQ(fewest_gate_questions(0.5, 0, {}), 3) << "fewer show nothing";
   const auto passes = [](int count, double kl_p999) {
     const Mean drop =
         paired_likelihood_drop(std::vector<double>(std::size_t(count)), largest_swing(kl_p999));
