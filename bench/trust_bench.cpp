@@ -66,6 +66,7 @@ class SlowedRunner final : public StepRunner {
     }
   }
   Sampler::Choice next_token(Sampler& sampler) override { return real_->next_token(sampler); }
+  double logprob(int token) override { return real_->logprob(token); }
 
  private:
   std::unique_ptr<StepRunner> real_;

@@ -17,22 +17,31 @@
 namespace paretune {
 namespace {
 
-// With steps large enough that answers do not wait for each other. None of these knobs changes the
-// arithmetic of a token but for rounding.
+// Of the prompts that the cache keeps from answering to rating, in tokens.
+constexpr int kKeptTokens = 8192;
+
+// With steps large enough that answers do not wait for each other, and prompts that are run once.
+// None of these knobs changes the arithmetic of a token but for rounding.
 DeployConfig roomy(DeployConfig config, const QualityPlan& plan) {
   int longest = 1;
-  for (const QualityQuestion& question : plan.questions)
-    longest = std::max(longest, int(question.prompt.size()) + question.max_tokens);
+  for (const QualityQuestion& question : plan.questions) {
+    const int rated = question.answer ? int(question.answer->tokens.size()) : 0;
+    longest = std::max({longest, int(question.prompt.size()) + question.max_tokens, rated});
+  }
   config.max_batch_size = std::max(config.max_batch_size, 16);
   config.prefill_chunk = std::max(config.prefill_chunk, 256);
   config.kv_cache_tokens =
       std::max(config.kv_cache_tokens, config.max_batch_size * (longest + config.kv_page_tokens));
+  config.kv_cache_tokens += kKeptTokens;
+  config.prefix_caching = true;
   return config;
 }
 
+constexpr const char* kNotFinite =
+    "the model's logits are not finite: this config breaks the model";
+
 void normalize(std::span<const float> logits, std::span<float> logprobs) {
-  if (!log_softmax(logits, logprobs))
-    throw std::runtime_error("the model's logits are not finite: this config breaks the model");
+  if (!log_softmax(logits, logprobs)) throw std::runtime_error(kNotFinite);
 }
 
 // Calls visit(token, logprobs) for the prediction of every token of the documents but their first.
@@ -72,27 +81,30 @@ std::vector<double> rate_choices(Scorer& scorer, const ModelShape& shape,
 struct Answer {
   std::string text;
   std::vector<std::int32_t> tokens;
+  double logprob = 0;  // of the right answer, where it is rated
 };
 
 // Of an answer whose score is settled: enough to see where it parts from full precision's.
 constexpr std::size_t kLeastAnswerTokens = 16;
 
-// What the model says to each question that wants its own words; nothing for the others. Greedy,
-// all in one batched run. A model may ramble on until it is stopped: once the score is settled,
-// nobody waits for the rest.
-std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& config,
-                               const QualityPlan& plan) {
-  Engine engine(model_runner(*model.model, *model.pool), config);
-  std::vector<StreamDecoder> decoders(plan.questions.size(), StreamDecoder(*model.tokenizer));
-  std::vector<Answer> answers(plan.questions.size());
-  std::vector<bool> cut(plan.questions.size());
-  for (std::size_t i = 0; i < plan.questions.size(); ++i) {
-    if (!plan.questions[i].item.grader->score) continue;
-    Request request{.id = i, .prompt = plan.questions[i].prompt};
-    request.sampling.max_tokens = plan.questions[i].max_tokens;
-    if (const std::string reason = engine.refuse_reason(request); !reason.empty())
-      throw std::runtime_error("question " + plan.questions[i].item.id + ": " + reason);
-    engine.submit(std::move(request));
+void submit(Engine& engine, const QualityQuestion& question, Request request) {
+  if (const std::string reason = engine.refuse_reason(request); !reason.empty())
+    throw std::runtime_error("question " + question.item.id + ": " + reason);
+  engine.submit(std::move(request));
+}
+
+// Greedy. A model may ramble on until it is stopped: once the score is settled, nobody waits for
+// the rest.
+void answer(Engine& engine, const Tokenizer& tokenizer, std::span<const QualityQuestion> questions,
+            std::span<Answer> answers) {
+  std::vector<StreamDecoder> decoders(questions.size(), StreamDecoder(tokenizer));
+  std::vector<bool> cut(questions.size());
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (!questions[i].item.grader->score) continue;
+    submit(engine, questions[i],
+           {.id = i,
+            .prompt = questions[i].prompt,
+            .sampling = {.max_tokens = questions[i].max_tokens}});
   }
   while (!engine.idle())
     for (const TokenEvent& event : engine.step()) {
@@ -101,12 +113,50 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
       answers[i].tokens.push_back(event.token);
       if (event.finish != FinishReason::stop) answers[i].text += decoders[i].push(event.token);
       if (event.finish != FinishReason::none) answers[i].text += decoders[i].finish();
-      const EvalItem& item = plan.questions[i].item;
+      const EvalItem& item = questions[i].item;
       cut[i] = event.finish == FinishReason::none && item.grader->settled &&
                answers[i].tokens.size() >= kLeastAnswerTokens &&
                item.grader->settled(item, answers[i].text);
       if (cut[i]) engine.cancel(event.request_id);
     }
+}
+
+void rate_answers(Engine& engine, std::span<const QualityQuestion> questions,
+                  std::span<Answer> answers) {
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (!questions[i].item.grader->score || !questions[i].answer) continue;
+    const auto& [tokens, begin] = *questions[i].answer;
+    submit(engine, questions[i],
+           {.id = i,
+            .prompt = {tokens.begin(), tokens.end() - 1},
+            .rated = {tokens.begin() + begin, tokens.end()}});
+  }
+  while (!engine.idle())
+    for (const TokenEvent& event : engine.step()) {
+      if (!std::isfinite(event.logprob)) throw std::runtime_error(kNotFinite);
+      answers[std::size_t(event.request_id)].logprob = event.logprob;
+    }
+}
+
+// What the model says to each question that wants its own words, and how likely the right answer's
+// wording is; nothing for the others. In batched runs of as many questions as the cache keeps the
+// prompts of, so that each is run once.
+std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& config,
+                               const QualityPlan& plan) {
+  Engine engine(model_runner(*model.model, *model.pool), config);
+  std::vector<Answer> answers(plan.questions.size());
+  for (std::size_t begin = 0; begin < plan.questions.size();) {
+    std::size_t end = begin;
+    for (int tokens = 0; end < plan.questions.size(); ++end) {
+      tokens += int(plan.questions[end].prompt.size()) + config.kv_page_tokens;
+      if (end > begin && tokens > kKeptTokens) break;
+    }
+    const auto questions = std::span(plan.questions).subspan(begin, end - begin);
+    const auto together = std::span(answers).subspan(begin, end - begin);
+    answer(engine, *model.tokenizer, questions, together);
+    rate_answers(engine, questions, together);
+    begin = end;
+  }
   return answers;
 }
 
@@ -146,8 +196,7 @@ std::vector<QuestionScore> grade(const LoadedModel& model, const QualityPlan& pl
     QuestionScore& score = scores.emplace_back();
     if (grader.score) {
       score.score = grader.score(question.item, answers[i].text);
-      if (question.answer)
-        score.likelihoods = {std::exp(rate_choices(scorer, shape, {&*question.answer, 1})[0])};
+      if (question.answer) score.likelihoods = {std::exp(answers[i].logprob)};
       continue;
     }
     const std::vector<double> logprobs = rate_choices(scorer, shape, question.choices);

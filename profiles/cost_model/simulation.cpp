@@ -17,6 +17,7 @@ class SimulatedRunner final : public StepRunner {
     on_step_(shape_of(segments, phase));
   }
   Sampler::Choice next_token(Sampler&) override { return {}; }
+  double logprob(int) override { return 0; }
 
  private:
   ModelShape shape_;
@@ -36,6 +37,7 @@ class ObservedRunner final : public StepRunner {
     runner_->run(segments, phase);
   }
   Sampler::Choice next_token(Sampler& sampler) override { return runner_->next_token(sampler); }
+  double logprob(int token) override { return runner_->logprob(token); }
 
  private:
   std::unique_ptr<StepRunner> runner_;

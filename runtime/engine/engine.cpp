@@ -25,9 +25,15 @@ struct Sequence {
   std::vector<std::byte*> layer_windows;             // KvPool::open_window
   std::uint64_t prefix_key = 0;                      // of the last published page
   int published = 0;                                 // pages
+  double rated_logprob = 0;                          // of those that are computed
 
   int prompt_size() const { return static_cast<int>(request.prompt.size()); }
   bool decoding() const { return generated > 0; }
+  bool rates() const { return !request.rated.empty(); }
+  // Of the prompt, the first whose logits are wanted.
+  int first_wanted() const {
+    return prompt_size() - std::max(static_cast<int>(request.rated.size()), 1);
+  }
 };
 
 }  // namespace
@@ -47,6 +53,7 @@ struct Engine::State {
 
   int tokens_at_most(const Request& request) const {
     const auto prompt = static_cast<std::int64_t>(request.prompt.size());
+    if (!request.rated.empty()) return static_cast<int>(prompt);
     return static_cast<int>(
         std::min<std::int64_t>(prompt + request.sampling.max_tokens, shape().max_seq_len));
   }
@@ -76,10 +83,13 @@ std::string Engine::refuse_reason(const Request& request) const {
   const auto prompt = request.prompt.size();
   if (prompt == 0) return "the prompt is empty";
   if (request.sampling.max_tokens < 1) return "max_tokens must be at least 1";
-  for (const int token : request.prompt) {
-    if (token < 0 || token >= shape.vocab_size) {
-      return "token id " + std::to_string(token) + " is not in the vocabulary of " +
-             std::to_string(shape.vocab_size);
+  if (request.rated.size() > prompt) return "more tokens are rated than the prompt has";
+  for (const auto* tokens : {&request.prompt, &request.rated}) {
+    for (const int token : *tokens) {
+      if (token < 0 || token >= shape.vocab_size) {
+        return "token id " + std::to_string(token) + " is not in the vocabulary of " +
+               std::to_string(shape.vocab_size);
+      }
     }
   }
   const auto limit = static_cast<std::size_t>(shape.max_seq_len);
@@ -142,8 +152,8 @@ bool Engine::State::try_admit(Request& request) {
   sequence.tokens = sequence.request.prompt;
   sequence.layer_pages.resize(static_cast<std::size_t>(runner->cached_layers()));
   if (config.prefix_caching) {
-    // At least one prompt token is computed, for its logits.
-    const int full = (sequence.prompt_size() - 1) / kv.page_tokens();
+    // What logits are wanted of is computed.
+    const int full = sequence.first_wanted() / kv.page_tokens();
     stats.prefix_cache_queries += static_cast<std::uint64_t>(sequence.prompt_size());
     while (sequence.published < full) {
       const std::span<const int> page_tokens =
@@ -234,13 +244,14 @@ std::span<const TokenEvent> Engine::step() {
       s.add_page(sequence, s.kv.allocate());
       --s.promised_pages;
     }
-    const bool complete =
-        slice.tokens == progress[static_cast<std::size_t>(slice.sequence)].uncomputed;
     segments.push_back({.tokens = std::span(sequence.tokens)
                                       .subspan(static_cast<std::size_t>(sequence.computed),
                                                static_cast<std::size_t>(slice.tokens)),
                         .past = sequence.computed,
-                        .logits_from = complete ? slice.tokens - 1 : slice.tokens,
+                        .logits_from = sequence.decoding()
+                                           ? slice.tokens - 1
+                                           : std::clamp(sequence.first_wanted() - sequence.computed,
+                                                        0, slice.tokens),
                         .layer_pages = sequence.layer_pages,
                         .layer_windows = sequence.layer_windows});
     if (!sequence.decoding()) phase = Phase::prefill;
@@ -257,6 +268,17 @@ std::span<const TokenEvent> Engine::step() {
       s.publish_prompt_pages(sequence);
     }
     if (segments[i].logits_from == plan[i].tokens) continue;
+    if (sequence.rates()) {
+      const int end = sequence.computed - sequence.first_wanted();  // of the rated
+      for (int r = end - (plan[i].tokens - segments[i].logits_from); r < end; ++r)
+        sequence.rated_logprob +=
+            s.runner->logprob(sequence.request.rated[static_cast<std::size_t>(r)]);
+      if (sequence.computed < sequence.prompt_size()) continue;
+      s.events.push_back({sequence.request.id, sequence.request.rated.back(),
+                          static_cast<float>(sequence.rated_logprob), FinishReason::length});
+      finished[static_cast<std::size_t>(plan[i].sequence)] = true;
+      continue;
+    }
     const Sampler::Choice choice = s.runner->next_token(sequence.sampler);
     const FinishReason finish = s.append(sequence, choice.token);
     s.events.push_back({sequence.request.id, choice.token, choice.logprob, finish});

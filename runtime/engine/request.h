@@ -20,12 +20,16 @@ struct Request {
   std::uint64_t id = 0;
   std::vector<int> prompt;  // token ids, at least one
   Sampling sampling;
+  // If any: how likely they are, and nothing is generated. The last would come after the whole
+  // prompt, and those before it are the prompt's last. No more than the prompt has.
+  std::vector<int> rated;
 };
 
 enum class FinishReason { none, stop, length, cancelled };  // none: goes on
 
 // One sampled token. On finish == stop the token is the end-of-generation token and not part of the
-// text.
+// text. Or, of a request that rates, its only event: the last of the rated, the logprob of all of
+// them together, finish == length.
 struct TokenEvent {
   std::uint64_t request_id = 0;
   int token = 0;

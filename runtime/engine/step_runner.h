@@ -24,10 +24,12 @@ class StepRunner {
   // Layers that the engine keeps pages of keys and values for; 0: nobody reads them.
   virtual int cached_layers() const = 0;
 
-  // One forward pass. Of each segment at most the last token wants logits.
+  // One forward pass. Then one of these calls for each token that wanted logits, in order.
   virtual void run(std::span<const Segment> segments, Phase phase) = 0;
-  // The token after a segment that wanted logits: called once for each of them, in order.
+  // The token that comes next.
   virtual Sampler::Choice next_token(Sampler& sampler) = 0;
+  // Natural log of the probability that this one does; NaN where logits are not finite.
+  virtual double logprob(int token) = 0;
 };
 
 // model and pool must outlive it.

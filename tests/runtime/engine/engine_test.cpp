@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <random>
 
+#include "runtime/engine/scorer.h"
 #include "tests/runtime/engine/demo_model.h"
 
 namespace paretune {
@@ -147,6 +149,59 @@ TEST_F(EngineTest, SeededSamplingRepeats) {
   EXPECT_EQ(run(*engine, {request}), first);
   request.sampling.seed = 6;
   EXPECT_NE(run(*engine, {request}), first);
+}
+
+TEST_F(EngineTest, RatesWhatMightComeAsTheScorerDoes) {
+  const auto all = requests(6, true);
+  for (const int chunk : {16, 64}) {
+    DeployConfig config = config_;
+    config.prefill_chunk = chunk;
+    config.kv_page_tokens = 8;
+    config.prefix_caching = true;
+    const LoadedModel model = load_model(open_model(kDemo), config);
+    Scorer scorer(*model.model, config, *model.pool);
+    const auto engine = model.engine(config);
+    run(*engine, all);  // their pages stay
+    for (const int rated : {1, 5, 40}) {
+      std::map<std::uint64_t, double> expected;
+      for (Request request : all) {
+        request.prompt.insert(request.prompt.end(), {5, 17, 300});
+        const auto next = [&](int i) {
+          return i + 1 < std::ssize(request.prompt) ? request.prompt[std::size_t(i) + 1] : 77;
+        };
+        const int first = static_cast<int>(request.prompt.size()) - rated;
+        scorer.score(request.prompt, first, [&](int i, std::span<const float> logits) {
+          double sum = 0;
+          for (const float logit : logits) sum += std::exp(double(logit));
+          expected[request.id] += logits[std::size_t(next(i))] - std::log(sum);
+          request.rated.push_back(next(i));
+        });
+        ASSERT_EQ(engine->refuse_reason(request), "");
+        engine->submit(request);
+      }
+      const std::uint64_t hits = engine->stats().prefix_cache_hits;
+      std::map<std::uint64_t, double> found;
+      while (!engine->idle()) {
+        for (const TokenEvent& event : engine->step()) {
+          EXPECT_EQ(event.token, 77);
+          EXPECT_EQ(event.finish, FinishReason::length);
+          EXPECT_TRUE(found.emplace(event.request_id, event.logprob).second) << "one event";
+        }
+      }
+      EXPECT_GT(engine->stats().prefix_cache_hits, hits) << "their prompts ran before";
+      ASSERT_EQ(found.size(), all.size());
+      for (const auto& [id, logprob] : expected)
+        EXPECT_NEAR(found.at(id), logprob, 1e-3) << id << ' ' << chunk << ' ' << rated;
+    }
+  }
+}
+
+TEST_F(EngineTest, RefusesToRateMoreThanThePromptHas) {
+  const auto engine = model_->engine(config_);
+  EXPECT_EQ(engine->refuse_reason({.prompt = {3, 4}, .rated = {4, 5}}), "");
+  EXPECT_EQ(engine->refuse_reason({.prompt = {3}, .rated = {4, 5}}),
+            "more tokens are rated than the prompt has");
+  EXPECT_NE(engine->refuse_reason({.prompt = {3}, .rated = {1 << 30}}), "");
 }
 
 }  // namespace

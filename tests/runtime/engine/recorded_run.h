@@ -66,6 +66,7 @@ class RecordingRunner final : public StepRunner {
     taken_ = 0;
   }
   Sampler::Choice next_token(Sampler&) override { return {.token = next_[taken_++]}; }
+  double logprob(int) override { return 0; }
 
  private:
   int after(std::span<const int> context) const {
