@@ -47,12 +47,13 @@ int main_of(int argc, char** argv) {
   std::string workload_path = "workloads/demo/chat.json", model_path, policy = "all=int8",
               activations = "int8", kv = "int8";
   int n = 4;
-  read_flags(argc, argv,
-              {flag("--workload", workload_path), flag("--model", model_path),
-               flag("--policy", policy), flag("--activations", activations), flag("--kv", kv),
-               flag("--questions", n)});
+  read_flags(
+      argc, argv,
+      {flag("--workload", workload_path), flag("--model", model_path), flag("--policy", policy),
+       flag("--activations", activations), flag("--kv", kv), flag("--questions", n)});
   const Workload workload = load_workload(workload_path);
-  const std::filesystem::path path = model_path.empty() ? workload.model_path : std::filesystem::path(model_path);
+  const std::filesystem::path path =
+      model_path.empty() ? workload.model_path : std::filesystem::path(model_path);
   const Target target{this_machine(), open_model(path)->shape()};
   const DeployConfig full = full_precision_config(target);
   DeployConfig config = full;
@@ -68,7 +69,8 @@ int main_of(int argc, char** argv) {
     QualityPlan all;
     for (const auto& [name, fresh] : questions) {
       QualityPlan one;
-      one.questions.assign(fresh.begin(), fresh.begin() + std::min<std::ptrdiff_t>(n, std::ssize(fresh)));
+      one.questions.assign(fresh.begin(),
+                           fresh.begin() + std::min<std::ptrdiff_t>(n, std::ssize(fresh)));
       all.questions.insert(all.questions.end(), one.questions.begin(), one.questions.end());
       time_questions(name.c_str(), model, each, one);
     }

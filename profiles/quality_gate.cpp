@@ -143,8 +143,8 @@ std::optional<GateResult> run_gate(
   }
   const auto asked_by = [&](double margin, std::span<const QualityQuestion> fresh, int look) {
     if (!brief || look > 1) return gate_questions(margin, look);
-    const int first = gate_questions(margin, 0);
-    return look == 1 ? first : std::min(first, fewest_gate_questions(margin, kl_p999, fresh) + 1);
+    const int proof = fewest_gate_questions(margin, kl_p999, fresh) + 1;
+    return look == 1 ? std::max(gate_questions(margin, 0), proof) : std::min(int(kSeveral), proof);
   };
   for (int look = 0; look < kGateLooks; ++look) {
     if (look > 0 && !in_time()) break;
@@ -174,10 +174,12 @@ std::optional<GateResult> run_gate(
       Quality quality{.kl_p999 = kl_p999};
       summarize_scores(asked.questions, asked.scores.now, asked.scores.reference, quality);
       asked.result.looks = look + 1;
-      if (quality.capabilities.empty()) continue;
-      asked.result.capability = quality.capabilities.front();
-      asked.decided =
-          gate_verdict(asked.result.capability, *margins.of(name), look) != GateVerdict::undecided;
+      if (!quality.capabilities.empty()) {
+        asked.result.capability = quality.capabilities.front();
+        asked.decided = gate_verdict(asked.result.capability, *margins.of(name), look) !=
+                        GateVerdict::undecided;
+      }
+      asked.decided |= (brief || look > 0) && nothing_to_lose(asked, *margins.of(name));
     }
     const bool all_decided =
         std::ranges::all_of(capabilities, [](const auto& named) { return named.second.decided; });

@@ -97,8 +97,9 @@ struct GateScores {
 // where the user wants no more, as is then the result.
 // in_time: asked before every look but the first. kl_p999: as of summarize_scores. brief: there is
 // no time for the usual first look, and the first asks one more than the fewest questions that can
-// pass, the second as many as the first else would. A capability of which full precision is sure of
-// no answer, of several asked, has nothing to lose and is left out.
+// pass, though no more than show whether there is anything to lose; the second that many, and no
+// fewer than the first else would. A capability of which full precision is sure of no answer, of
+// several asked, has nothing to lose: it is asked no more and left out.
 std::optional<GateResult> run_gate(
     const std::map<std::string, std::vector<QualityQuestion>>& questions,
     const GateMargins& margins, double kl_p999, bool brief,

@@ -308,6 +308,37 @@ TEST_F(RunGate, WhatFullPrecisionNeverGetsRightCannotBeLost) {
   EXPECT_EQ(result->capabilities[0].name, "sort");
 }
 
+TEST_F(RunGate, WhatHasNothingToLoseIsAskedNoMore) {
+  add("copy", 400);
+  add("sort", 400);
+  brief_ = true;
+  const auto score = [](const EvalItem& item) {
+    return item.capability == "copy" ? QuestionScore{0, {1e-9}} : QuestionScore{1, {}};
+  };
+  const std::optional<GateResult> result = run(0.05, score, score);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  EXPECT_LE(asked_["copy"], 8);
+  EXPECT_EQ(asked_["sort"], gate_questions(0.05, 2));
+}
+
+// Long answers may lose more than short ones, so that proving them takes more questions than the
+// second look else asks.
+TEST_F(RunGate, WhereTimeIsShortTheSecondLookAsksAsManyAsCanPass) {
+  questions_["extraction"].resize(
+      400, {.item = {.capability = "extraction", .prompt = "?", .grader = &kExactMatch},
+            .answer = QualityChoice{.tokens = std::vector<int>(81), .begin = 1}});
+  brief_ = true;
+  const int proof = fewest_gate_questions(0.05, 0.02, questions_.at("extraction")) + 1;
+  ASSERT_GT(proof, gate_questions(0.05, 0));
+  const auto sure = [](const EvalItem&) { return QuestionScore{1, {0.9}}; };
+  const std::optional<GateResult> result = run(0.05, sure, sure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
+  EXPECT_EQ(asked_["extraction"], proof);
+  EXPECT_EQ(result->looks, 2);
+}
+
 TEST_F(RunGate, AFailureEndsIt) {
   add("copy", 400);
   add("sort", 400);
