@@ -61,10 +61,12 @@ bool Trials::run(const DeployConfig& config) {
   return true;
 }
 
-double Trials::mean_seconds() const {
+double Trials::mean_seconds() const { return mean_trial_seconds(study_); }
+
+double mean_trial_seconds(const Study& study) {
   double sum = 0;
-  for (const Trial& trial : study_.trials) sum += trial.measurement.seconds;
-  return study_.trials.empty() ? 0 : sum / static_cast<double>(study_.trials.size());
+  for (const Trial& trial : study.trials) sum += trial.measurement.seconds;
+  return study.trials.empty() ? 0 : sum / static_cast<double>(study.trials.size());
 }
 
 double fresh_run_seconds(const Trial& trial, const Workload& rated, int loads) {

@@ -18,6 +18,9 @@ std::uint64_t quality_of(const DeployConfig& config);
 // (measure_speed_at); 0 where it has not run.
 double fresh_run_seconds(const Trial& trial, const Workload& rated, int loads);
 
+// Of the study's trials; 0 without any.
+double mean_trial_seconds(const Study& study);
+
 class Trials {
  public:
   // All outlive it. workload: the study's.

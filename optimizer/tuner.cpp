@@ -29,10 +29,8 @@ namespace paretune {
 namespace {
 
 // What comes after the search, and of the budget at most. A config of the front is measured again
-// under two loads; verification takes kVerificationRuns at one. The quality gate takes so many
-// trials' time, as it asks more questions than a trial.
-constexpr double kGateTrials = 1.5;
-constexpr double kConfirmationShare = 0.1, kGateShare = 0.15, kMostVerificationShare = 0.25;
+// under two loads; verification takes kVerificationRuns at one.
+constexpr double kConfirmationShare = 0.1, kMostVerificationShare = 0.25;
 constexpr double kLeastVerificationPart = 0.7;
 constexpr std::size_t kFewestConfirmed = 4;  // trials
 
@@ -264,7 +262,7 @@ Study tune(const Workload& workload, const TuneOptions& options, Profiler& profi
         study.trials.empty() ? 0 : fresh_run_seconds(study.trials.front(), trials.rated(), 1);
     return std::min(kVerificationRuns * (base_s + trials.fresh_seconds(1)) / 2,
                     kMostVerificationShare * budget_s) +
-           std::min(kGateTrials * trials.mean_seconds(), kGateShare * budget_s);
+           expected_gate_seconds(workload, trials.mean_seconds());
   };
   // Then another trial tells more than what is known of the default measured again, and is worth a
   // shorter verification.

@@ -129,9 +129,11 @@ class Verifier {
   }
 
   // nullopt: interrupted.
-  std::optional<Served> race_of(std::span<const int> runners, TuneObserver& observer) {
+  // Where it leaves so many seconds for the quality gate, too.
+  std::optional<Served> race_of(std::span<const int> runners, double gate_s,
+                                TuneObserver& observer) {
     bool told = false;
-    return race(study_, rated_, runners, kFewestRunsAfter, clock_, deadline_,
+    return race(study_, rated_, runners, kFewestRunsAfter, clock_, deadline_ - gate_s,
                 [&](const Trial& runner, double rate, int heat) {
                   if (!std::exchange(told, true)) {
                     observer.phase(
@@ -241,7 +243,8 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   Verification& out = study.verification;
   const Trial& base = study.trials.front();
   std::vector<int> candidates = cheapest(study, kRunners);
-  const std::optional<Served> served = verifier.race_of(candidates, observer);
+  const std::optional<Served> served = verifier.race_of(
+      candidates, expected_gate_seconds(study.workload, mean_trial_seconds(study)), observer);
   if (!served) {
     out.verdict = "not verified: interrupted";
     return;
@@ -363,6 +366,11 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
 }
 
 }  // namespace
+
+double expected_gate_seconds(const Workload& workload, double trial_s) {
+  constexpr double kTrials = 1.5, kShare = 0.15;
+  return std::min(kTrials * trial_s, kShare * 60 * workload.budget.minutes);
+}
 
 void verify(Study& study, const Workload& rated, Profiler& profiler, Clock& clock, double timeout_s,
             double deadline, TuneObserver& observer, const std::atomic<bool>& stop) {

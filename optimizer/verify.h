@@ -16,6 +16,9 @@ inline constexpr int kFewestBlocks = 3;
 // streams, one of them at the workload's own load too, and a rate lowered once.
 inline constexpr int kVerificationRuns = 5 + 2 + 2 * kFewestBlocks + 1 + 2;
 
+// What the quality gate takes of a study whose trials take so long: it asks more than a trial does.
+double expected_gate_seconds(const Workload& workload, double trial_s);
+
 // Runs what is expected to cost least beside each other, as time allows, and tries it in the order
 // of what it served, then what else is promising (expected.h), at most three, until one keeps the
 // SLOs and costs no more than the default measured in the same minutes; where none does, the
