@@ -18,6 +18,9 @@ constexpr std::size_t kTokens = 256;
 // What kernels round in another order is far below this.
 constexpr double kCured = 0.5;
 constexpr double kSure = 2;  // standard errors
+// Of what is lost without it: a compensation that saves less than that surely is one that does
+// nothing.
+constexpr double kUseless = 0.25;
 
 // Of the first family that multiplies some weights of the config by another kernel; nullopt: this
 // CPU has but one.
@@ -93,8 +96,8 @@ std::string find_fault(const DeployConfig& config, const KernelTable& kernels,
     const TextSample without = sample(*other);
     const double then = mean_kl(without).value;
     const Mean saved = kl_saved(without, now);
-    const bool useless =
-        suspect.without == without_compensation && saved.value < kSure * saved.standard_error;
+    const bool useless = suspect.without == without_compensation &&
+                         saved.value + kSure * saved.standard_error < kUseless * then;
     if (then > kCured * lost && !useless) continue;
     char text[160];
     std::snprintf(text, sizeof text, "%s: KL divergence %.2g, %s %.2g",

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <stdexcept>
 
 #include "profiles/digest.h"
@@ -160,17 +161,6 @@ std::vector<Answer> answer_all(const LoadedModel& model, const DeployConfig& con
   return answers;
 }
 
-std::vector<Cluster> kl_by_document(const TextSample& sample) {
-  std::vector<Cluster> documents;
-  std::size_t i = 0;
-  for (const int tokens : sample.document_tokens) {
-    Cluster& document = documents.emplace_back(Cluster{0, double(tokens)});
-    for (const std::size_t end = i + std::size_t(tokens); i < end; ++i)
-      document.sum += sample.tokens[i].kl_divergence;
-  }
-  return documents;
-}
-
 std::vector<double> softmax(std::vector<double> logprobs) {
   const double most = std::ranges::max(logprobs);
   double sum = 0;
@@ -266,16 +256,15 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
   const DeployConfig run = roomy(config, plan);
   const ModelShape& shape = model.model->shape();
   Scorer scorer(*model.model, run, *model.pool);
-  std::vector<TokenComparison> tokens;
-  tokens.reserve(reference.rows());
+  TextSample text{.sources = plan.sources};
+  text.tokens.reserve(reference.rows());
   predict(scorer, shape, plan.documents, [&](int target, std::span<const float> logprobs) {
-    tokens.push_back(compare_token(reference, tokens.size(), logprobs, target));
+    text.tokens.push_back(compare_token(reference, text.tokens.size(), logprobs, target));
   });
-  std::vector<int> document_tokens;
   for (const QualityDocument& document : plan.documents)
-    document_tokens.push_back(int(document.size()) - 1);
+    text.document_tokens.push_back(int(document.size()) - 1);
   Quality quality;
-  summarize_text(tokens, document_tokens, plan.sources, quality);
+  summarize_text(text, quality);
   const std::vector<Answer> answers = answer_all(model, run, plan);
   compare_answers(answers, reference, quality);
   summarize_scores(plan, grade(model, plan, answers, scorer), scores_of(reference), quality);
@@ -288,24 +277,29 @@ void measure_decoding(const LoadedModel& model, const DeployConfig& config, cons
   const ModelShape& shape = model.model->shape();
   std::vector<std::span<const int>> texts;
   std::vector<std::size_t> first_rows;
+  std::vector<int> sources;
   std::size_t row = 0;
-  for (const QualityDocument& document : plan.documents) {
+  for (std::size_t d = 0; d < plan.documents.size(); ++d) {
+    const QualityDocument& document = plan.documents[d];
     const std::size_t predicted = document.size() - 1;
     if (predicted >= 2 * kDecodedTokens && int(texts.size()) < kDecodedTexts) {
       const std::size_t most = texts.size() % 4 == 3 ? kLongContext : kMostContext;
       texts.push_back(std::span(document).first(std::min(predicted, most)));
       first_rows.push_back(row);
+      sources.push_back(plan.sources[d]);
     }
     row += predicted;
   }
   if (texts.empty()) return;
-  std::vector<Cluster> added(texts.size(), Cluster{0, kDecodedTokens});
+  const std::vector<int> clusters = text_clusters(sources);
+  std::map<int, Cluster> added;
+  for (const int cluster : clusters) added[cluster].count += kDecodedTokens;
   std::vector<float> logprobs(std::size_t(shape.vocab_size));
   const auto add = [&](std::size_t text, int i, std::span<const float> logits, double sign) {
     normalize(logits, logprobs);
     // A text is the beginning of its document, which goes on by one token at least.
     const int target = texts[text].data()[i + 1];
-    added[text].sum +=
+    added[clusters[text]].sum +=
         sign *
         compare_token(reference, first_rows[text] + std::size_t(i), logprobs, target).kl_divergence;
   };
@@ -321,7 +315,9 @@ void measure_decoding(const LoadedModel& model, const DeployConfig& config, cons
       add(first + std::size_t(text), i, logits, 1);
     });
   }
-  const Mean mean = clustered_mean(added);
+  std::vector<Cluster> all;
+  for (const auto& [name, cluster] : added) all.push_back(cluster);
+  const Mean mean = clustered_mean(all);
   quality.kl_added_by_decoding = mean.value;
   quality.kl_added_by_decoding_standard_error =
       std::isfinite(mean.standard_error) ? mean.standard_error : std::abs(mean.value);
@@ -337,41 +333,36 @@ std::vector<QuestionScore> score_questions(const LoadedModel& model, const Deplo
 TextSample sample_text(const LoadedModel& model, const DeployConfig& config,
                        const QualityPlan& plan, const QualityReference& reference,
                        std::size_t max_tokens) {
-  const std::size_t all = plan.predicted_tokens();
+  // No document gives more than that part: of one alone no error can be told.
+  constexpr std::size_t kFewest = 4;
+  const std::size_t all = plan.predicted_tokens(), most = max_tokens / kFewest + 1;
+  TextSample sample;
   std::vector<QualityDocument> documents;
   std::vector<std::size_t> first_row;
   std::size_t seen = 0, taken = 0;
-  for (const QualityDocument& document : plan.documents) {
+  for (std::size_t i = 0; i < plan.documents.size(); ++i) {
+    const QualityDocument& document = plan.documents[i];
     // As many of those seen so far as of all.
     if (taken * all <= seen * max_tokens) {
-      documents.push_back(document);
+      const std::size_t n = std::min(document.size() - 1, most);
+      documents.emplace_back(document.begin(), document.begin() + std::ptrdiff_t(n) + 1);
+      sample.document_tokens.push_back(int(n));
+      sample.sources.push_back(plan.sources[i]);
       first_row.push_back(seen);
-      taken += document.size() - 1;
+      taken += n;
     }
     seen += document.size() - 1;
   }
   const DeployConfig run = roomy(config, {});
   Scorer scorer(*model.model, run, *model.pool);
-  TextSample sample;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     std::size_t row = first_row[i];
     predict(scorer, model.model->shape(), std::span(documents).subspan(i, 1),
             [&](int target, std::span<const float> logprobs) {
               sample.tokens.push_back(compare_token(reference, row++, logprobs, target));
             });
-    sample.document_tokens.push_back(int(documents[i].size()) - 1);
   }
   return sample;
-}
-
-Mean mean_kl(const TextSample& sample) { return clustered_mean(kl_by_document(sample)); }
-
-Mean kl_saved(const TextSample& before, const TextSample& after) {
-  assert(before.document_tokens == after.document_tokens);
-  std::vector<Cluster> saved = kl_by_document(before);
-  const std::vector<Cluster> left = kl_by_document(after);
-  for (std::size_t i = 0; i < saved.size(); ++i) saved[i].sum -= left[i].sum;
-  return clustered_mean(saved);
 }
 
 std::string quality_signature(const DeployConfig& config) {

@@ -43,18 +43,11 @@ Quality measure_quality(const LoadedModel& model, const DeployConfig& config,
 void measure_decoding(const LoadedModel& model, const DeployConfig& config, const QualityPlan& plan,
                       const QualityReference& reference, Quality& quality);
 
-// Documents spread over the plan that together predict about max_tokens, the same ones for every
-// config: two samples are compared pair by pair.
-struct TextSample {
-  std::vector<TokenComparison> tokens;  // document after document
-  std::vector<int> document_tokens;
-};
+// Documents, or the beginnings of long ones, spread over the plan that together predict about
+// max_tokens, the same ones for every config: two samples are compared pair by pair.
 TextSample sample_text(const LoadedModel& model, const DeployConfig& config,
                        const QualityPlan& plan, const QualityReference& reference,
                        std::size_t max_tokens);
-Mean mean_kl(const TextSample& sample);
-// How much less the second loses than the first, of the same documents.
-Mean kl_saved(const TextSample& before, const TextSample& after);
 
 // By question of the plan.
 std::vector<QuestionScore> score_questions(const LoadedModel& model, const DeployConfig& config,

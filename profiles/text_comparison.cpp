@@ -1,9 +1,9 @@
 #include "profiles/text_comparison.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -90,47 +90,77 @@ TokenComparison compare_token(const QualityReference& reference, std::size_t row
           .reference_nats = -double(reference.target_logprobs[row])};
 }
 
-void summarize_text(std::span<const TokenComparison> tokens, std::span<const int> document_tokens,
-                    std::span<const int> sources, Quality& quality) {
-  assert(sources.size() == document_tokens.size());
-  assert(std::accumulate(document_tokens.begin(), document_tokens.end(), std::size_t{0}) ==
-         tokens.size());
-  std::map<int, std::array<Cluster, 3>> clusters;  // KL, same top 1, more nats
-  const bool several = std::ranges::any_of(sources, [&](int s) { return s != sources.front(); });
+std::vector<int> text_clusters(std::span<const int> sources) {
+  std::vector<int> clusters(sources.begin(), sources.end());
+  if (std::ranges::all_of(sources, [&](int s) { return s == sources.front(); }))
+    std::iota(clusters.begin(), clusters.end(), 0);
+  return clusters;
+}
+
+namespace {
+
+// By cluster, of what `of` says about each token.
+template <typename Of>
+std::vector<Cluster> clustered(const TextSample& sample, Of of) {
+  assert(sample.sources.size() == sample.document_tokens.size());
+  assert(std::accumulate(sample.document_tokens.begin(), sample.document_tokens.end(),
+                         std::size_t{0}) == sample.tokens.size());
+  const std::vector<int> belongs = text_clusters(sample.sources);
+  std::map<int, Cluster> clusters;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < belongs.size(); ++i) {
+    const std::size_t n = std::size_t(sample.document_tokens[i]);
+    Cluster& cluster = clusters[belongs[i]];
+    cluster.count += double(n);
+    for (const TokenComparison& token : std::span(sample.tokens).subspan(next, n))
+      cluster.sum += of(token);
+    next += n;
+  }
+  std::vector<Cluster> all;
+  for (const auto& [name, cluster] : clusters) all.push_back(cluster);
+  return all;
+}
+
+}  // namespace
+
+Mean mean_kl(const TextSample& sample) {
+  return clustered_mean(clustered(sample, std::mem_fn(&TokenComparison::kl_divergence)));
+}
+
+Mean kl_saved(const TextSample& before, const TextSample& after) {
+  assert(before.document_tokens == after.document_tokens);
+  TextSample saved = before;
+  for (std::size_t i = 0; i < saved.tokens.size(); ++i)
+    saved.tokens[i].kl_divergence -= after.tokens[i].kl_divergence;
+  return mean_kl(saved);
+}
+
+void summarize_text(const TextSample& sample, Quality& quality) {
   double nats = 0, reference_nats = 0;
   std::vector<double> divergences;
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < document_tokens.size(); ++i) {
-    const int n = document_tokens[i];
-    auto& [k, s, m] = clusters[several ? sources[i] : int(i)];
-    for (Cluster* cluster : {&k, &s, &m}) cluster->count += n;
-    for (const TokenComparison& token : tokens.subspan(next, std::size_t(n))) {
-      k.sum += token.kl_divergence;
-      s.sum += token.same_top1;
-      m.sum += token.nats - token.reference_nats;
-      nats += token.nats;
-      reference_nats += token.reference_nats;
-      divergences.push_back(token.kl_divergence);
-    }
-    next += std::size_t(n);
+  for (const TokenComparison& token : sample.tokens) {
+    nats += token.nats;
+    reference_nats += token.reference_nats;
+    divergences.push_back(token.kl_divergence);
   }
-  std::vector<Cluster> kl, same, more_nats;
-  for (const auto& [source, of] : clusters)
-    kl.push_back(of[0]), same.push_back(of[1]), more_nats.push_back(of[2]);
-  quality.tokens = int(tokens.size());
-  quality.documents = int(kl.size());
-  if (tokens.empty()) return;
+  const std::vector<Cluster> more_nats = clustered(
+      sample, [](const TokenComparison& token) { return token.nats - token.reference_nats; });
+  quality.tokens = int(sample.tokens.size());
+  quality.documents = int(more_nats.size());
+  if (sample.tokens.empty()) return;
   std::sort(divergences.begin(), divergences.end());
-  const Mean mean_kl = clustered_mean(kl), same_top1 = clustered_mean(same),
+  const Mean kl = mean_kl(sample),
+             same_top1 =
+                 clustered_mean(clustered(sample, std::mem_fn(&TokenComparison::same_top1))),
              ratio = clustered_exp_mean(more_nats);
-  quality.kl_divergence = mean_kl.value;
-  quality.kl_standard_error = mean_kl.standard_error;
+  quality.kl_divergence = kl.value;
+  quality.kl_standard_error = kl.standard_error;
   quality.kl_p99 = percentile(divergences, 0.99).value;
   quality.kl_p999 = percentile(divergences, 0.999).value;
   quality.same_top1_fraction = same_top1.value;
   quality.same_top1_standard_error = same_top1.standard_error;
-  quality.perplexity = std::exp(nats / double(tokens.size()));
-  quality.reference_perplexity = std::exp(reference_nats / double(tokens.size()));
+  quality.perplexity = std::exp(nats / double(sample.tokens.size()));
+  quality.reference_perplexity = std::exp(reference_nats / double(sample.tokens.size()));
   quality.perplexity_ratio = ratio.value;
   quality.perplexity_ratio_standard_error = ratio.standard_error;
 }

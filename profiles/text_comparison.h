@@ -7,6 +7,7 @@
 
 #include "profiles/measurement.h"
 #include "profiles/quality_reference.h"
+#include "profiles/statistics.h"
 
 namespace paretune {
 
@@ -28,10 +29,21 @@ struct TokenComparison {
 TokenComparison compare_token(const QualityReference& reference, std::size_t row,
                               std::span<const float> logprobs, int target);
 
-// Fills the text part of a Quality. tokens: document after document; document_tokens: how many each
-// has; sources: what each is of (QualityPlan::sources), by which errors are clustered unless all
-// are of one: then by document.
-void summarize_text(std::span<const TokenComparison> tokens, std::span<const int> document_tokens,
-                    std::span<const int> sources, Quality& quality);
+// Errors are clustered by source unless all documents are of one: then by document.
+struct TextSample {
+  std::vector<TokenComparison> tokens;  // document after document
+  std::vector<int> document_tokens;     // how many each has
+  std::vector<int> sources;             // what each is of (QualityPlan::sources)
+};
+
+// Fills the text part of a Quality.
+void summarize_text(const TextSample& sample, Quality& quality);
+
+Mean mean_kl(const TextSample& sample);
+// How much less the second loses than the first, of the same documents.
+Mean kl_saved(const TextSample& before, const TextSample& after);
+
+// Per document, which cluster it belongs to.
+std::vector<int> text_clusters(std::span<const int> sources);
 
 }  // namespace paretune

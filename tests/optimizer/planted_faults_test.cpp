@@ -203,6 +203,7 @@ TEST_F(PlantedFaults, ACompensationThatSavesNothing) {
     for (int i = 0; i < 64; ++i) {
       sample.tokens.push_back({.kl_divergence = of_each + (i % 2 ? spread : -spread)});
       sample.document_tokens.push_back(1);
+      sample.sources.push_back(i);
     }
     return sample;
   };
@@ -222,6 +223,15 @@ TEST_F(PlantedFaults, ACompensationThatSavesNothing) {
   EXPECT_EQ(find_fault(config, {},
                        [&](const DeployConfig& one) {
                          return compensated(one) ? sample(0.30, 0.1) : sample(0.5, 0);
+                       }),
+            "");
+  // One document does not tell how far others may be off.
+  EXPECT_EQ(find_fault(config, {},
+                       [&](const DeployConfig& one) {
+                         TextSample single = compensated(one) ? sample(0.30, 0) : sample(0.31, 0);
+                         single.document_tokens = {64};
+                         single.sources = {0};
+                         return single;
                        }),
             "");
 }

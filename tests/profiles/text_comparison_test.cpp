@@ -117,7 +117,7 @@ TEST(SummarizeText, MeansAndPerplexities) {
     tokens.push_back(
         {.kl_divergence = 0.1 * i, .same_top1 = i != 3, .nats = 1.0 + i, .reference_nats = 1.0});
   Quality quality;
-  summarize_text(tokens, std::vector<int>{1, 3}, std::vector<int>{0, 1}, quality);
+  summarize_text({tokens, {1, 3}, {0, 1}}, quality);
   EXPECT_DOUBLE_EQ(quality.kl_divergence, 0.15);
   // Two clusters, sums 0 and 0.6, residuals -0.15 and 0.6 - 0.45.
   EXPECT_DOUBLE_EQ(quality.kl_standard_error, std::sqrt(2 * (0.15 * 0.15 + 0.15 * 0.15)) / 4);
@@ -135,9 +135,9 @@ TEST(SummarizeText, WindowsOfOneTextAreOneCluster) {
   for (int i = 0; i < 6; ++i) tokens.push_back({.kl_divergence = 0.1 * i});
   const std::vector<int> windows{2, 2, 2};
   Quality apart, paired, single;
-  summarize_text(tokens, windows, std::vector<int>{0, 1, 2}, apart);
-  summarize_text(tokens, windows, std::vector<int>{0, 1, 0}, paired);
-  summarize_text(tokens, windows, std::vector<int>{5, 5, 5}, single);
+  summarize_text({tokens, windows, {0, 1, 2}}, apart);
+  summarize_text({tokens, windows, {0, 1, 0}}, paired);
+  summarize_text({tokens, windows, {5, 5, 5}}, single);
   EXPECT_DOUBLE_EQ(apart.kl_divergence, paired.kl_divergence);
   EXPECT_EQ(apart.documents, 3);
   EXPECT_EQ(paired.documents, 2);
