@@ -120,6 +120,12 @@ class Profiler {
   // What its products are computed by, which memos of quality depend on as well: a kernel that is
   // wrong must not show what another one scored.
   std::string kernels_of(const DeployConfig& config) const;
+  // Of each question, the store's key of the config's score.
+  std::vector<std::string> score_memos(const DeployConfig& config,
+                                       std::span<const QualityQuestion> questions) const;
+  // Of each, what it is assumed to take until the store has full precision's score and the config's.
+  std::vector<double> asking_seconds(const DeployConfig& config,
+                                     std::span<const QualityQuestion> questions) const;
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.
   std::optional<std::vector<QuestionScore>> scores_of(const DeployConfig& config,
                                                       const QualityPlan& plan);

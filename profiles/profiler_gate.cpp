@@ -1,5 +1,6 @@
 // The profiler's part in the quality gate: scores of questions, each measured once.
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 
@@ -14,40 +15,60 @@ namespace paretune {
 namespace {
 
 // By full precision and a config, loading included: gate_bench says 22 ms a token of the 1.1B shape
-// on two cores, half of what is assumed of full precision where less runs beside each other.
-double assumed_seconds(std::span<const QualityQuestion> questions, const Target& target) {
-  double tokens = 0;
-  for (const QualityQuestion& question : questions) tokens += double(question.prompt.size());
-  return 0.5 * tokens * assumed_reference_token_seconds(target);
-}
+// on two cores, half of what is assumed of full precision where less runs beside each other. Four
+// fifths of it are full precision's.
+constexpr double kReferenceShare = 0.4, kShare = 0.1;
 
-// The first of these questions: all where they are answered in so many seconds, else about half as
-// many as are, so that the clock is looked at before it is too late. Each part loads both models,
-// and answers are generated beside each other: few large parts take the least time.
-std::span<const QualityQuestion> next_part(std::span<const QualityQuestion> questions,
-                                           const Target& target, double seconds) {
+// The first of the questions: all where they are asked in so many seconds, else about half as many
+// as are, so that the clock is looked at before it is too late. Each part loads both models, and
+// answers are generated beside each other: few large parts take the least time. costs: seconds of
+// each.
+std::size_t next_part(std::span<const double> costs, double seconds) {
   constexpr double kLeastSeconds = 30;
-  if (assumed_seconds(questions, target) <= seconds) return questions;
+  if (std::accumulate(costs.begin(), costs.end(), 0.0) <= seconds) return costs.size();
+  const double most = std::max(kLeastSeconds, seconds / 2);
   std::size_t n = 0;
-  while (n < questions.size() &&
-         assumed_seconds(questions.first(n), target) < std::max(kLeastSeconds, seconds / 2))
-    ++n;
-  return questions.first(n);
+  for (double sum = 0; n < costs.size() && sum < most; ++n) sum += costs[n];
+  return n;
 }
 
 }  // namespace
 
+std::vector<std::string> Profiler::score_memos(const DeployConfig& config,
+                                               std::span<const QualityQuestion> questions) const {
+  const std::string prefix =
+      digest({"score", model_key(), quality_signature(config), kernels_of(config), build_});
+  std::vector<std::string> memos;
+  for (const QualityQuestion& question : questions) {
+    QualityPlan one;
+    one.questions.push_back(question);
+    memos.push_back(digest({prefix, one.hash()}));
+  }
+  return memos;
+}
+
+std::vector<double> Profiler::asking_seconds(const DeployConfig& config,
+                                             std::span<const QualityQuestion> questions) const {
+  const std::vector<std::string> reference =
+                                     score_memos(full_precision_config(target_), questions),
+                                 now = score_memos(config, questions);
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const double share = (store_.find_blob(reference[i]) ? 0 : kReferenceShare) +
+                         (store_.find_blob(now[i]) ? 0 : kShare);
+    seconds.push_back(share * double(questions[i].prompt.size()) *
+                      assumed_reference_token_seconds(target_));
+  }
+  return seconds;
+}
+
 std::optional<std::vector<QuestionScore>> Profiler::scores_of(const DeployConfig& config,
                                                               const QualityPlan& plan) {
-  std::vector<std::string> memos;
+  const std::vector<std::string> memos = score_memos(config, plan.questions);
   std::vector<QuestionScore> scores(plan.questions.size());
   QualityPlan unknown;
   std::vector<std::size_t> asked;
   for (std::size_t i = 0; i < plan.questions.size(); ++i) {
-    QualityPlan one;
-    one.questions.push_back(plan.questions[i]);
-    memos.push_back(digest(
-        {"score", model_key(), quality_signature(config), kernels_of(config), one.hash(), build_}));
     const std::vector<QuestionScore> known = parse_scores(store_.find_blob(memos[i]).value_or(""));
     if (known.size() == 1) {
       scores[i] = known[0];
@@ -96,42 +117,47 @@ std::optional<GateResult> Profiler::asked_gate(const DeployConfig& config,
     gate_questions_ =
         plan_gate(workload_, source_->shape(), tokenizer, chat ? &*chat : nullptr, plan_);
   }
-  // Where there is no time to prove even that nothing changed, another config may use it.
+  // Where there is no time to prove even that nothing changed, another config may use it. What the
+  // store knows, of this config or one whose answers are the same, takes none.
   double least_s = 0, first_s = 0;
   for (const auto& [name, questions] : gate_questions_) {
     const std::optional<double> margin = margins.of(name);
     if (!margin || questions.empty()) continue;
-    const double seconds = assumed_seconds(std::span(questions).first(1), target_);
-    least_s += seconds * fewest_gate_questions(*margin, kl_p999, questions);
-    first_s += seconds * gate_questions(*margin, 0);
+    const auto of_first = [&](int n) {
+      const auto first = std::span(questions).first(std::min(questions.size(), std::size_t(n)));
+      const std::vector<double> costs = asking_seconds(config, first);
+      return std::accumulate(costs.begin(), costs.end(), 0.0);
+    };
+    least_s += of_first(fewest_gate_questions(*margin, kl_p999, questions));
+    first_s += of_first(gate_questions(*margin, 0));
   }
   const bool hopeless = least_s > budget_s;
-  const double begin = clock_.now(), deadline = begin + (hopeless ? -1 : budget_s);
-  double assumed = 0;  // of what was asked
+  double assumed = 0, took = 0;  // of what the store did not know
   std::optional<GateResult> result = run_gate(
       gate_questions_, margins, kl_p999, first_s > budget_s,
       [&](const QualityPlan& plan) -> std::optional<GateScores> {
         GateScores all;
         std::span<const QualityQuestion> left = plan.questions;
         while (!left.empty() && !hopeless) {
-          const double now_s = clock_.now();
-          if (!all.now.empty() && now_s > deadline) break;
-          const double pace = assumed > 0 ? (now_s - begin) / assumed : 1;
-          const std::span<const QualityQuestion> questions =
-              next_part(left, target_, std::max(deadline - now_s, 0.0) / pace);
+          if (!all.now.empty() && took > budget_s) break;
+          const double pace = assumed > 0 ? took / assumed : 1;
+          const std::vector<double> costs = asking_seconds(config, left);
+          const std::size_t n = next_part(costs, std::max(budget_s - took, 0.0) / pace);
           QualityPlan part;
-          part.questions.assign(questions.begin(), questions.end());
+          part.questions.assign(left.begin(), left.begin() + std::ptrdiff_t(n));
+          const double begin = clock_.now();
           const auto reference = scores_of(full_precision_config(target_), part);
           const auto now = reference ? scores_of(config, part) : std::nullopt;
           if (!now) return std::nullopt;
           all.reference.insert(all.reference.end(), reference->begin(), reference->end());
           all.now.insert(all.now.end(), now->begin(), now->end());
-          assumed += assumed_seconds(questions, target_);
-          left = left.subspan(questions.size());
+          const double cost = std::accumulate(costs.begin(), costs.begin() + std::ptrdiff_t(n), 0.0);
+          if (cost > 0) assumed += cost, took += clock_.now() - begin;
+          left = left.subspan(n);
         }
         return all;
       },
-      [&] { return clock_.now() <= deadline; });
+      [&] { return !hopeless && took <= budget_s; });
   if (!result) return result;
   for (const std::string& name : plan_.unaskable) {
     if (margins.of(name)) result->unasked.push_back(name);

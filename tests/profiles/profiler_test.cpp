@@ -63,5 +63,36 @@ TEST(Profiler, PackingIsNoPartOfATrial) {
   std::filesystem::remove_all(folder);
 }
 
+// What the store knows takes no time of the gate's, whoever else's answers they were.
+TEST(Profiler, AGateWithoutTimeStillReadsWhatIsKnown) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("paretune-gate-" + std::to_string(getpid()));
+  std::filesystem::remove_all(folder);
+  {
+    Workload workload = parse_workload(kTiny, std::filesystem::current_path() / "tiny.json");
+    workload.quality.evals.push_back({.path = "probe:copy"});
+    SteadyClock clock;
+    Store store(folder / "a.sqlite");
+    const std::atomic<bool> stop{false};
+    Profiler profiler(workload, store, clock, "test build", stop);
+    const GateMargins margins{.every = 0.05};
+    constexpr double kKl = 1e-4;
+    DeployConfig config = default_config(profiler.target());
+    config.weights = parse_policy("all=int8", "a test");
+    const std::optional<GateResult> none = profiler.gate(config, margins, kKl, 0);
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->verdict, GateVerdict::undecided) << none->reason;
+    const std::optional<GateResult> asked = profiler.gate(config, margins, kKl, 60);
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->verdict, GateVerdict::passed) << asked->reason;
+    config.max_batch_size *= 2;  // answers are the same
+    const std::optional<GateResult> again = profiler.gate(config, margins, kKl, 0);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->verdict, asked->verdict) << again->reason;
+    EXPECT_EQ(again->reason, asked->reason);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace paretune
