@@ -1,6 +1,7 @@
 #include "optimizer/race.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "optimizer/confirm.h"
@@ -20,7 +21,8 @@ std::optional<Served> race(
     const Study& study, const Workload& rated, std::span<const int> runners, int runs_after,
     Clock& clock, double deadline,
     const std::function<std::optional<Trial>(const Trial&, double rate, int heat)>& run) {
-  Served served;  // in all heats together
+  Served served;  // in all heats that ran, together
+  std::map<int, int> ran;
   if (rated.arrival.is_closed() || runners.size() < 2) return served;
   std::vector<std::pair<const Trial*, double>> field;  // and its load
   double most = 0, heat_s = 0;
@@ -36,11 +38,13 @@ std::optional<Served> race(
     for (const auto& [runner, rate] : field) {
       const std::optional<Trial> again = run(*runner, rate, heats);
       if (!again) return std::nullopt;
+      if (again->measurement.outcome != Outcome::ok) continue;
       served[runner->id] += again->measurement.speed.at_max_rate.request_rate;
+      ++ran[runner->id];
     }
     std::ranges::reverse(field);
   }
-  for (auto& [id, rate] : served) rate /= heats;
+  for (auto& [id, rate] : served) rate /= ran[id];
   return served;
 }
 

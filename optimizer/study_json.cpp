@@ -141,9 +141,10 @@ static void fields(Is<SpaceSize> auto& s, auto&& visit) {
 }
 
 static void fields(Is<GateResult> auto& s, auto&& visit) {
-  auto& [verdict, capabilities, reason, looks, unasked] = s;
+  auto& [verdict, capabilities, reason, looks, unasked, nothing_to_lose] = s;
   visit("verdict", verdict), visit("capabilities", capabilities), visit("reason", reason);
   visit("looks", looks), visit("unasked", unasked);
+  visit("nothing_to_lose", nothing_to_lose, kAddedLater);
 }
 
 static void fields(Is<GateTrial> auto& s, auto&& visit) {

@@ -128,8 +128,7 @@ class Verifier {
                             !time_for(of.id == 0 ? kFewestBlocks : kFewestRuns), rated_);
   }
 
-  // nullopt: interrupted.
-  // Where it leaves so many seconds for the quality gate, too.
+  // Where it leaves so many seconds for the quality gate, too. nullopt: interrupted.
   std::optional<Served> race_of(std::span<const int> runners, double gate_s,
                                 TuneObserver& observer) {
     bool told = false;
@@ -261,12 +260,13 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
   for (const int id : candidates) {
     const Trial& candidate = trial_of(study, id);
     if (launched >= kCandidates && id != 0) continue;
+    const std::string before = launched > 0 ? out.verdict + "; " : "";
     // What the text leaves open needs no questions.
     const auto max_kl = floors_of(study.workload).max_kl_divergence;
     if (const auto open = id != 0 && max_kl ? unproven_text(candidate.measurement.quality, *max_kl)
                                             : std::nullopt) {
       study.gates.push_back({id, {.verdict = GateVerdict::undecided, .reason = *open}});
-      out.verdict = "config " + std::to_string(id) + " is not let through: " + *open;
+      out.verdict = before + "config " + std::to_string(id) + " is not let through: " + *open;
       continue;
     }
     observer.phase("testing the quality of config " + std::to_string(id) + " on fresh questions");
@@ -279,7 +279,6 @@ void launch(Study& study, const Workload& rated, Profiler& profiler, Clock& cloc
       return;
     }
     study.gates.push_back({id, *gate});
-    const std::string before = launched > 0 ? out.verdict + "; " : "";
     if (gate->verdict == GateVerdict::failed) {
       out.verdict =
           before + "config " + std::to_string(id) + " fails the quality gate: " + gate->reason;

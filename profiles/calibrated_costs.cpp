@@ -61,7 +61,8 @@ OperatorScope scope_of(const CostCalibrationTask& task) {
   return {task.model_hash, task.target.machine.fingerprint, task.build};
 }
 
-// What was timed before at this pace. A row that does not read is timed again.
+// What was timed before at this pace; nothing, so that all is timed again, where a row does not
+// read.
 OperatorTimes known_operators(const CostCalibrationTask& task, const Store& store,
                               double canary_s) {
   try {

@@ -266,7 +266,7 @@ ChildResult Profiler::pack(const DeployConfig& config) {
   return child;
 }
 
-std::string Profiler::fault_of(const DeployConfig& config, const Quality& quality) {
+std::optional<std::string> Profiler::fault_of(const DeployConfig& config, const Quality& quality) {
   if (!takes_fault_check(quality)) return "";
   const double timeout_s =
       std::clamp(kFaultShare * 60 * workload_.budget.minutes, kLeastFaultSeconds, 60.0);
@@ -275,7 +275,8 @@ std::string Profiler::fault_of(const DeployConfig& config, const Quality& qualit
         return find_fault([this] { return open(); }, config, kernels_, &packs_, plan_, reference_);
       },
       timeout_s, stop_);
-  return !child.interrupted && child.outcome == Outcome::ok ? child.output : "";
+  if (child.interrupted) return std::nullopt;
+  return child.outcome == Outcome::ok ? child.output : "";
 }
 
 bool Profiler::takes_fault_check(const Quality& quality) {
@@ -334,7 +335,9 @@ Profiled Profiler::run(const TrialKey& key, const DeployConfig& config, double t
   m.seconds = clock_.now() - begin;
   m.measured_at = clock_.utc();
   if (m.outcome == Outcome::ok && !known_quality) {
-    m.quality.fault = fault_of(config, m.quality);
+    const std::optional<std::string> fault = fault_of(config, m.quality);
+    if (!fault) return {.interrupted = true};
+    m.quality.fault = *fault;
     // A fault is the kernels', not that of all configs that round alike.
     if (m.quality.fault.empty()) {
       Quality kept = m.quality;

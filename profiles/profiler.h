@@ -111,8 +111,8 @@ class Profiler {
   // Leaves what a trial loads in the pack cache.
   ChildResult pack(const DeployConfig& config);
   // Why more is lost than the workload allows (fault.h), of the first trials that lose more; "":
-  // nothing is at fault, or there was no time to tell.
-  std::string fault_of(const DeployConfig& config, const Quality& quality);
+  // nothing is at fault, or there was no time to tell. nullopt: interrupted.
+  std::optional<std::string> fault_of(const DeployConfig& config, const Quality& quality);
   bool takes_fault_check(const Quality& quality);  // counts them
   // As gate. Throws where a config cannot be run or an answer not be graded.
   std::optional<GateResult> asked_gate(const DeployConfig& config, const GateMargins& margins,
@@ -123,7 +123,8 @@ class Profiler {
   // Of each question, the store's key of the config's score.
   std::vector<std::string> score_memos(const DeployConfig& config,
                                        std::span<const QualityQuestion> questions) const;
-  // Of each, what it is assumed to take until the store has full precision's score and the config's.
+  // Of each, what it is assumed to take until the store has full precision's score and the
+  // config's.
   std::vector<double> asking_seconds(const DeployConfig& config,
                                      std::span<const QualityQuestion> questions) const;
   // Memoized; nullopt: interrupted. Throws where the config cannot be run.

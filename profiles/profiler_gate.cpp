@@ -49,8 +49,7 @@ std::vector<std::string> Profiler::score_memos(const DeployConfig& config,
 
 std::vector<double> Profiler::asking_seconds(const DeployConfig& config,
                                              std::span<const QualityQuestion> questions) const {
-  const std::vector<std::string> reference =
-                                     score_memos(full_precision_config(target_), questions),
+  const std::vector<std::string> reference = score_memos(full_precision_config(target_), questions),
                                  now = score_memos(config, questions);
   std::vector<double> seconds;
   for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -151,7 +150,8 @@ std::optional<GateResult> Profiler::asked_gate(const DeployConfig& config,
           if (!now) return std::nullopt;
           all.reference.insert(all.reference.end(), reference->begin(), reference->end());
           all.now.insert(all.now.end(), now->begin(), now->end());
-          const double cost = std::accumulate(costs.begin(), costs.begin() + std::ptrdiff_t(n), 0.0);
+          const double cost =
+              std::accumulate(costs.begin(), costs.begin() + std::ptrdiff_t(n), 0.0);
           if (cost > 0) assumed += cost, took += clock_.now() - begin;
           left = left.subspan(n);
         }

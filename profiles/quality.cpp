@@ -127,6 +127,7 @@ void rate_answers(Engine& engine, std::span<const QualityQuestion> questions,
   for (std::size_t i = 0; i < questions.size(); ++i) {
     if (!questions[i].item.grader->score || !questions[i].answer) continue;
     const auto& [tokens, begin] = *questions[i].answer;
+    if (begin == int(tokens.size())) continue;  // an empty answer is no token
     submit(engine, questions[i],
            {.id = i,
             .prompt = {tokens.begin(), tokens.end() - 1},

@@ -121,10 +121,19 @@ bool nothing_to_lose(const Asked& asked, double margin) {
 
 GateResult judged(const std::map<std::string, Asked>& capabilities, const GateMargins& margins) {
   std::vector<GateCapability> results;
+  std::vector<std::string> nothing;
   for (const auto& [name, asked] : capabilities) {
-    if (!nothing_to_lose(asked, *margins.of(name))) results.push_back(asked.result);
+    if (nothing_to_lose(asked, *margins.of(name))) {
+      nothing.push_back(name);
+    } else {
+      results.push_back(asked.result);
+    }
   }
-  return judge_gate(results, margins);
+  GateResult result = judge_gate(results, margins);
+  if (results.empty() && !nothing.empty())
+    result.reason = "full precision is sure of no answer, so that there is nothing to lose";
+  result.nothing_to_lose = std::move(nothing);
+  return result;
 }
 
 }  // namespace
@@ -138,8 +147,8 @@ std::optional<GateResult> run_gate(
   for (const auto& [name, fresh] : questions) {
     if (!margins.of(name)) continue;
     Asked& asked = capabilities.emplace(name, name).first->second;
-    asked.several = std::min(
-        {fresh.size(), kSeveral, static_cast<std::size_t>(gate_questions(*margins.of(name), 0))});
+    asked.several =
+        std::min(kSeveral, static_cast<std::size_t>(gate_questions(*margins.of(name), 0)));
   }
   const auto asked_by = [&](double margin, std::span<const QualityQuestion> fresh, int look) {
     if (!brief || look > 1) return gate_questions(margin, look);

@@ -68,6 +68,8 @@ struct GateResult {
   int looks = 0;
   // That have a margin, but no question that the model's context holds.
   std::vector<std::string> unasked;
+  // Of which full precision is sure of no answer, so that there is nothing to lose.
+  std::vector<std::string> nothing_to_lose;
 };
 
 // Of one capability at a look: failed where even the least possible loss is above the margin,
@@ -99,7 +101,7 @@ struct GateScores {
 // no time for the usual first look, and the first asks one more than the fewest questions that can
 // pass, though no more than show whether there is anything to lose; the second that many, and no
 // fewer than the first else would. A capability of which full precision is sure of no answer, of
-// several asked, has nothing to lose: it is asked no more and left out.
+// several asked, has nothing to lose: it is asked no more and named beside the others.
 std::optional<GateResult> run_gate(
     const std::map<std::string, std::vector<QualityQuestion>>& questions,
     const GateMargins& margins, double kl_p999, bool brief,

@@ -121,6 +121,7 @@ Json gates_of(const Study& study) {
                    {"reason", gate.reason},
                    {"looks", gate.looks},
                    {"not_asked", gate.unasked},
+                   {"nothing_to_lose", gate.nothing_to_lose},
                    {"capabilities", capabilities(gate.capabilities)}});
   }
   return out;

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "workloads/graders.h"
 #include "workloads/text_file.h"
@@ -100,8 +101,22 @@ std::string run(const std::string& command, const std::string& input) {
   }
   const bool flooded = output.size() > kMostOutput;
   if (timed_out || flooded) kill(-child, SIGKILL);
+  // It may have closed its output and go on.
   int status = 0;
-  waitpid(child, &status, 0);
+  pid_t ended = 0;
+  while ((ended = waitpid(child, &status, timed_out || flooded ? 0 : WNOHANG)) != child) {
+    if (ended < 0 && errno != EINTR) {
+      status = -1;
+      break;
+    }
+    if (ended != 0) continue;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      timed_out = true;
+      kill(-child, SIGKILL);
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
   sigaction(SIGPIPE, &before, nullptr);
   if (timed_out)
     throw std::runtime_error("grader: " + command + ": found no score within " +

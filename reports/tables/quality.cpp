@@ -146,6 +146,8 @@ Table gate_table(const Study& study) {
     };
     if (gate.result.capabilities.empty()) note("none: " + gate.result.reason);
     for (const std::string& name : gate.result.unasked) note(name + " (not asked: too long)");
+    for (const std::string& name : gate.result.nothing_to_lose)
+      note(name + " (full precision is sure of no answer)");
     for (const Capability& c : gate.result.capabilities) {
       const LossRange loss = accuracy_loss(c);
       table.rows.push_back(

@@ -39,6 +39,10 @@ class RaceTest : public testing::Test {
                   heats_.push_back(heat);
                   clock_.time += 1;
                   Trial again{.id = trial.id};
+                  if (trial.id == failing_ && heat < failed_heats_) {
+                    again.measurement.outcome = Outcome::timed_out;
+                    return again;
+                  }
                   // The second heat finds a machine that is twice as fast.
                   again.measurement.speed.at_max_rate.request_rate =
                       (heat + 1) * (trial.id == 2 ? 25 : 10);
@@ -51,8 +55,20 @@ class RaceTest : public testing::Test {
   ManualClock clock_;
   std::vector<int> order_, heats_;
   std::vector<double> rates_;
-  int stop_at_ = -1;
+  int stop_at_ = -1, failing_ = -1, failed_heats_ = 0;
 };
+
+TEST_F(RaceTest, ARunThatFailedServedNothingToAverage) {
+  failing_ = 2, failed_heats_ = 1;
+  EXPECT_EQ(run(1000)->at(2), 50);
+  failed_heats_ = 2;
+  const Served served = *run(1000);
+  EXPECT_FALSE(served.contains(2));
+  EXPECT_EQ(rate_after_race(2, 20, served), 20);
+  std::vector<int> ids{2, 1, 3};
+  order_by_served(ids, served);
+  EXPECT_EQ(ids.back(), 2);
+}
 
 TEST_F(RaceTest, RunsAllForthAndBackBeyondWhatTheyServe) {
   const std::optional<Served> served = run(1000);

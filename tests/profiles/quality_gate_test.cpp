@@ -184,6 +184,27 @@ TEST_F(RunGate, WhatNothingIsKnownOfIsNoLoss) {
   EXPECT_EQ(result->verdict, GateVerdict::passed) << result->reason;
   ASSERT_EQ(result->capabilities.size(), 1u);
   EXPECT_EQ(result->capabilities[0].name, "copy");
+  EXPECT_EQ(result->nothing_to_lose, std::vector<std::string>{"knowledge"});
+}
+
+// One question left that full precision gets wrong does not say that it gets others wrong.
+TEST_F(RunGate, AFewThatNothingIsKnownOfProveNothing) {
+  add("knowledge", 2, kOwnChoice);
+  const auto unsure = [](const EvalItem&) { return QuestionScore{.score = 0.5}; };
+  const std::optional<GateResult> result = run(0.05, unsure, unsure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::undecided);
+  EXPECT_TRUE(result->nothing_to_lose.empty());
+}
+
+TEST_F(RunGate, WhereNothingIsKnownAtAllItSaysSo) {
+  add("knowledge", 400, kOwnChoice);
+  const auto unsure = [](const EvalItem&) { return QuestionScore{.score = 0.5}; };
+  const std::optional<GateResult> result = run(0.05, unsure, unsure);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->verdict, GateVerdict::passed);
+  EXPECT_EQ(result->reason,
+            "full precision is sure of no answer, so that there is nothing to lose");
 }
 
 TEST_F(RunGate, WithoutFreshQuestionsNothingIsProven) {

@@ -192,6 +192,37 @@ TEST_F(QualityTest, LogitsThatAreNotNumbersAreRefused) {
   EXPECT_THROW(measure_quality(broken, full(), *plan, *reference), std::runtime_error);
 }
 
+// A right answer of no words is no token to rate, and no request to generate.
+TEST_F(QualityTest, AnEmptyAnswerIsSure) {
+  QualityPlan empty;
+  for (const QualityQuestion& question : plan->questions)
+    if (question.answer && empty.questions.empty()) empty.questions.push_back(question);
+  ASSERT_FALSE(empty.questions.empty());
+  QualityQuestion& question = empty.questions.front();
+  question.answer = {.tokens = {question.prompt.begin(), question.prompt.end()},
+                     .begin = int(question.prompt.size())};
+  const std::vector<QuestionScore> scores = score_questions(*model, full(), empty);
+  ASSERT_EQ(scores.size(), 1u);
+  ASSERT_EQ(scores[0].likelihoods.size(), 1u);
+  EXPECT_EQ(scores[0].likelihoods[0], 1);
+}
+
+// So that an error can be told of it.
+TEST_F(QualityTest, ASampleOfOneLongTextIsOfSeveralOfItsWindows) {
+  QualityPlan windows;
+  for (int i = 0; i < 8; ++i) {
+    QualityDocument& window = windows.documents.emplace_back();
+    for (int t = 0; t < 300; ++t) window.push_back(20 + (t * 7 + i * 13) % 100);
+    windows.sources.push_back(0);
+  }
+  const QualityReference exact = measure_reference(*model, full(), windows);
+  const TextSample sample = sample_text(*model, full(), windows, exact, 256);
+  EXPECT_GE(sample.document_tokens.size(), 3u);
+  EXPECT_GE(sample.tokens.size(), 190u);
+  EXPECT_LE(sample.tokens.size(), 330u);
+  EXPECT_EQ(mean_kl(sample).value, 0);
+}
+
 TEST_F(QualityTest, ChoicesAreRatedByLikelihood) {
   const TemporaryFile eval(
       "choices.jsonl",

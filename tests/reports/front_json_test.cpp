@@ -28,13 +28,17 @@ TEST(FrontJson, HoldsWhatTheQualityGateFound) {
                           .capabilities = {{.name = "sort", .items = 50}},
                           .reason = "not proven",
                           .looks = 4,
-                          .unasked = {"long_recall"}}});
+                          .unasked = {"long_recall"},
+                          .nothing_to_lose = {"entailment"}}});
   const json schema = read_json("reports/front.schema.json");
   const json front = json::parse(front_json(study));
   EXPECT_EQ(schema_error(schema, schema, front), "");
   const json& gate = front["quality_gate"][0];
   EXPECT_EQ(gate["verdict"], "undecided");
   EXPECT_EQ(gate["not_asked"], json({"long_recall"}));
+  EXPECT_EQ(gate["nothing_to_lose"], json({"entailment"}));
+  EXPECT_NE(report_markdown(study).find("entailment (full precision is sure of no answer"),
+            std::string::npos);
   EXPECT_EQ(gate["capabilities"][0]["items"], 50);
   EXPECT_NE(report_markdown(study).find("long\\_recall (not asked"), std::string::npos);
 }

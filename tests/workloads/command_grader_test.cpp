@@ -38,6 +38,7 @@ TEST(CommandGrader, RefusalsNameTheCommandAndWhatItPrinted) {
        {Case{"echo good", "found \"good\" for item 7"}, Case{"echo 2", "from 0 to 1"},
         Case{"true", "found \"\""}, Case{"exit 3", "exit status 3"},
         Case{"no-such-program-here 2>/dev/null", "exit status 127"},
+        Case{"echo 1; exec >&-; sleep 0.05; exit 3", "exit status 3"},
         Case{"yes 0.5 | cat", "more than 64 KiB"}}) {
     try {
       kCommand.score(item(c.command), "x");
